@@ -1,0 +1,73 @@
+package signalbox
+
+import (
+	"slices"
+	"time"
+)
+
+// Role says what the holder of a key may do with Signalbox itself.
+type Role string
+
+// The six roles. An agent makes calls; a developer makes calls and sees his own tenant's; an approver decides; an
+// auditor reads everything and changes nothing; an operator runs the service; an admin may do all.
+const (
+	RoleAgent     Role = "agent"
+	RoleDeveloper Role = "developer"
+	RoleApprover  Role = "approver"
+	RoleAuditor   Role = "auditor"
+	RoleOperator  Role = "operator"
+	RoleAdmin     Role = "admin"
+)
+
+// Roles lists the roles.
+func Roles() []Role {
+	return []Role{RoleAgent, RoleDeveloper, RoleApprover, RoleAuditor, RoleOperator, RoleAdmin}
+}
+
+// Valid reports whether r is one of the six.
+func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
+
+// Caller is who makes a call, as the gate has established it. What a key is bound to is final; a header narrowed the
+// rest.
+type Caller struct {
+	Tenant      string `json:"tenant"`
+	Team        string `json:"team,omitzero"`
+	Key         string `json:"key,omitzero"`
+	Role        Role   `json:"role,omitzero"`
+	Agent       string `json:"agent,omitzero"`
+	AgentRole   string `json:"agent_role,omitzero"`
+	ParentAgent string `json:"parent_agent,omitzero"`
+	User        string `json:"user,omitzero"`
+}
+
+// Key is an API key. Its secret is known only as a hash.
+type Key struct {
+	ID      string    `json:"id"`
+	Hash    [32]byte  `json:"-"`    // SHA-256 of the secret.
+	Hint    string    `json:"hint"` // The first characters of the secret, to tell keys apart; "" for static keys.
+	Tenant  string    `json:"tenant"`
+	Team    string    `json:"team,omitzero"`
+	Agent   string    `json:"agent,omitzero"` // Bound agent; "" lets the header name one.
+	User    string    `json:"user,omitzero"`  // Bound user; "" lets the header name one.
+	Role    Role      `json:"role"`
+	Static  bool      `json:"static"` // From the configuration file: it can not be revoked by API.
+	Limits  []Limit   `json:"limits,omitzero"`
+	Created time.Time `json:"created"`
+	Revoked time.Time `json:"revoked,omitzero"` // Zero while the key is good.
+}
+
+// Unit is what a limit counts.
+type Unit string
+
+// The units of this version's limits.
+const (
+	UnitRequests   Unit = "requests"   // Calls started in a window.
+	UnitConcurrent Unit = "concurrent" // Calls in flight; it has no window.
+)
+
+// Limit bounds calls. Per is zero for [UnitConcurrent].
+type Limit struct {
+	Unit Unit          `json:"unit"`
+	Per  time.Duration `json:"per,omitzero"`
+	Max  int64         `json:"max"`
+}

@@ -1,0 +1,121 @@
+package call
+
+import (
+	"github.com/signalbox/signalbox"
+)
+
+// Track is one call's way through the stations: the call, and each station's own result. The zero result of a station is
+// "not run".
+type Track struct {
+	Call     *signalbox.Call
+	Gate     GateResult
+	Resolve  ResolveResult
+	Policy   PolicyResult
+	Guard    GuardResult
+	Approval ApprovalResult
+	Attempts []signalbox.Attempt // Added by the attempt station, one for each try that has ended or is under way.
+	Excerpt  string              // Text of the answer for its summary; set by the attempt station.
+}
+
+// GateResult is the gate's. Caller and Run replace the call's claims from here on.
+type GateResult struct {
+	Status signalbox.Status
+	Caller signalbox.Caller
+	Run    string
+}
+
+// ResolveResult is the resolver's.
+type ResolveResult struct {
+	Status     signalbox.Status
+	Route      string // The route that applied, "" where the caller named a model.
+	Candidates []signalbox.Candidate
+}
+
+// PolicyResult is the policy's. It is not built in this version.
+type PolicyResult struct {
+	Status  signalbox.Status
+	Version string
+	Risk    string
+}
+
+// GuardResult is the guardrails'. They are not built in this version.
+type GuardResult struct {
+	Input, Output signalbox.Status
+}
+
+// ApprovalResult is the approval's. It is not built in this version.
+type ApprovalResult struct {
+	Status signalbox.Status
+	By     string
+}
+
+// NewTrack starts a call's way. Until the gate has run, the caller is who the key says.
+func NewTrack(c *signalbox.Call) *Track {
+	return &Track{Call: c, Gate: GateResult{Caller: c.Caller, Run: c.Claims.Run}}
+}
+
+// Served gives the last attempt if it served the call or is serving it, else nil.
+func (t *Track) Served() *signalbox.Attempt {
+	if n := len(t.Attempts); n > 0 && t.Attempts[n-1].Code == "" {
+		return &t.Attempts[n-1]
+	}
+	return nil
+}
+
+// Cost adds up the attempts. It is nil where one of them is unpriced; the basis is the least certain one.
+func (t *Track) Cost() (*signalbox.Money, signalbox.Basis) {
+	if len(t.Attempts) == 0 {
+		return nil, signalbox.BasisNone
+	}
+	total, basis := signalbox.Money(0), signalbox.BasisNone
+	for _, a := range t.Attempts {
+		basis = lessCertain(basis, a.Basis)
+		if a.Cost != nil {
+			total = total.Plus(*a.Cost)
+		}
+	}
+	if basis == signalbox.BasisUnpriced {
+		return nil, basis
+	}
+	return &total, basis
+}
+
+// Usage adds up the attempts; nil where none consumed anything.
+func (t *Track) Usage() *signalbox.Usage {
+	var sum *signalbox.Usage
+	for _, a := range t.Attempts {
+		if a.Usage == nil {
+			continue
+		}
+		if sum == nil {
+			sum = &signalbox.Usage{}
+		}
+		*sum = sum.Plus(*a.Usage)
+	}
+	return sum
+}
+
+func lessCertain(a, b signalbox.Basis) signalbox.Basis {
+	for _, x := range []signalbox.Basis{signalbox.BasisUnpriced, signalbox.BasisEstimated, signalbox.BasisReported} {
+		if a == x || b == x {
+			return x
+		}
+	}
+	return signalbox.BasisNone
+}
+
+// stations gives the statuses for the record.
+func (t *Track) stations(attempt signalbox.Status) *signalbox.Stations {
+	return &signalbox.Stations{
+		Gate: orNotRun(t.Gate.Status), Resolve: orNotRun(t.Resolve.Status), Policy: orNotRun(t.Policy.Status),
+		GuardInput: orNotRun(t.Guard.Input), GuardOutput: orNotRun(t.Guard.Output),
+		Approval: orNotRun(t.Approval.Status), Attempt: orNotRun(attempt),
+	}
+}
+
+func orNotRun(s signalbox.Status) signalbox.Status {
+	if s == "" {
+		return signalbox.StatusNotRun
+	}
+	return s
+}

@@ -1,0 +1,94 @@
+package signalbox
+
+import "math/big"
+
+// Usage is what one attempt consumed, in tokens as billed. Input includes the tokens read from and written to the
+// provider's cache, and Output includes reasoning, whatever the provider's own field means.
+type Usage struct {
+	Input        int64 `json:"input"`
+	Output       int64 `json:"output"`
+	CacheRead    int64 `json:"cache_read,omitzero"`
+	CacheWrite   int64 `json:"cache_write,omitzero"`    // All cache writes, the hour-long ones too.
+	CacheWrite1h int64 `json:"cache_write_1h,omitzero"` // The hour-long part of CacheWrite.
+	Reasoning    int64 `json:"reasoning,omitzero"`
+}
+
+// Valid reports whether the counts can be true: none negative, and no part larger than its whole.
+func (u Usage) Valid() bool {
+	for _, n := range []int64{u.Input, u.Output, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.Reasoning} {
+		if n < 0 || n > MaxTokens {
+			return false
+		}
+	}
+	return u.CacheRead+u.CacheWrite <= u.Input && u.CacheWrite1h <= u.CacheWrite && u.Reasoning <= u.Output
+}
+
+// MaxTokens is the largest token count of one attempt that is believed; beyond it a report is treated as missing.
+const MaxTokens = 1 << 40
+
+// Rates are prices in nano-dollars per million tokens, and nano-dollars per call. A nil CacheRead or CacheWrite means
+// that the provider bills those tokens at the input rate.
+type Rates struct {
+	Input        Money  `json:"input"`
+	Output       Money  `json:"output"`
+	CacheRead    *Money `json:"cache_read,omitzero"`
+	CacheWrite   *Money `json:"cache_write,omitzero"`
+	CacheWrite1h *Money `json:"cache_write_1h,omitzero"`
+	PerCall      Money  `json:"per_call,omitzero"`
+}
+
+// Tier replaces a price's base rates for a call whose whole input is larger than Above tokens.
+type Tier struct {
+	Above int64 `json:"above"`
+	Rates Rates `json:"rates"`
+}
+
+// Price is what a model or tool costs, and where that is known from.
+type Price struct {
+	Rates
+	Tiers     []Tier `json:"tiers,omitzero"`     // Ascending by Above.
+	Source    string `json:"source"`             // "config", or the name of the table's source.
+	Effective string `json:"effective,omitzero"` // The day (YYYY-MM-DD) from which the rates hold.
+}
+
+// RatesFor gives the rates that apply to a call with that many input tokens.
+func (p Price) RatesFor(input int64) Rates {
+	rates := p.Rates
+	for _, t := range p.Tiers {
+		if input > t.Above {
+			rates = t.Rates
+		}
+	}
+	return rates
+}
+
+// Cost prices the usage exactly and rounds up once, to the next nano-dollar.
+func (r Rates) Cost(u Usage) Money {
+	total := new(big.Int)
+	add := func(tokens int64, rate Money) {
+		total.Add(total, new(big.Int).Mul(big.NewInt(tokens), big.NewInt(int64(rate))))
+	}
+	add(u.Input-u.CacheRead-u.CacheWrite, r.Input)
+	add(u.CacheRead, orElse(r.CacheRead, r.Input))
+	write := orElse(r.CacheWrite, r.Input)
+	add(u.CacheWrite-u.CacheWrite1h, write)
+	add(u.CacheWrite1h, orElse(r.CacheWrite1h, write))
+	add(u.Output, r.Output)
+	return ceilDiv(total, 1_000_000).Plus(r.PerCall)
+}
+
+func orElse(rate *Money, fallback Money) Money {
+	if rate == nil {
+		return fallback
+	}
+	return *rate
+}
+
+// Plus adds two usages.
+func (u Usage) Plus(o Usage) Usage {
+	return Usage{
+		Input: u.Input + o.Input, Output: u.Output + o.Output, CacheRead: u.CacheRead + o.CacheRead,
+		CacheWrite: u.CacheWrite + o.CacheWrite, CacheWrite1h: u.CacheWrite1h + o.CacheWrite1h,
+		Reasoning: u.Reasoning + o.Reasoning,
+	}
+}

@@ -1,0 +1,147 @@
+package signalbox
+
+import "time"
+
+// RecordType says what an entry of the log is about.
+type RecordType string
+
+// The types of records.
+const (
+	RecordIntent  RecordType = "intent"  // A call is about to leave; written before its first attempt.
+	RecordAttempt RecordType = "attempt" // A further attempt (n ≥ 2) of the same call is about to leave.
+	RecordOutcome RecordType = "outcome" // A call has ended; the only record of a call that was refused.
+	RecordAdmin   RecordType = "admin"   // State of Signalbox itself changed, or something about it is to be remembered.
+)
+
+// The actions of records, in the words of the seed.
+const (
+	ActionModelCall    = "llm_call"
+	ActionToolCall     = "tool_call"
+	ActionKeyCreated   = "key_created"
+	ActionKeyRevoked   = "key_revoked"
+	ActionRefusals     = "refusals" // Refusals without a valid key, counted by source and minute.
+	ActionConfigLoaded = "config_loaded"
+	ActionLogin        = "login"
+	ActionStarted      = "started"
+	ActionStopped      = "stopped"
+)
+
+// Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.
+type Record struct {
+	Type     RecordType `json:"-"`
+	Call     string     `json:"-"` // The call's id; "" for admin records.
+	Time     time.Time  `json:"-"` // When the record was made.
+	Who      Who        `json:"who"`
+	What     What       `json:"what"`
+	When     When       `json:"when"`
+	Context  Context    `json:"context"`
+	Stations *Stations  `json:"stations,omitzero"`
+	Attempts []Attempt  `json:"attempts,omitzero"`
+	Outcome  Outcome    `json:"outcome,omitzero"` // Only in records of type outcome.
+	Error    *Failure   `json:"error,omitzero"`
+}
+
+// Who is the acting party.
+type Who struct {
+	AgentID       string `json:"agent_id,omitzero"`
+	AgentRole     string `json:"agent_role,omitzero"`
+	ParentAgentID string `json:"parent_agent_id,omitzero"`
+	UserID        string `json:"user_id,omitzero"`
+	TenantID      string `json:"tenant_id"`
+	Team          string `json:"team,omitzero"`
+	KeyID         string `json:"key_id,omitzero"`
+	Role          Role   `json:"role,omitzero"`
+	Source        string `json:"source,omitzero"`
+}
+
+// What is the act. Detail holds the particulars of admin records.
+type What struct {
+	Action        string            `json:"action"`
+	Kind          Kind              `json:"kind,omitzero"`
+	ToolName      string            `json:"tool_name,omitzero"`
+	Operation     string            `json:"operation,omitzero"` // read, write or delete; "" until a policy knows it.
+	ResourceID    string            `json:"resource_id,omitzero"`
+	InputSummary  string            `json:"input_summary,omitzero"`
+	OutputSummary string            `json:"output_summary,omitzero"`
+	Tokens        *Usage            `json:"tokens_used,omitzero"` // Of all attempts.
+	Cost          *Money            `json:"cost_usd,omitzero"`    // Of all attempts; nil where one of them is unpriced.
+	CostBasis     Basis             `json:"cost_basis,omitzero"`
+	Detail        map[string]string `json:"detail,omitzero"`
+}
+
+// When is the time of the act: its start and how long it took.
+type When struct {
+	Timestamp    time.Time `json:"timestamp"`
+	DurationMS   int64     `json:"duration_ms,omitzero"`
+	FirstByteMS  int64     `json:"first_byte_ms,omitzero"`
+	TraceID      string    `json:"trace_id,omitzero"`
+	SpanID       string    `json:"span_id,omitzero"`
+	ParentSpanID string    `json:"parent_span_id,omitzero"`
+}
+
+// Context is what surrounded the act.
+type Context struct {
+	RequestID      string   `json:"request_id,omitzero"`
+	RunID          string   `json:"run_id,omitzero"`
+	StepIndex      *int64   `json:"step_index,omitzero"`
+	StepKind       string   `json:"step_kind,omitzero"`
+	Purpose        string   `json:"purpose,omitzero"`
+	RiskLevel      string   `json:"risk_level,omitzero"` // low, medium or high; "" until a policy has assessed it.
+	PolicyVersion  string   `json:"policy_version,omitzero"`
+	ModelName      string   `json:"model_name,omitzero"` // The candidate that served, else the one first chosen, else as asked.
+	RequestedModel string   `json:"requested_model,omitzero"`
+	Provider       string   `json:"provider,omitzero"`
+	Route          string   `json:"route,omitzero"`
+	Protocol       Protocol `json:"protocol,omitzero"`
+	Stream         bool     `json:"stream,omitzero"`
+	Simulated      bool     `json:"simulated,omitzero"`
+	ApprovalStatus string   `json:"approval_status,omitzero"`
+	ApprovedBy     string   `json:"approved_by,omitzero"`
+}
+
+// Failure is the error a call ended with.
+type Failure struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy,omitzero"`
+}
+
+// Effect is a change of state that is written in the transaction of a record. The set is closed: every store knows all
+// of them.
+type Effect interface{ isEffect() }
+
+// PutKey creates an API key.
+type PutKey struct{ Key Key }
+
+// RevokeKey ends an API key; revoking twice changes nothing.
+type RevokeKey struct {
+	ID string
+	At time.Time
+}
+
+func (PutKey) isEffect()    {}
+func (RevokeKey) isEffect() {}
+
+// Entry is a record as it is stored: a header that the log's tree commits to, and the encoded record.
+type Entry struct {
+	Index   int64     // Position in the log, from 0, without gaps.
+	Time    time.Time // UTC, whole microseconds.
+	Type    RecordType
+	Tenant  string
+	Call    string
+	Content []byte   // The encoded record.
+	Effects []Effect // Applied in the same transaction; not read back.
+}
+
+// Tile is 256 consecutive hashes of one level of the log's tree (C2SP tlog-tiles), written once when it is full.
+type Tile struct {
+	Level  int
+	N      int64  // The tile's number within its level.
+	Hashes []byte // 256 × 32 bytes.
+}
+
+// Batch is what one transaction writes.
+type Batch struct {
+	Entries []Entry
+	Tiles   []Tile
+}
