@@ -130,6 +130,7 @@ type Entry struct {
 	Tenant  string
 	Call    string
 	Content []byte   // The encoded record.
+	Leaf    [32]byte // The leaf hash of all of the above in the log tree.
 	Effects []Effect // Applied in the same transaction; not read back.
 }
 
