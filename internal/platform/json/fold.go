@@ -1,0 +1,40 @@
+package json
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// fold returns the representative of all spellings of name that are equal under simple Unicode case folding. The
+// result is name itself, without a copy, when name is already its representative.
+func fold(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return foldFrom(name, i)
+		}
+	}
+	return name
+}
+
+// foldFrom folds name, whose first i bytes need no folding.
+func foldFrom(name string, i int) string {
+	b := make([]byte, i, len(name)+utf8.UTFMax)
+	copy(b, name)
+	for _, r := range name[i:] {
+		b = utf8.AppendRune(b, foldRune(r))
+	}
+	return string(b)
+}
+
+// foldRune returns the smallest rune of r's folding orbit, in lower case if that is an ASCII letter. The Kelvin
+// sign and the long s so come out as k and s.
+func foldRune(r rune) rune {
+	low := r
+	for n := unicode.SimpleFold(r); n != r; n = unicode.SimpleFold(n) {
+		low = min(low, n)
+	}
+	if 'A' <= low && low <= 'Z' {
+		return low + ('a' - 'A')
+	}
+	return low
+}
