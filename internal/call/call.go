@@ -107,8 +107,9 @@ func (e *AttemptError) Error() string { return e.Err.Error() }
 func (e *AttemptError) Unwrap() error { return e.Err }
 
 // Log is the one writer of the log. Append returns when the record and its effects are durable, with the record's index.
-// An error means that it is not known to be durable; the code is unavailable where the log can not be written or its
-// queue is full. It is safe for concurrent use and does not retry.
+// An error of code unavailable means that they were not written and never will be: the queue was full, or the
+// transaction failed and was rolled back. ctx bounds only the wait for a place in the queue; a record that has got one
+// is waited for. It is safe for concurrent use and does not retry.
 type Log interface {
 	Append(ctx context.Context, r signalbox.Record, effects ...signalbox.Effect) (int64, error)
 }

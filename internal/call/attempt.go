@@ -1,0 +1,95 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Journal makes durable that an attempt is about to leave.
+type Journal interface {
+	Begin(ctx context.Context, t *Track, a *signalbox.Attempt) error
+}
+
+// Attempter is the innermost station: it tries the candidates in their order until one serves, and settles each try.
+type Attempter struct {
+	Backends map[string]Backend // By the candidate's provider.
+	Journal  Journal
+	Now      func() time.Time
+}
+
+// Serve tries the candidates.
+func (s *Attempter) Serve(ctx context.Context, t *Track) (Answer, error) {
+	var last error = signalbox.Errorf(signalbox.CodeNotFound, "nothing can serve this call").
+		WithRemedy("Configure a model or tool for it.")
+	for _, c := range t.Resolve.Candidates {
+		answer, err := s.try(ctx, t, c)
+		if err == nil {
+			return answer, nil
+		}
+		last = err
+		if !mayTryNext(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, last
+}
+
+func mayTryNext(err error) bool {
+	var ae *AttemptError
+	return errors.As(err, &ae) && ae.Next
+}
+
+func (s *Attempter) try(ctx context.Context, t *Track, c signalbox.Candidate) (Answer, error) {
+	backend, ok := s.Backends[c.Provider]
+	if !ok {
+		return nil, signalbox.Errorf(signalbox.CodeInternal, "provider %q has no backend", c.Provider)
+	}
+	span := t.Call.Span.Child()
+	a := signalbox.Attempt{
+		N: len(t.Attempts) + 1, Name: c.Name, Provider: c.Provider, ProviderName: c.ProviderName, Upstream: c.Upstream,
+		Format: c.Format, Simulated: c.Simulated, SpanID: span.SpanID, Started: s.Now().UTC(), Basis: signalbox.BasisNone,
+	}
+	if err := s.Journal.Begin(ctx, t, &a); err != nil {
+		return nil, err
+	}
+	t.Attempts = append(t.Attempts, a)
+	attempt := &settlement{station: s, track: t, candidate: c, index: len(t.Attempts) - 1}
+	upstream, err := backend.Open(ctx, t, c, span)
+	if err != nil {
+		attempt.refused(err)
+		return nil, err
+	}
+	attempt.firstByte()
+	return &attemptAnswer{Upstream: upstream, settlement: attempt}, nil
+}
+
+// attemptAnswer settles the attempt when its answer ends, breaks or is closed.
+type attemptAnswer struct {
+	Upstream
+	settlement *settlement
+}
+
+// Next gives the next part and settles at the last one.
+func (a *attemptAnswer) Next(ctx context.Context) (Part, error) {
+	part, err := a.Upstream.Next(ctx)
+	switch {
+	case errors.Is(err, io.EOF):
+		a.settlement.broken(a.Report(), errTruncated)
+	case err != nil:
+		a.settlement.broken(a.Report(), err)
+	case part.Terminal:
+		a.settlement.served(a.Report())
+	}
+	return part, err
+}
+
+// Close releases the upstream; an answer that has not ended is settled as one the caller left.
+func (a *attemptAnswer) Close() error {
+	err := a.Upstream.Close()
+	a.settlement.broken(a.Report(), errGone)
+	return err
+}

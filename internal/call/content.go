@@ -1,0 +1,130 @@
+package call
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/signalbox/signalbox"
+)
+
+// MaxSummary bounds a summary in a record, in bytes of masked text.
+const MaxSummary = 240
+
+// record makes the record of a track as it stands.
+func (r *Recorder) record(t *Track, kind signalbox.RecordType) signalbox.Record {
+	now := r.now().UTC()
+	return signalbox.Record{
+		Type: kind, Call: t.Call.ID, Time: now,
+		Who:      who(t),
+		What:     r.what(t, kind),
+		When:     when(t, now.Sub(t.Call.Received).Milliseconds(), kind),
+		Context:  recordContext(t),
+		Attempts: r.maskedAttempts(t, kind),
+	}
+}
+
+func who(t *Track) signalbox.Who {
+	c := t.Gate.Caller
+	return signalbox.Who{
+		AgentID: c.Agent, AgentRole: c.AgentRole, ParentAgentID: c.ParentAgent, UserID: c.User, TenantID: c.Tenant,
+		Team: c.Team, KeyID: c.Key, Role: c.Role, Source: t.Call.Source,
+	}
+}
+
+func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
+	w := signalbox.What{Action: signalbox.ActionModelCall, Kind: t.Call.Kind, InputSummary: r.input(t.Call)}
+	if t.Call.Tool != nil {
+		w.Action, w.ToolName = signalbox.ActionToolCall, t.Call.Tool.ID()
+	}
+	if kind == signalbox.RecordOutcome {
+		w.Tokens = t.Usage()
+		w.Cost, w.CostBasis = t.Cost()
+		w.OutputSummary = r.summary(t.Excerpt)
+	}
+	return w
+}
+
+// input summarises what was asked: its size and shape, then a masked excerpt.
+func (r *Recorder) input(c *signalbox.Call) string {
+	switch {
+	case c.Model != nil:
+		return fmt.Sprintf("%d bytes, %d messages, %d tools: %s",
+			len(c.Body), c.Model.Messages, c.Model.Tools, r.summary(c.Model.Prompt))
+	case c.Tool != nil:
+		return fmt.Sprintf("%d bytes of arguments: %s", len(c.Tool.Arguments), r.summary(string(c.Tool.Arguments)))
+	}
+	return fmt.Sprintf("%d bytes", len(c.Body))
+}
+
+// summary masks first and cuts then, so that the cut can not hide a secret from its detector.
+func (r *Recorder) summary(text string) string {
+	if text == "" {
+		return ""
+	}
+	masked := strings.Join(strings.Fields(r.masker.Mask(text)), " ")
+	if len(masked) <= MaxSummary {
+		return masked
+	}
+	cut := MaxSummary
+	for !utf8.RuneStart(masked[cut]) {
+		cut--
+	}
+	return masked[:cut] + "…"
+}
+
+func when(t *Track, duration int64, kind signalbox.RecordType) signalbox.When {
+	w := signalbox.When{
+		Timestamp: t.Call.Received.UTC(), TraceID: t.Call.Span.TraceID, SpanID: t.Call.Span.SpanID,
+		ParentSpanID: t.Call.Span.Parent,
+	}
+	if kind == signalbox.RecordOutcome {
+		w.DurationMS = duration
+		if a := t.Served(); a != nil {
+			w.FirstByteMS = a.Started.Sub(t.Call.Received).Milliseconds() + a.FirstByteMS
+		}
+	}
+	return w
+}
+
+func recordContext(t *Track) signalbox.Context {
+	c := signalbox.Context{
+		RequestID: t.Call.RequestID, RunID: t.Gate.Run, StepIndex: t.Call.Claims.Step, StepKind: t.Call.Claims.StepKind,
+		Purpose: t.Call.Claims.Purpose, RiskLevel: t.Policy.Risk, PolicyVersion: t.Policy.Version,
+		Route: t.Resolve.Route, Protocol: t.Call.Protocol, Stream: t.Call.Stream, ApprovedBy: t.Approval.By,
+	}
+	if t.Call.Model != nil {
+		c.RequestedModel, c.ModelName = t.Call.Model.Model, t.Call.Model.Model
+	}
+	if served := current(t); served != nil {
+		c.Provider, c.Simulated = served.Provider, served.Simulated
+		if t.Call.Kind == signalbox.KindModel {
+			c.ModelName = served.Name
+		}
+	}
+	return c
+}
+
+// current is the candidate that stands for the call: the one tried last, else the one first in line.
+func current(t *Track) *signalbox.Candidate {
+	if n := len(t.Attempts); n > 0 {
+		a := t.Attempts[n-1]
+		return &signalbox.Candidate{Name: a.Name, Provider: a.Provider, Simulated: a.Simulated}
+	}
+	if len(t.Resolve.Candidates) > 0 {
+		return &t.Resolve.Candidates[0]
+	}
+	return nil
+}
+
+func (r *Recorder) maskedAttempts(t *Track, kind signalbox.RecordType) []signalbox.Attempt {
+	if kind != signalbox.RecordOutcome {
+		return nil
+	}
+	attempts := make([]signalbox.Attempt, len(t.Attempts))
+	for i, a := range t.Attempts {
+		a.Message = r.masker.Mask(a.Message)
+		attempts[i] = a
+	}
+	return attempts
+}

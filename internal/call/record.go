@@ -1,0 +1,237 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// CommitWait bounds how long a record waits for a place in the log's queue once its call has ended. The caller may be
+// gone by then, so its own context does not count.
+const CommitWait = 10 * time.Second
+
+// MaxLost bounds the outcomes that wait to be written late because the log could not take them; beyond it calls are
+// refused, since what they do could not be told.
+const MaxLost = 10_000
+
+// Recorder is the record station: it writes the intent and the outcome of every call. It is safe for concurrent use.
+type Recorder struct {
+	log    Log
+	masker Masker
+	now    func() time.Time
+	ended  func(signalbox.Record)
+
+	mu       sync.Mutex
+	inFlight map[string]*Track
+	lost     []signalbox.Record // Outcomes that could not be committed.
+}
+
+// NewRecorder makes a recorder. ended is told of every durable outcome and must not block; it may be nil.
+func NewRecorder(log Log, masker Masker, now func() time.Time, ended func(signalbox.Record)) *Recorder {
+	if ended == nil {
+		ended = func(signalbox.Record) {}
+	}
+	return &Recorder{log: log, masker: masker, now: now, ended: ended, inFlight: map[string]*Track{}}
+}
+
+// Station is the outermost station.
+func (r *Recorder) Station(next Handler) Handler {
+	return HandlerFunc(func(ctx context.Context, t *Track) (Answer, error) {
+		if err := r.enter(t); err != nil {
+			return nil, err
+		}
+		answer, err := serveSafely(ctx, next, t)
+		if err != nil {
+			return nil, r.end(ctx, t, err)
+		}
+		return &recordedAnswer{Answer: answer, recorder: r, track: t}, nil
+	})
+}
+
+// Begin writes what must be durable before the attempt leaves: the call's intent, or that it is tried once more.
+func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) error {
+	rec := r.record(t, signalbox.RecordIntent)
+	if a.N > 1 {
+		rec.Type = signalbox.RecordAttempt
+	}
+	rec.Attempts = []signalbox.Attempt{*a}
+	_, err := r.log.Append(ctx, rec)
+	return err
+}
+
+// InFlight gives the number of calls under way.
+func (r *Recorder) InFlight() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.inFlight)
+}
+
+func (r *Recorder) enter(t *Track) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lost) >= MaxLost {
+		return signalbox.Errorf(signalbox.CodeUnavailable, "the log can not be written").
+			WithRemedy("Retry later; the operator finds the reason in the health report.").WithRetryAfter(time.Second)
+	}
+	r.inFlight[t.Call.ID] = t
+	return nil
+}
+
+// end writes the outcome of a call that ended with err (nil: well) and gives the error its caller sees: err, or that the
+// outcome could not be made durable.
+func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
+	rec := r.record(t, signalbox.RecordOutcome)
+	rec.Outcome = outcomeOf(ctx, t, err)
+	rec.Stations = t.stations(attemptStatus(t, rec.Outcome))
+	if err != nil {
+		e := signalbox.AsError(err)
+		rec.Error = &signalbox.Failure{Code: e.Code, Message: r.masker.Mask(e.Message), Remedy: e.Remedy}
+	}
+	appendErr := r.append(ctx, rec)
+	r.leave(t, rec, appendErr)
+	if appendErr != nil {
+		return appendErr
+	}
+	r.ended(rec)
+	return err
+}
+
+func (r *Recorder) append(ctx context.Context, rec signalbox.Record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CommitWait)
+	defer cancel()
+	_, err := r.log.Append(ctx, rec)
+	return err
+}
+
+// leave takes the call out of those under way; an outcome that could not be written is kept for [Recorder.Settle].
+func (r *Recorder) leave(t *Track, rec signalbox.Record, appendErr error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.inFlight, t.Call.ID)
+	// Without an attempt nothing left the process and no intent waits for its outcome.
+	if appendErr != nil && len(t.Attempts) > 0 {
+		rec.Outcome = signalbox.OutcomeUnknown
+		r.lost = append(r.lost, rec)
+	}
+}
+
+// Settle writes late the outcomes that could not be committed when their calls ended. Their callers were told of a
+// failure, so they are unknown; what they consumed is kept. It stops at the first error, and what is left stays.
+func (r *Recorder) Settle(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		if len(r.lost) == 0 {
+			r.mu.Unlock()
+			return nil
+		}
+		rec := r.lost[0]
+		r.mu.Unlock()
+		if _, err := r.log.Append(ctx, rec); err != nil {
+			return fmt.Errorf("write the outcome of %s late: %w", rec.Call, err)
+		}
+		r.ended(rec)
+		r.mu.Lock()
+		r.lost = r.lost[1:]
+		r.mu.Unlock()
+	}
+}
+
+// serveSafely turns a panic of a station into an error: it means no.
+func serveSafely(ctx context.Context, next Handler, t *Track) (a Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a, err = nil, panicError(p)
+		}
+	}()
+	return next.Serve(ctx, t)
+}
+
+func panicError(p any) error {
+	return signalbox.AsError(fmt.Errorf("panic in a station: %v", p))
+}
+
+// recordedAnswer holds the terminal part back until the outcome is durable.
+type recordedAnswer struct {
+	Answer
+	recorder *Recorder
+	track    *Track
+	final    error // Set once the outcome has been written: what Next gives from then on.
+}
+
+// errTruncated is the error of an answer that ended without its terminal part.
+var errTruncated = signalbox.Errorf(signalbox.CodeUpstream, "the answer ended before it was complete").
+	WithRemedy("Retry the request; what was received is not the whole answer.")
+
+// Next gives the next part. The terminal one comes only after the commit of the outcome.
+func (a *recordedAnswer) Next(ctx context.Context) (Part, error) {
+	if a.final != nil {
+		return Part{}, a.final
+	}
+	part, err := nextSafely(ctx, a.Answer)
+	if errors.Is(err, io.EOF) {
+		err = errTruncated
+	}
+	if err != nil {
+		a.final = a.recorder.end(ctx, a.track, err)
+		return Part{}, a.final
+	}
+	if part.Terminal {
+		if err := a.recorder.end(ctx, a.track, nil); err != nil {
+			a.final = err
+			return Part{}, err
+		}
+		a.final = io.EOF
+	}
+	return part, nil
+}
+
+// Close ends the answer; one that has not ended is recorded as cancelled. The inner answer is closed first, so that its
+// stations have settled when the outcome is written.
+func (a *recordedAnswer) Close() error {
+	err := a.Answer.Close()
+	if a.final == nil {
+		a.final = a.recorder.end(context.Background(), a.track, errGone)
+	}
+	return err
+}
+
+var errGone = signalbox.Errorf(signalbox.CodeCancelled, "the caller went away before the answer was complete")
+
+func nextSafely(ctx context.Context, a Answer) (part Part, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			part, err = Part{}, panicError(p)
+		}
+	}()
+	return a.Next(ctx)
+}
+
+func outcomeOf(ctx context.Context, t *Track, err error) signalbox.Outcome {
+	code := signalbox.CodeOf(err)
+	switch {
+	case err == nil:
+		return signalbox.OutcomeOK
+	case code == signalbox.CodeCancelled, errors.Is(ctx.Err(), context.Canceled):
+		return signalbox.OutcomeCancelled
+	case code == signalbox.CodeBlocked:
+		return signalbox.OutcomeBlocked
+	case len(t.Attempts) > 0, code == signalbox.CodeInternal, code == signalbox.CodeUnavailable:
+		return signalbox.OutcomeFailed
+	}
+	return signalbox.OutcomeDenied
+}
+
+func attemptStatus(t *Track, o signalbox.Outcome) signalbox.Status {
+	switch {
+	case len(t.Attempts) == 0:
+		return signalbox.StatusNotRun
+	case o == signalbox.OutcomeOK:
+		return signalbox.StatusPassed
+	}
+	return signalbox.StatusFailed
+}
