@@ -1,6 +1,7 @@
 package signalbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -115,11 +116,17 @@ func CodeOf(err error) Code {
 	return AsError(err).Code
 }
 
-// AsError gives the [*Error] in err, or wraps err in one with [CodeInternal] whose message shows nothing of it.
+// AsError gives the [*Error] in err. An ended context becomes [CodeCancelled] or [CodeTimeout]; anything else is wrapped
+// with [CodeInternal] and a message that shows nothing of it.
 func AsError(err error) *Error {
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		return e
+	case errors.Is(err, context.Canceled):
+		return &Error{Code: CodeCancelled, Message: "the caller went away before the answer was complete", Cause: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: CodeTimeout, Message: "the call took longer than it may", Remedy: "Retry with less work.", Cause: err}
 	}
 	return &Error{
 		Code: CodeInternal, Message: "Signalbox failed at its own work; the call was not served.",
