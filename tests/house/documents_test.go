@@ -16,7 +16,7 @@ import (
 // outline is what two language versions of one document must have in common.
 type outline struct {
 	headings []string // Levels, as "##".
-	blocks   []string // Fenced code blocks with their language line, word for word.
+	blocks   []string // Fenced code blocks: the language line, and the code without comments (prose in text blocks is not compared).
 	tables   []string // Columns of each table row.
 	images   []string // Targets of images.
 }
@@ -31,7 +31,7 @@ func outlineOf(text string) outline {
 		line = strings.TrimRight(line, "\n")
 		switch fence := strings.HasPrefix(line, "```"); {
 		case fence && fenced:
-			o.blocks, block, fenced = append(o.blocks, block), "", false
+			o.blocks, block, fenced = append(o.blocks, shared(block)), "", false
 		case fence:
 			block, fenced = line+"\n", true
 		case fenced:
@@ -46,6 +46,16 @@ func outlineOf(text string) outline {
 		}
 	}
 	return o
+}
+
+var comment = regexp.MustCompile(`(?m)(^|\s+)#.*$`)
+
+// shared leaves of a block what both languages share.
+func shared(block string) string {
+	if strings.HasPrefix(block, "```text\n") {
+		return "```text"
+	}
+	return comment.ReplaceAllString(block, "")
 }
 
 func TestReadmesAreEqual(t *testing.T) {
