@@ -66,6 +66,10 @@ type ModelRequest struct {
 	Tools       int
 	Prompt      string // Text of the last user message, cut to [MaxExcerpt]; for the masked summary and routing only.
 	External    bool   // Content that counts is outside of the request: files, image URLs, earlier responses.
+
+	// Headers go on to a provider that speaks the caller's format, as the caller sent them ("anthropic-beta"). The
+	// protocol adapter keeps those that belong to its format; nothing that identifies the caller is among them.
+	Headers map[string]string
 }
 
 // ToolRequest is what Signalbox needs to know of a call of [KindTool].

@@ -79,7 +79,7 @@ func (m Money) Plus(o Money) Money {
 	switch {
 	case m > 0 && o > 0 && sum < 0:
 		return MaxMoney
-	case m < 0 && o < 0 && sum >= 0:
+	case m < 0 && o < 0 && (sum >= 0 || sum < -MaxMoney):
 		return -MaxMoney
 	}
 	return sum
