@@ -1,0 +1,163 @@
+// Package api is the control API: what people, the console and the command line ask of a running Signalbox.
+//
+// It lives under /api/v1 and describes itself at /api/v1/openapi.json; the console's types are generated from that.
+// Lists are {"items": […], "next": "cursor" or null, "as_of": time}, newest first, 1 to 500 items a page. Field names are
+// the seed's in snake_case and present in every row, null where they do not apply. Money is a decimal string in US
+// dollars; times are RFC 3339 in UTC. Errors are {"error": {code, message, remedy, field, request_id}}.
+//
+// # Who sees what
+//
+// Agents, developers and approvers see their own tenant; auditors, operators and admins see all. Reads never touch the
+// hot path: they go to projections through a read-only pool, and each answer says how far those are (as_of).
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// Views reads the projections. Errors are of code not_found, invalid (a bad cursor) or unavailable. Safe for concurrent
+// use.
+type Views interface {
+	Calls(ctx context.Context, f signalbox.CallFilter) (items []signalbox.CallView, next string, err error)
+	Call(ctx context.Context, tenants []string, id string) (signalbox.CallView, error)
+	Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error)
+	Runs(ctx context.Context, f signalbox.RunFilter) (items []signalbox.RunView, next string, err error)
+	Facets(ctx context.Context, tenants []string) (signalbox.Facets, error)
+}
+
+// Summaries reads what spans many calls. Errors and concurrency as with [Views].
+type Summaries interface {
+	Overview(ctx context.Context, tenants []string, from, to time.Time) (signalbox.Overview, error)
+	TraceCalls(ctx context.Context, tenants []string, traceID string) ([]signalbox.CallView, error)
+	Progress(ctx context.Context) (signalbox.Progress, error)
+}
+
+// Records reads the log itself. Errors are of code not_found or unavailable. Safe for concurrent use.
+type Records interface {
+	Entries(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error)
+	Decode(e signalbox.Entry) (signalbox.Record, error)
+}
+
+// Authenticator tells whose key or session a request carries; the error is of code unauthenticated.
+type Authenticator interface {
+	Authenticate(r *http.Request) (signalbox.Key, error)
+}
+
+// Sessions are the console's logins. Open is given the key that has just been authenticated.
+type Sessions interface {
+	Open(w http.ResponseWriter, r *http.Request, key signalbox.Key) (expires time.Time, err error)
+	Close(w http.ResponseWriter, r *http.Request)
+	Secret(secret string) (signalbox.Key, error) // The key of a secret typed in at the login.
+}
+
+// Keys administers API keys.
+type Keys interface {
+	List() []signalbox.Key
+	Create(ctx context.Context, by signalbox.Caller, template signalbox.Key) (signalbox.Key, string, error)
+	Revoke(ctx context.Context, by signalbox.Caller, id string) (signalbox.Key, error)
+}
+
+// Options are what the API is made of.
+type Options struct {
+	Views     Views
+	Summaries Summaries
+	Records   Records
+	Auth      Authenticator
+	Sessions  Sessions
+	Keys      Keys
+	Verify    func(ctx context.Context) (VerifyReport, error)
+	Health    func(ctx context.Context) (Health, error)
+	Prices    func() []Price
+	Now       func() time.Time
+	Version   string
+}
+
+type server struct {
+	Options
+}
+
+var setup sync.Once
+
+// New registers the API's operations on the mux.
+func New(mux *http.ServeMux, o Options) {
+	setup.Do(setHumaDefaults)
+	s := &server{Options: o}
+	config := huma.DefaultConfig("Signalbox control API", o.Version)
+	config.CreateHooks = nil
+	config.DocsPath, config.SchemasPath, config.OpenAPIPath = "", "", "/api/v1/openapi"
+	config.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON}
+	config.RejectUnknownQueryParameters = true
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key of Signalbox."},
+	}
+	api := humago.New(mux, config)
+	api.UseMiddleware(s.authenticate(api))
+	s.registerSession(api)
+	s.registerCalls(api)
+	s.registerTraces(api)
+	s.registerCosts(api)
+	s.registerKeys(api)
+	s.registerAudit(api)
+	s.registerHealth(api)
+}
+
+var strictJSON = huma.Format{
+	Marshal: func(w io.Writer, v any) error {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(b)
+		return err
+	},
+	Unmarshal: json.Unmarshal,
+}
+
+// setHumaDefaults changes what huma keeps per process: its errors have our shape, names are matched exactly.
+func setHumaDefaults() {
+	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false
+	huma.NewErrorWithContext = newError
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return newError(nil, status, message, errs...)
+	}
+}
+
+// Page is what every list has.
+type Page[T any] struct {
+	Items []T       `json:"items"`
+	Next  *string   `json:"next" doc:"Cursor of the next page; null on the last one."`
+	AsOf  time.Time `json:"as_of" doc:"The projections hold everything up to this time."`
+}
+
+// Body wraps an answer as huma wants it.
+type Body[T any] struct {
+	Body T
+}
+
+// Paging are the parameters of every list.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Cursor string `query:"cursor" maxLength:"512"`
+}
+
+func cursor(next string) *string { return orNull(next) }
+
+// orNull is nil for the zero value.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}

@@ -1,0 +1,97 @@
+package api
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/signalbox/signalbox"
+)
+
+// ErrorAnswer is the shape of every error.
+type ErrorAnswer struct {
+	status     int
+	retryAfter string
+	Err        ErrorBody `json:"error"`
+}
+
+// ErrorBody says what is wrong and what helps.
+type ErrorBody struct {
+	Code      signalbox.Code `json:"code"`
+	Message   string         `json:"message"`
+	Remedy    string         `json:"remedy"`
+	Field     *string        `json:"field"`
+	RequestID *string        `json:"request_id"`
+}
+
+// Error gives the message.
+func (f *ErrorAnswer) Error() string { return string(f.Err.Code) + ": " + f.Err.Message }
+
+// GetStatus gives the HTTP status.
+func (f *ErrorAnswer) GetStatus() int { return f.status }
+
+// GetHeaders gives the headers of the answer.
+func (f *ErrorAnswer) GetHeaders() http.Header {
+	h := http.Header{}
+	if f.retryAfter != "" {
+		h.Set("Retry-After", f.retryAfter)
+	}
+	if !f.Err.Code.Retryable() {
+		h.Set("X-Should-Retry", "false")
+	}
+	return h
+}
+
+// NewErrorAnswer makes the answer to an error.
+func NewErrorAnswer(err error, requestID string) *ErrorAnswer {
+	e := signalbox.AsError(err)
+	f := &ErrorAnswer{status: e.Code.Status(), Err: ErrorBody{
+		Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: orNull(e.Field), RequestID: orNull(requestID),
+	}}
+	if e.RetryAfter > 0 {
+		f.retryAfter = strconv.Itoa(max(1, int(e.RetryAfter.Seconds())))
+	}
+	return f
+}
+
+// newError turns huma's own errors into ours: they are about parameters and bodies that do not fit the schema.
+func newError(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+	var ours *signalbox.Error
+	for _, err := range errs {
+		if errors.As(err, &ours) {
+			return NewErrorAnswer(ours, requestID(ctx))
+		}
+	}
+	e := signalbox.Errorf(codeOf(status), "%s", message).WithRemedy("See /api/v1/openapi.json for what this operation takes.")
+	var fields, texts []string
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if errors.As(err, &d) {
+			fields = append(fields, d.ErrorDetail().Location)
+			texts = append(texts, d.ErrorDetail().Location+": "+d.ErrorDetail().Message)
+		}
+	}
+	if len(fields) > 0 {
+		e.Field = fields[0]
+		e.Message = strings.Join(texts, "; ")
+	}
+	return NewErrorAnswer(e, requestID(ctx))
+}
+
+func codeOf(status int) signalbox.Code {
+	known := map[int]signalbox.Code{
+		404: signalbox.CodeNotFound, 413: signalbox.CodeTooLarge, 415: signalbox.CodeUnsupported,
+		408: signalbox.CodeTimeout, 401: signalbox.CodeUnauthenticated, 403: signalbox.CodeForbidden,
+	}
+	if status >= 500 {
+		return signalbox.CodeInternal
+	}
+	return cmp.Or(known[status], signalbox.CodeInvalid)
+}
+
+// fail makes the error of an operation.
+func fail(ctx ctxWithCaller, err error) error { return NewErrorAnswer(err, ctx.RequestID) }
