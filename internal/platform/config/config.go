@@ -1,0 +1,195 @@
+package config
+
+import (
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Config is a whole, checked configuration. It is read-only once it is made: share it freely, change nothing.
+type Config struct {
+	Listen     string               `json:"listen"` // host:port
+	TLS        TLS                  `json:"tls"`
+	Database   Database             `json:"database"`
+	Tenants    []Tenant             `json:"tenants"` // At least one.
+	Keys       []Key                `json:"keys"`
+	Providers  map[string]Provider  `json:"providers"`
+	Models     map[string]Model     `json:"models"`
+	Routes     []Route              `json:"routes"` // The first that applies wins.
+	Agents     []Agent              `json:"agents"`
+	MCPServers map[string]MCPServer `json:"mcp_servers"`
+	Limits     Limits               `json:"limits"`
+	Retention  Retention            `json:"retention"`
+	Records    Records              `json:"records"`
+	Telemetry  Telemetry            `json:"telemetry"`
+	Audit      Audit                `json:"audit"`
+}
+
+// TLS names the files of a certificate and its key, both in PEM. Both are set or none.
+type TLS struct {
+	Cert string `json:"cert"`
+	Key  string `json:"key"`
+}
+
+// Enabled reports whether the server speaks TLS.
+func (t TLS) Enabled() bool { return t.Cert != "" }
+
+// Tenant is one customer or department; nothing passes between tenants.
+type Tenant struct {
+	ID       string            `json:"id"`
+	Timezone string            `json:"timezone"` // IANA name; for day and month windows.
+	Models   []string          `json:"models"`   // Globs over names of models and routes.
+	Limits   []signalbox.Limit `json:"limits"`
+}
+
+// Key is a static API key.
+type Key struct {
+	ID     string            `json:"id"`
+	Secret Secret            `json:"secret"`
+	Tenant string            `json:"tenant"`
+	Team   string            `json:"team"`
+	Agent  string            `json:"agent"` // Bound agent, which need not be declared; "" lets a header name one.
+	User   string            `json:"user"`
+	Role   signalbox.Role    `json:"role"`
+	Limits []signalbox.Limit `json:"limits"`
+}
+
+// Kind is the protocol of a provider.
+type Kind string
+
+// The kinds of provider.
+const (
+	KindAnthropic        Kind = "anthropic"
+	KindOpenAI           Kind = "openai"
+	KindOpenAICompatible Kind = "openai_compatible"
+	KindSimulated        Kind = "simulated"
+)
+
+// Provider is where models are served.
+type Provider struct {
+	Kind      Kind              `json:"kind"`
+	APIKey    Secret            `json:"api_key"`  // None: no credential is sent.
+	BaseURL   Endpoint          `json:"base_url"` // Without a slash at the end; none for simulated providers.
+	Headers   map[string]Secret `json:"headers"`  // Sent with every request besides.
+	Timeouts  Timeouts          `json:"timeouts"`
+	Simulated Simulated         `json:"simulated"` // Only for KindSimulated.
+}
+
+// Timeouts bound one attempt at an upstream.
+type Timeouts struct {
+	Connect   time.Duration `json:"connect"`    // Until the connection stands, TLS included; for stdio, the start.
+	FirstByte time.Duration `json:"first_byte"` // From sending to the first byte of the answer.
+	Idle      time.Duration `json:"idle"`       // Between two reads of an answer.
+	Total     time.Duration `json:"total"`      // The whole attempt.
+}
+
+// Failure is a way in which a simulated provider fails.
+type Failure string
+
+// The failures of simulated providers.
+const (
+	FailureRateLimited Failure = "rate_limited" // 429 with Retry-After.
+	FailureOverloaded  Failure = "overloaded"   // 529, or 503 in the OpenAI shape.
+	FailureReset       Failure = "reset"        // The connection breaks before the answer.
+	FailureTruncated   Failure = "truncated"    // The answer breaks off in the middle.
+)
+
+// Simulated says how a simulated provider behaves. The same seed and the same requests give the same answers.
+type Simulated struct {
+	Seed            int64     `json:"seed"`
+	Latency         Latency   `json:"latency"`           // Until the first byte.
+	TokensPerSecond int64     `json:"tokens_per_second"` // Pace of a stream.
+	OutputTokens    Range     `json:"output_tokens"`     // Length of an answer.
+	FailureRate     float64   `json:"failure_rate"`      // Share of calls that fail, 0 to 1.
+	Failures        []Failure `json:"failures"`          // How they fail; never empty.
+	ToolCallRate    float64   `json:"tool_call_rate"`    // Share of calls with tools that are answered by a tool call.
+}
+
+// Latency is a distribution by two of its quantiles.
+type Latency struct {
+	P50 time.Duration `json:"p50"`
+	P95 time.Duration `json:"p95"`
+}
+
+// Range is an interval that includes both ends.
+type Range struct {
+	Min int64 `json:"min"`
+	Max int64 `json:"max"`
+}
+
+// Model is a name that clients may ask for.
+type Model struct {
+	Provider      string           `json:"provider"`
+	Model         string           `json:"model"`          // The provider's name for it.
+	Fallbacks     []string         `json:"fallbacks"`      // Names of models, tried in order; their own fallbacks do not count.
+	ContextWindow int64            `json:"context_window"` // Tokens; 0: not configured.
+	MaxOutput     int64            `json:"max_output"`     // Tokens; 0: not configured.
+	Price         *signalbox.Price `json:"price"`          // Nil: not configured; the built-in table may know it.
+}
+
+// Route chooses models by a condition.
+type Route struct {
+	Name string   `json:"name"`
+	When string   `json:"when"` // A CEL expression.
+	Use  []string `json:"use"`  // The first is tried first.
+}
+
+// Agent declares an agent.
+type Agent struct {
+	ID   string `json:"id"`
+	Role string `json:"role"` // Its part in a group of agents ("research"); not a [signalbox.Role].
+	Name string `json:"name"`
+}
+
+// MCPServer is a tool server, reached by URL or started as a child process.
+type MCPServer struct {
+	URL      Endpoint          `json:"url"`     // None for a command.
+	Command  []string          `json:"command"` // Program and arguments; empty for a URL. They are visible to the machine's users: secrets belong in Env.
+	Env      map[string]Secret `json:"env"`     // Added to the environment of the child.
+	Headers  map[string]Secret `json:"headers"` // Sent with every request.
+	Timeouts Timeouts          `json:"timeouts"`
+	Price    ToolPrice         `json:"price"`
+}
+
+// ToolPrice is what calling a server's tools costs.
+type ToolPrice struct {
+	PerCall signalbox.Money `json:"per_call"`
+}
+
+// Limits bound what the server takes on.
+type Limits struct {
+	MaxBodyBytes       int64 `json:"max_body_bytes"`       // Of a request.
+	MaxHeaderBytes     int64 `json:"max_header_bytes"`     // Of a request, all headers together.
+	MaxConcurrentCalls int64 `json:"max_concurrent_calls"` // In flight in this process; beyond it 503.
+	MaxQueuedRecords   int64 `json:"max_queued_records"`   // Waiting for the log's writer; beyond it 503.
+}
+
+// Retention says how long what can be rebuilt from the log is kept. The log itself is never shortened.
+type Retention struct {
+	Projections time.Duration `json:"projections"`
+}
+
+// Content says what of a call's content is kept in its record.
+type Content string
+
+// The choices for [Records].
+const (
+	ContentSummary Content = "summary" // A masked, shortened summary.
+	ContentNone    Content = "none"    // Nothing but sizes.
+)
+
+// Records says what a record holds.
+type Records struct {
+	Content Content `json:"content"`
+}
+
+// Telemetry is about OpenTelemetry; where it goes is said by the standard OTEL_* variables.
+type Telemetry struct {
+	CaptureContent bool `json:"capture_content"` // Masked prompts and answers on spans.
+}
+
+// Audit is about the tamper-evident log.
+type Audit struct {
+	Key    string `json:"key"`    // File with the signing key; "": generated once beside the SQLite file.
+	Origin string `json:"origin"` // The log's name, in every checkpoint; changing it begins a new log.
+}

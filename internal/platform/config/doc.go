@@ -1,0 +1,30 @@
+// Package config reads the one file that configures Signalbox.
+//
+// # Concepts
+//
+//   - [Load] and [Parse] turn a YAML file into a [Config], or into [Problems]: everything that is wrong with the file at
+//     once, each with file, line, column, the field, and the remedy. Only text that is not YAML at all gives one problem.
+//   - The tables (tables_*.go) list every key with its type, its bounds and one sentence of documentation. The same
+//     table reads the file and makes the JSON Schema for editors ([Schema]), so the two cannot differ.
+//   - A key that the design names and this version does not build is in the table as such and gives its own message.
+//   - [Secret] and [Endpoint] are values that must not be seen. They print as "[secret]" in every way Go can print.
+//   - [Default] is the configuration of the quickstart, made from a file like any other.
+//
+// # Format
+//
+// One YAML 1.2 document in UTF-8 (a byte order mark is allowed) of at most [MaxFileBytes]. Anchors, aliases, merge keys
+// and tags are refused: every value has one place, and no file can expand into a larger one. A key that occurs twice is
+// an error. A section without a value ("tenants:" with everything commented out) is the same as no section; a scalar
+// without a value is an error. Numbers and truth values where text is expected must be quoted.
+//
+// In values, never in keys, ${NAME} and ${NAME:-default} stand for an environment variable and $$ for one $. They are
+// replaced after the YAML is parsed, so that no variable can change the structure, and what a variable contains is not
+// replaced again. ${NAME} demands that the variable is set; the default counts when it is not set or empty.
+//
+// # Invariants
+//
+//   - Parse is a pure function of its arguments and never panics.
+//   - No problem, and no way to print a Config, shows a secret or the content of an environment variable.
+//   - A Config that Parse returns has no dangling reference and every default filled in.
+//   - Prices are read from the digits of the file, never through a float.
+package config

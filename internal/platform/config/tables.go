@@ -1,0 +1,147 @@
+package config
+
+import (
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// configTable is the whole file.
+func configTable(c *Config) object {
+	c.Listen = DefaultListen
+	c.Database, _ = ParseDatabase(DefaultDatabase) // The default is well-formed.
+	return object{fields: []field{
+		key("listen", "Address to listen on, host:port.", textInto(&c.Listen, hostPort)),
+		key("tls", "Certificate and key; without them the server speaks plain HTTP.", tlsTable(&c.TLS)),
+		key("database", "Where everything is stored: sqlite:PATH.", database{&c.Database}),
+		key("tenants", "Customers or departments; without any there is one, called default.", listOf(&c.Tenants, tenantTable)),
+		key("keys", "Static API keys; more can be created through the API.", listOf(&c.Keys, keyTable)),
+		key("providers", "Where models are served, by name.", dictOf(&c.Providers, each(nameText, declares(aProvider)), providerTable)),
+		key("models", "What clients may ask for, by name.", dictOf(&c.Models, each(modelNameText, notReserved, declares(aModel)), modelTable)),
+		key("routes", "Choices of a model by condition, in order.", listOf(&c.Routes, routeTable)),
+		key("agents", "Agents by id.", listOf(&c.Agents, agentTable)),
+		key("mcp_servers", "Tool servers, by name.", dictOf(&c.MCPServers, serverText, mcpServerTable)),
+		key("limits", "Bounds of what the server takes on.", limitsTable(&c.Limits)),
+		key("retention", "How long what can be rebuilt from the log is kept.", retentionTable(&c.Retention)),
+		key("records", "What a record holds.", recordsTable(&c.Records)),
+		key("telemetry", "OpenTelemetry beyond the standard OTEL_* variables.", telemetryTable(&c.Telemetry)),
+		key("audit", "The tamper-evident log.", auditTable(&c.Audit)),
+		later("flows"), later("guardrails"), later("sampling"), later("alerts"), later("channels"), later("slos"),
+		later("rollouts"), later("compliance"), later("cache"), later("a2a"),
+	}}
+}
+
+func tlsTable(t *TLS) value {
+	return object{fields: []field{
+		need("cert", "File with the certificate chain in PEM.", textInto(&t.Cert, singleLine)),
+		need("key", "File with the private key in PEM.", textInto(&t.Key, singleLine)),
+	}}
+}
+
+func tenantTable(t *Tenant) value {
+	t.Timezone, t.Models = DefaultTimezone, DefaultModels()
+	return object{fields: []field{
+		need("id", "Name of the tenant.", textInto(&t.ID, nameText, declares(aTenant))),
+		key("timezone", "Time zone of its days and months, such as Asia/Seoul.", textInto(&t.Timezone, zone)),
+		key("models", "Models and routes it may use; * and ** are wildcards.", listOf(&t.Models, func(s *string) value {
+			return textInto(s, modelGlob)
+		})),
+		key("limits", "Request and concurrency limits of the tenant as a whole.", limitListTable(&t.Limits)),
+		later("budgets"),
+	}}
+}
+
+func keyTable(k *Key) value {
+	k.Role = signalbox.RoleAgent
+	return object{fields: []field{
+		need("id", "Name of the key, as records show it.", textInto(&k.ID, nameText, declares(aKey))),
+		need("secret", "The key itself, at least 16 characters; best a variable such as ${NAME}.", secret{into: &k.Secret, least: MinSecret}),
+		need("tenant", "The tenant it belongs to.", textInto(&k.Tenant, refers(aTenant))),
+		key("team", "Team that its calls are accounted to.", textInto(&k.Team, label)),
+		key("agent", "Agent that it is bound to.", textInto(&k.Agent, idText)),
+		key("user", "User that it is bound to.", textInto(&k.User, label)),
+		key("role", "What its holder may do with Signalbox itself.", oneOf(&k.Role, signalbox.Roles()...)),
+		key("limits", "Request and concurrency limits of the key.", limitListTable(&k.Limits)),
+		later("budgets"),
+	}, check: func(s seen) { s.r.noteSecret(k.Secret, s.keys["secret"]) }}
+}
+
+func agentTable(a *Agent) value {
+	return object{fields: []field{
+		need("id", "Name of the agent, as keys and headers give it.", textInto(&a.ID, idText, declares(anAgent))),
+		key("role", "Its part in a group of agents, such as research.", textInto(&a.Role, label)),
+		key("name", "What people call it.", textInto(&a.Name, label)),
+		later("budgets"), later("permissions"),
+	}}
+}
+
+// limitListTable reads limits; two for the same unit and window would contradict each other.
+func limitListTable(into *[]signalbox.Limit) value {
+	type window struct {
+		unit signalbox.Unit
+		per  time.Duration
+	}
+	given := map[window]bool{}
+	return listOf(into, func(l *signalbox.Limit) value {
+		return object{fields: []field{
+			need("unit", "What is counted: requests started, or calls in flight.", oneOf(&l.Unit, signalbox.UnitRequests, signalbox.UnitConcurrent)),
+			key("per", "The window in which requests are counted.", windowInto(&l.Per)),
+			need("max", "How many are allowed.", integer(&l.Max, 1, 1_000_000_000)),
+		}, check: func(s seen) {
+			checkLimit(s, l)
+			w := window{l.Unit, l.Per}
+			if known := l.Unit == signalbox.UnitConcurrent || l.Per > 0; known && given[w] {
+				s.r.problem(s.self, "a second limit for the same unit and window", "keep one")
+			}
+			given[w] = true
+		}}
+	})
+}
+
+func checkLimit(s seen, l *signalbox.Limit) {
+	switch {
+	case l.Unit == signalbox.UnitRequests && !s.has("per"):
+		s.problem("per", "is missing", "add it: second, minute, hour or day")
+	case l.Unit == signalbox.UnitConcurrent:
+		s.refuse("calls in flight have no window", "per")
+	}
+}
+
+func limitsTable(l *Limits) value {
+	*l = Limits{DefaultMaxBodyBytes, DefaultMaxHeaderBytes, DefaultMaxConcurrentCalls, DefaultMaxQueuedRecords}
+	return object{fields: []field{
+		key("max_body_bytes", "Largest body of a request.", size(&l.MaxBodyBytes, 1<<10, 1<<30)),
+		key("max_header_bytes", "Largest sum of a request's headers.", size(&l.MaxHeaderBytes, 4<<10, 1<<20)),
+		key("max_concurrent_calls", "Calls in flight in this process; beyond it the answer is 503.", integer(&l.MaxConcurrentCalls, 1, 1_000_000)),
+		key("max_queued_records", "Records that wait for the log's writer; beyond it the answer is 503.", integer(&l.MaxQueuedRecords, 16, 1_000_000)),
+	}}
+}
+
+func retentionTable(t *Retention) value {
+	t.Projections = DefaultProjectionRetention
+	return object{fields: []field{
+		key("projections", "Call lists, traces and rollups; the log itself is kept.", duration(&t.Projections, time.Hour, 10*365*24*time.Hour)),
+	}}
+}
+
+func recordsTable(t *Records) value {
+	t.Content = DefaultContent
+	return object{fields: []field{
+		key("content", "What is kept of prompts, answers and arguments: a masked summary, or nothing.", oneOf(&t.Content, ContentSummary, ContentNone)),
+	}}
+}
+
+func telemetryTable(t *Telemetry) value {
+	return object{fields: []field{
+		key("capture_content", "Put masked prompts and answers on spans.", boolean(&t.CaptureContent)),
+	}}
+}
+
+func auditTable(a *Audit) value {
+	a.Origin = DefaultAuditOrigin
+	return object{fields: []field{
+		key("key", "File with the signing key; without it one is generated beside the SQLite file.", textInto(&a.Key, singleLine)),
+		key("origin", "Name of the log in every checkpoint; changing it begins a new log.", textInto(&a.Origin, originText)),
+		later("anchor"), later("master_key"), later("min_retention_days"),
+	}}
+}
