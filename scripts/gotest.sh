@@ -7,31 +7,31 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly HOUSE=./tests/house # Reads the tree, needs no binary: it belongs to the unit tests and runs first.
 
+# Without packages `go test` would quietly test the folder it stands in.
+need_whole() {
+  [ "${#whole[@]}" -gt 0 ] && return
+  echo "gotest: found no end-to-end test below tests/" >&2
+  exit 1
+}
+
 run() { CGO_ENABLED=1 go test -race -shuffle=on "$@"; }
 
-# Prints the packages of the whole (tests/… except the house) or all others, one a line.
-packages() {
-  local all
-  all=$(go list ./...)
-  case $1 in
-    whole) grep -E '/tests/' <<<"$all" | grep -vE '/tests/house$' || true ;;
-    units) grep -vE '/tests/' <<<"$all" ;;
-  esac
-}
+# Assigned on lines of their own, so that a failing `go list` ends the script.
+all=$(go list ./...)
+mapfile -t whole < <(grep -E '/tests/' <<<"$all" | grep -vE '/tests/house$' || true)
+mapfile -t units < <(grep -vE '/tests/' <<<"$all")
 
 case ${1:-} in
   unit)
     run "$HOUSE"
-    mapfile -t units < <(packages units)
     run -timeout=10m "${units[@]}"
     ;;
   e2e)
-    mapfile -t whole < <(packages whole)
-    [ "${#whole[@]}" -gt 0 ] || { echo "gotest: found no end-to-end test" >&2; exit 1; }
+    need_whole
     SIGNALBOX_BIN=$PWD/bin/signalbox run -timeout=15m "${whole[@]}"
     ;;
   long)
-    mapfile -t whole < <(packages whole)
+    need_whole
     SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 run -count=1 -timeout=6h "${whole[@]}"
     ;;
   *)
