@@ -1,0 +1,181 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Limits of a request's head. The first three are for http.Server, which enforces them before a Door sees anything.
+const (
+	ReadHeaderTimeout = 10 * time.Second
+	IdleTimeout       = 2 * time.Minute
+	MaxHeaderBytes    = 64 << 10
+	MaxHeaders        = 100 // Header lines of one request; the Door refuses more.
+)
+
+// Defaults of a request's body.
+const (
+	DefaultMaxBody     = 32 << 20 // The largest request that the model APIs take.
+	DefaultBodyTimeout = 30 * time.Second
+)
+
+// DoorOptions configures a [Door]. Keys, Refusals and Now are required.
+type DoorOptions struct {
+	Keys     *Keyring
+	Refusals *Refusals
+	Sessions *Sessions // Nil: no cookie is accepted.
+	Now      func() time.Time
+
+	MaxBody     int64         // Bytes; 0 is [DefaultMaxBody].
+	BodyTimeout time.Duration // From the end of the head to the end of the body; 0 is [DefaultBodyTimeout].
+}
+
+// Door turns HTTP requests into calls. It is safe for concurrent use.
+type Door struct {
+	o           DoorOptions
+	crossOrigin *http.CrossOriginProtection
+}
+
+// NewDoor makes a door.
+func NewDoor(o DoorOptions) *Door {
+	if o.MaxBody <= 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.BodyTimeout <= 0 {
+		o.BodyTimeout = DefaultBodyTimeout
+	}
+	return &Door{o: o, crossOrigin: http.NewCrossOriginProtection()}
+}
+
+// Begin is [Door.Admit] followed by [Door.ReadBody].
+//
+// The call is never nil. With an error it has its ids and nothing of a caller, enough to answer in the protocol's shape;
+// it must not be served and is not recorded. Without an error it must be served, even where Invalid is set already: the
+// [Station] refuses it then, and the refusal is recorded.
+func (d *Door) Begin(
+	w http.ResponseWriter, r *http.Request, kind signalbox.Kind, protocol signalbox.Protocol,
+) (*signalbox.Call, error) {
+	c, err := d.Admit(w, r, kind, protocol)
+	if err == nil {
+		d.ReadBody(w, r, c)
+	}
+	return c, err
+}
+
+// Admit makes a call of a request's head and reads nothing of its body. The result is that of [Door.Begin].
+func (d *Door) Admit(
+	w http.ResponseWriter, r *http.Request, kind signalbox.Kind, protocol signalbox.Protocol,
+) (*signalbox.Call, error) {
+	now := d.o.Now().UTC()
+	c := &signalbox.Call{
+		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: requestID(r.Header, now),
+		Kind: kind, Protocol: protocol, Received: now, Source: source(r.RemoteAddr), Span: span(r.Header),
+	}
+	key, err := d.byHeader(r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return c, err
+	}
+	c.Caller = callerOf(key)
+	var invalid *signalbox.Error
+	c.Claims, invalid = claims(r.Header)
+	c.Invalid = firstError(headerCount(r.Header), invalid)
+	return c, nil
+}
+
+// Authenticate gives the key of a request to the control API: from its headers, else from the console's cookie. A request
+// that changes something is accepted with a cookie only from our own pages. Errors are of code unauthenticated, invalid
+// (two keys that differ) or forbidden (a foreign page), and are counted like those of Begin.
+func (d *Door) Authenticate(w http.ResponseWriter, r *http.Request) (signalbox.Key, error) {
+	key, err := d.authenticate(r)
+	if err != nil {
+		d.refuse(w, r, err)
+	}
+	return key, err
+}
+
+func (d *Door) authenticate(r *http.Request) (signalbox.Key, error) {
+	cookie, err := r.Cookie(SessionCookie)
+	if err != nil || d.o.Sessions == nil || len(r.Header["Authorization"])+len(r.Header["X-Api-Key"]) > 0 {
+		return d.byHeader(r)
+	}
+	if err := d.crossOrigin.Check(r); err != nil {
+		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeForbidden, "The request comes from a page of another origin.").
+			WithRemedy("Use the console itself, or send an API key in a header.").WithCause(err)
+	}
+	return d.o.Sessions.Key(cookie.Value)
+}
+
+// byHeader finds the key that the headers carry.
+func (d *Door) byHeader(r *http.Request) (signalbox.Key, error) {
+	bearer, err := bearerToken(r.Header)
+	if err != nil {
+		return signalbox.Key{}, err
+	}
+	plain, invalid := single(r.Header, "X-Api-Key")
+	if invalid != nil {
+		return signalbox.Key{}, invalid
+	}
+	plain = strings.TrimSpace(plain)
+	switch {
+	case bearer == "" && plain == "":
+		return signalbox.Key{}, errNoKey()
+	case bearer != "" && plain != "" && HashSecret(bearer) != HashSecret(plain):
+		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeInvalid,
+			"The headers Authorization and x-api-key carry different keys.").WithField("x-api-key").
+			WithRemedy("Send one of them.")
+	case bearer != "":
+		return d.o.Keys.Lookup(bearer)
+	}
+	return d.o.Keys.Lookup(plain)
+}
+
+// bearerToken gives the token of the Authorization header, "" where there is none.
+func bearerToken(h http.Header) (string, error) {
+	value, err := single(h, "Authorization")
+	if err != nil {
+		return "", err
+	}
+	if value == "" {
+		return "", nil
+	}
+	scheme, token, _ := strings.Cut(value, " ")
+	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", signalbox.Errorf(signalbox.CodeUnauthenticated, "The header Authorization has no bearer token.").
+			WithField("Authorization").WithRemedy("Send `Authorization: Bearer sb_…`.")
+	}
+	return token, nil
+}
+
+// refuse counts a request without a valid key. The connection is closed where a body is on its way: reading it to reuse
+// the connection would be a service to whoever sends it.
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
+	d.o.Refusals.Count(source(r.RemoteAddr), signalbox.AsError(err).Message)
+}
+
+func headerCount(h http.Header) *signalbox.Error {
+	n := 0
+	for _, values := range h {
+		n += len(values)
+	}
+	if n <= MaxHeaders {
+		return nil
+	}
+	return signalbox.Errorf(signalbox.CodeTooLarge, "The request has %d headers; %d are allowed.", n, MaxHeaders).
+		WithRemedy("Send fewer headers.")
+}
+
+func firstError(errs ...*signalbox.Error) *signalbox.Error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

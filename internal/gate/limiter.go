@@ -1,0 +1,111 @@
+package gate
+
+import (
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// limiter keeps the counters of all limits and the number of calls in flight.
+type limiter struct {
+	mu       sync.Mutex
+	counters map[counterKey]counter
+	sweepAt  int // Number of counters at which idle ones are dropped.
+	inFlight int64
+	max      int64
+}
+
+// counterKey tells counters apart. The limit's maximum is no part of it: when it changes, what was counted stays.
+type counterKey struct {
+	owner account
+	unit  signalbox.Unit
+	per   time.Duration
+}
+
+// minSweep is the number of counters below which idle ones are left alone.
+const minSweep = 1024
+
+func newLimiter(maxInFlight int64) *limiter {
+	return &limiter{counters: map[counterKey]counter{}, sweepAt: minSweep, max: maxInFlight}
+}
+
+// take takes one place under every bound and one of the process, or none and says why. The bounds are distinct (see
+// [distinct]). The places must be given back with give, once.
+func (l *limiter) take(now time.Time, bounds []bound) *signalbox.Error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inFlight >= l.max {
+		return signalbox.Errorf(signalbox.CodeUnavailable, "Signalbox is serving %d calls at once, which is its limit.", l.max).
+			WithRemedy("Retry shortly; the operator can raise max_concurrent.").WithRetryAfter(concurrentRetry)
+	}
+	state := make([]counter, len(bounds))
+	for i, b := range bounds {
+		state[i] = l.counters[b.key()]
+	}
+	next, refused := take(now, bounds, state)
+	for i, b := range bounds {
+		l.counters[b.key()] = next[i]
+	}
+	l.sweep(now)
+	if refused != nil {
+		return refused.error()
+	}
+	l.inFlight++
+	return nil
+}
+
+// give gives back what take took.
+func (l *limiter) give(bounds []bound) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	for _, b := range bounds {
+		if c, ok := l.counters[b.key()]; ok {
+			l.counters[b.key()] = give(b.limit, c)
+		}
+	}
+}
+
+// sweep drops idle counters when their number has doubled since the last time.
+func (l *limiter) sweep(now time.Time) {
+	if len(l.counters) < l.sweepAt {
+		return
+	}
+	for key, c := range l.counters {
+		if idle(now, signalbox.Limit{Unit: key.unit, Per: key.per}, c) {
+			delete(l.counters, key)
+		}
+	}
+	l.sweepAt = max(minSweep, 2*len(l.counters))
+}
+
+func (b bound) key() counterKey {
+	return counterKey{owner: b.owner, unit: b.limit.Unit, per: b.limit.Per}
+}
+
+func (r *refusal) error() *signalbox.Error {
+	remedy := "Retry after the time given, or ask an admin for a higher limit."
+	if r.bound.limit.Unit == signalbox.UnitConcurrent {
+		remedy = "Wait for an earlier call to end, or ask an admin for a higher limit."
+	}
+	return signalbox.Errorf(signalbox.CodeRateLimited, "The limit of %s is reached.", r.bound.describe()).
+		WithRemedy(remedy).WithRetryAfter(r.after)
+}
+
+// distinct gives the bounds of limits of some accounts. Where an account has two limits with one unit and window, the
+// lower one counts.
+func distinct(bounds []bound) []bound {
+	out := bounds[:0]
+next:
+	for _, b := range bounds {
+		for i := range out {
+			if out[i].key() == b.key() {
+				out[i].limit.Max = min(out[i].limit.Max, b.limit.Max)
+				continue next
+			}
+		}
+		out = append(out, b)
+	}
+	return out
+}

@@ -1,0 +1,261 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+)
+
+// oneShot is an answer of one part.
+type oneShot struct {
+	given  bool
+	err    error
+	panics bool
+}
+
+func (a *oneShot) Head() call.Head { return call.Head{ContentType: "application/json"} }
+func (a *oneShot) Close() error    { return nil }
+
+func (a *oneShot) Next(context.Context) (call.Part, error) {
+	switch {
+	case a.panics:
+		panic("in the answer")
+	case a.err != nil:
+		return call.Part{}, a.err
+	case a.given:
+		return call.Part{}, io.EOF
+	}
+	a.given = true
+	return call.Part{Data: []byte("{}"), Terminal: true}, nil
+}
+
+func answering(a call.Answer, err error) call.Handler {
+	return call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) { return a, err })
+}
+
+func track(key signalbox.Key, c signalbox.Claims) *call.Track {
+	return call.NewTrack(&signalbox.Call{Caller: callerOf(key), Claims: c})
+}
+
+func TestStationNarrowsTheCaller(t *testing.T) {
+	bound := signalbox.Key{Agent: "writer", User: "kim", Team: "cs"}
+	cases := []struct {
+		name        string
+		key         signalbox.Key
+		claims      signalbox.Claims
+		code        signalbox.Code
+		field       string
+		agent, user string
+	}{
+		{"free key, no headers", signalbox.Key{}, signalbox.Claims{}, "", "", "", ""},
+		{"free key, headers", signalbox.Key{}, signalbox.Claims{Agent: "a", User: "u"}, "", "", "a", "u"},
+		{"bound key, no headers", bound, signalbox.Claims{}, "", "", "writer", "kim"},
+		{"bound key, same headers", bound, signalbox.Claims{Agent: "writer", User: "kim"}, "", "", "writer", "kim"},
+		{"another agent", bound, signalbox.Claims{Agent: "admin"}, "forbidden", HeaderAgent, "writer", "kim"},
+		{"another user", bound, signalbox.Claims{User: "lee"}, "forbidden", HeaderUser, "writer", "kim"},
+		{"developer", signalbox.Key{Role: signalbox.RoleDeveloper}, signalbox.Claims{}, "", "", "", ""},
+		{"operator", signalbox.Key{Role: signalbox.RoleOperator}, signalbox.Claims{}, "", "", "", ""},
+		{"admin", signalbox.Key{Role: signalbox.RoleAdmin}, signalbox.Claims{}, "", "", "", ""},
+		{"approver", signalbox.Key{Role: signalbox.RoleApprover}, signalbox.Claims{}, "forbidden", "", "", ""},
+		{"auditor", signalbox.Key{Role: signalbox.RoleAuditor}, signalbox.Claims{}, "forbidden", "", "", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.key.ID = "k"
+			key := staticKey(t, c.key, staticSecret)
+			h := Station(Options{
+				Now: at(noon), Keys: ring(t, key), AgentRole: func(a string) string { return "role of " + a },
+			})(answering(&oneShot{}, nil))
+			c.claims.Run = "run_1"
+			tr := track(key, c.claims)
+			_, err := h.Serve(t.Context(), tr)
+			if e := wantCode(t, err, c.code); e != nil && e.Field != c.field {
+				t.Errorf("got field %q, want %q", e.Field, c.field)
+			}
+			want := signalbox.StatusPassed
+			if c.code != "" {
+				want = signalbox.StatusDenied
+			} else if tr.Gate.Caller.AgentRole != "role of "+c.agent {
+				t.Errorf("got agent role %q", tr.Gate.Caller.AgentRole)
+			}
+			got := tr.Gate
+			if got.Status != want || got.Caller.Agent != c.agent || got.Caller.User != c.user || got.Run != "run_1" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestStationRefusesWhatIsNotSaneOrHasNoKey(t *testing.T) {
+	key := staticKey(t, signalbox.Key{ID: "k"}, staticSecret)
+	k := ring(t, key)
+	if err := k.Put(signalbox.Key{ID: "gone", Tenant: "acme", Role: signalbox.RoleAgent, Revoked: noon}); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Put(signalbox.Key{ID: "odd", Hash: [32]byte{1}, Tenant: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	h := Station(Options{Now: at(noon), Keys: k})(answering(nil, errors.New("reached the next station")))
+	serve := func(c *signalbox.Call) error {
+		_, err := h.Serve(t.Context(), call.NewTrack(c))
+		return err
+	}
+	insane := signalbox.Errorf(signalbox.CodeInvalid, "Bad.").WithRemedy("Good.")
+	if err := serve(&signalbox.Call{Caller: callerOf(key), Invalid: insane}); !errors.Is(err, insane) {
+		t.Errorf("got %v, want the call's own error", err)
+	}
+	wantCode(t, serve(&signalbox.Call{}), signalbox.CodeUnauthenticated)
+	wantCode(t, serve(&signalbox.Call{Caller: signalbox.Caller{Key: "nobody"}}), signalbox.CodeUnauthenticated)
+	wantCode(t, serve(&signalbox.Call{Caller: signalbox.Caller{Key: "gone"}}), signalbox.CodeUnauthenticated)
+	wantCode(t, serve(&signalbox.Call{Caller: signalbox.Caller{Key: "odd"}}), signalbox.CodeForbidden)
+}
+
+func TestStationKeepsLimits(t *testing.T) {
+	minute := signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 2}
+	cases := []struct {
+		name        string
+		key, tenant []signalbox.Limit
+		max         int64
+		admitted    int
+		code        signalbox.Code
+		message     string
+	}{
+		{"no limits", nil, nil, 0, 5, "", ""},
+		{"key", []signalbox.Limit{minute}, nil, 0, 2, "rate_limited", "2 requests per minute of key k"},
+		{"tenant", nil, []signalbox.Limit{minute}, 0, 2, "rate_limited", "2 requests per minute of tenant acme"},
+		{
+			"two for one window: the lower", []signalbox.Limit{minute, {Unit: minute.Unit, Per: minute.Per, Max: 1}}, nil, 0, 1,
+			"rate_limited", "1 requests per minute",
+		},
+		{
+			"in flight", []signalbox.Limit{{Unit: signalbox.UnitConcurrent, Max: 3}}, []signalbox.Limit{{Unit: minute.Unit, Per: minute.Per, Max: 4}},
+			0, 3, "rate_limited", "3 concurrent calls of key k",
+		},
+		{"process", nil, nil, 4, 4, "unavailable", "4 calls at once"},
+		{"limit that nobody can keep", nil, []signalbox.Limit{{Unit: "usd", Max: 9}}, 0, 0, "internal", "not valid"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			key := staticKey(t, signalbox.Key{ID: "k", Limits: c.key}, staticSecret)
+			h := Station(Options{
+				Now: at(noon.Add(15 * time.Second)), Keys: ring(t, key), MaxConcurrent: c.max,
+				TenantLimits: func(string) []signalbox.Limit { return c.tenant },
+			})(answering(&oneShot{}, nil))
+			for i := range 5 {
+				tr := track(key, signalbox.Claims{})
+				_, err := h.Serve(t.Context(), tr)
+				if i < c.admitted {
+					if err != nil {
+						t.Fatal(i, err)
+					}
+					continue
+				}
+				e := wantCode(t, err, c.code)
+				if !strings.Contains(e.Message, c.message) || tr.Gate.Status != signalbox.StatusDenied {
+					t.Errorf("got %q, %s", e.Message, tr.Gate.Status)
+				}
+				if e.Code == signalbox.CodeRateLimited && strings.Contains(c.message, "minute") && e.RetryAfter != 45*time.Second {
+					t.Errorf("got retry after %v, want 45s", e.RetryAfter)
+				}
+			}
+		})
+	}
+}
+
+func TestStationGivesThePlaceBackOnce(t *testing.T) {
+	key := staticKey(t, signalbox.Key{ID: "k", Limits: []signalbox.Limit{{Unit: signalbox.UnitConcurrent, Max: 1}}}, staticSecret)
+	broken := errors.New("broken")
+	drain := func(a call.Answer) {
+		for {
+			if _, err := a.Next(context.Background()); err != nil {
+				return
+			}
+		}
+	}
+	cases := []struct {
+		name string
+		next call.Handler
+		end  func(call.Answer)
+	}{
+		{"read to its end", answering(&oneShot{}, nil), drain},
+		{"closed early", answering(&oneShot{}, nil), func(a call.Answer) { a.Close() }},
+		{"closed twice after its end", answering(&oneShot{}, nil), func(a call.Answer) { drain(a); a.Close(); a.Close() }},
+		{"broken off", answering(&oneShot{err: broken}, nil), drain},
+		{"refused later", answering(nil, broken), nil},
+		{"no answer at all", answering(nil, nil), nil},
+		{"panic in the answer", answering(&oneShot{panics: true}, nil), func(a call.Answer) {
+			defer func() { _ = recover() }()
+			drain(a)
+		}},
+		{"panic later", call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) { panic("later") }), nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			g := &gate{Options: Options{Now: at(noon), Keys: ring(t, key)}, limiter: newLimiter(10)}
+			serve := func() (a call.Answer, err error) {
+				defer func() {
+					if recover() != nil {
+						err = broken
+					}
+				}()
+				return g.serve(context.Background(), track(key, signalbox.Claims{}), c.next)
+			}
+			for range 3 {
+				a, err := serve()
+				if (err == nil) != (c.end != nil) || signalbox.CodeOf(err) == signalbox.CodeRateLimited {
+					t.Fatal(err)
+				}
+				if c.end == nil {
+					continue
+				}
+				if _, err := serve(); signalbox.CodeOf(err) != signalbox.CodeRateLimited {
+					t.Fatalf("a second call at once: %v", err)
+				}
+				c.end(a)
+			}
+			if g.limiter.inFlight != 0 {
+				t.Errorf("%d calls in flight, want 0", g.limiter.inFlight)
+			}
+		})
+	}
+}
+
+func TestStationUnderLoadNeverExceedsItsLimits(t *testing.T) {
+	key := staticKey(t, signalbox.Key{ID: "k", Limits: []signalbox.Limit{{Unit: signalbox.UnitConcurrent, Max: 3}}}, staticSecret)
+	var mu sync.Mutex
+	inside, most := 0, 0
+	next := call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {
+		mu.Lock()
+		inside++
+		most = max(most, inside)
+		mu.Unlock()
+		return &oneShot{}, nil
+	})
+	h := Station(Options{Now: at(noon), Keys: ring(t, key)})(next)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 200 {
+				a, err := h.Serve(context.Background(), track(key, signalbox.Claims{}))
+				if err != nil {
+					continue
+				}
+				mu.Lock()
+				inside--
+				mu.Unlock()
+				a.Close()
+			}
+		})
+	}
+	wg.Wait()
+	if most < 1 || most > 3 {
+		t.Errorf("%d at once, want 1 to 3", most)
+	}
+}

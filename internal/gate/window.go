@@ -1,0 +1,141 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// counter is the state of one limit: how much of it is taken. The zero counter is unused. For a limit with a window,
+// start is when the counted window began.
+type counter struct {
+	start time.Time
+	used  int64
+}
+
+// bound is one limit that a call is under.
+type bound struct {
+	owner account
+	limit signalbox.Limit
+}
+
+// account is whom a limit belongs to.
+type account struct {
+	kind string // "tenant" or "key".
+	id   string
+}
+
+// refusal says which limit has no room, and when it may have.
+type refusal struct {
+	bound bound
+	after time.Duration
+}
+
+// concurrentRetry is when a retry makes sense where no window says it: calls in flight end any time.
+const concurrentRetry = time.Second
+
+// take decides about one call that wants one place under each of the bounds: state i belongs to bound i. It returns the
+// states after the call was admitted, or the first bound without room and the states with windows turned, but nothing
+// taken. It changes nothing it was given.
+func take(now time.Time, bounds []bound, state []counter) ([]counter, *refusal) {
+	next := make([]counter, len(state))
+	var refused *refusal
+	for i, b := range bounds {
+		next[i] = turn(now, b.limit, state[i])
+		if next[i].used >= b.limit.Max && refused == nil {
+			refused = &refusal{bound: b, after: wait(now, b.limit, next[i])}
+		}
+	}
+	if refused != nil {
+		return next, refused
+	}
+	for i := range next {
+		next[i].used++
+	}
+	return next, nil
+}
+
+// give gives back one place of a limit without a window. A place in a window is never given back: the call was made.
+func give(limit signalbox.Limit, c counter) counter {
+	if limit.Unit == signalbox.UnitConcurrent && c.used > 0 {
+		c.used--
+	}
+	return c
+}
+
+// turn starts a new window if the counted one is over. A clock that was set back stays in the counted window, so that it
+// frees no room.
+func turn(now time.Time, limit signalbox.Limit, c counter) counter {
+	if limit.Unit != signalbox.UnitRequests {
+		return c
+	}
+	if start := now.UTC().Truncate(limit.Per); start.After(c.start) {
+		return counter{start: start}
+	}
+	return c
+}
+
+// wait is how long it takes until the limit may have room.
+func wait(now time.Time, limit signalbox.Limit, c counter) time.Duration {
+	if limit.Unit != signalbox.UnitRequests {
+		return concurrentRetry
+	}
+	return c.start.Add(limit.Per).Sub(now)
+}
+
+// idle reports whether the counter equals the zero counter in every later decision.
+func idle(now time.Time, limit signalbox.Limit, c counter) bool {
+	return turn(now, limit, c).used == 0
+}
+
+// MaxLimit is the largest count that a limit may allow.
+const MaxLimit = math.MaxInt32
+
+// checkLimits refuses limits that the gate could not keep.
+func checkLimits(limits []signalbox.Limit) error {
+	for i, l := range limits {
+		field := fmt.Sprintf("limits[%d]", i)
+		switch {
+		case l.Unit != signalbox.UnitRequests && l.Unit != signalbox.UnitConcurrent:
+			return signalbox.Errorf(signalbox.CodeInvalid, "%q is not a unit of limits.", clip(string(l.Unit))).
+				WithField(field + ".unit").WithRemedy("Use requests or concurrent.")
+		case l.Max < 1 || l.Max > MaxLimit:
+			return signalbox.Errorf(signalbox.CodeInvalid, "A limit of %d is out of range.", l.Max).
+				WithField(field + ".max").WithRemedy(fmt.Sprintf("Use 1 to %d.", MaxLimit))
+		case l.Unit == signalbox.UnitRequests && l.Per < time.Second:
+			return signalbox.Errorf(signalbox.CodeInvalid, "A limit of requests needs a window of a second or more.").
+				WithField(field + ".per").WithRemedy("Use second, minute, hour or day.")
+		case l.Unit == signalbox.UnitConcurrent && l.Per != 0:
+			return signalbox.Errorf(signalbox.CodeInvalid, "A limit of concurrent calls has no window.").
+				WithField(field + ".per").WithRemedy("Remove it.")
+		}
+	}
+	return nil
+}
+
+// describe names a limit for a message: "600 requests per minute of tenant acme".
+func (b bound) describe() string {
+	what := fmt.Sprintf("%d concurrent calls", b.limit.Max)
+	if b.limit.Unit == signalbox.UnitRequests {
+		what = fmt.Sprintf("%d requests per %s", b.limit.Max, windowName(b.limit.Per))
+	}
+	return fmt.Sprintf("%s of %s %s", what, b.owner.kind, b.owner.id)
+}
+
+func windowName(per time.Duration) string {
+	switch per {
+	case time.Second:
+		return "second"
+	case time.Minute:
+		return "minute"
+	case time.Hour:
+		return "hour"
+	case 24 * time.Hour:
+		return "day"
+	case 7 * 24 * time.Hour:
+		return "week"
+	}
+	return per.String()
+}
