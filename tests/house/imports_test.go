@@ -83,7 +83,7 @@ func breach(from, to string, test bool) string {
 	if test && holds("internal/platform", to) && !holds("internal/platform/server", to) {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s) must not import %s: %s", from, z.name, to, z.why)
+	return fmt.Sprintf("%s (%q) must not import %q: %s", z.name, from, to, z.why)
 }
 
 func TestImportsKeepTheLayersApart(t *testing.T) {
