@@ -1,0 +1,21 @@
+// Package store holds what all stores share: the one writer of the log.
+//
+// # Group commit
+//
+// Records are encoded in the goroutine that appends them, wait in one bounded queue, and are written in batches: while
+// one batch is being made durable, the next one gathers. A batch is one transaction and one disk sync, however many
+// records it holds. The effects of a record are written in the same transaction as the record.
+//
+// # Back-pressure
+//
+// The queue is bounded by entries and by bytes, counted from acceptance to the end of the commit. An append that finds
+// no room is refused at once with code unavailable; what was accepted is never dropped. The last quarter of the queue
+// is kept for records that end calls, so that new calls are refused before those under way are hurt.
+//
+// # Failures
+//
+// A commit that failed for certain fails exactly the entries of its batch: the log's tree does not advance, and the
+// next batch is tried anew. A commit of which nobody can say whether it is durable ([ErrUncertain]) ends the writer:
+// what a disk has said about an unsynced page can not be believed a second time. [Writer.Fatal] then has the reason,
+// and the process is to stop.
+package store

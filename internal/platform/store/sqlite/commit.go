@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+const (
+	insertRecord = "INSERT INTO audit_records (seq, time, type, tenant, call, content, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	insertTile   = "INSERT INTO audit_tiles (level, n, hashes) VALUES (?, ?, ?)"
+	insertKey    = "INSERT INTO keys (id, hash, hint, tenant, team, agent, user, role, limits, created, revoked) " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+	revokeKey = "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL"
+	rowBytes  = 160 // Of a record's row besides its content.
+)
+
+// Commit stores a batch, all of it or nothing. It is called by one goroutine at a time, the log's writer, and does not
+// watch ctx: a commit that is cut off would be uncertain. A batch that does not continue the log is an error.
+func (d *DB) Commit(_ context.Context, b signalbox.Batch) error {
+	size, err := d.continues(b)
+	if err != nil {
+		return err
+	}
+	err = d.writer.write(size, func(t *transaction) error { return insert(t, b) })
+	if err != nil {
+		return explain("commit", err)
+	}
+	d.next += int64(len(b.Entries))
+	return nil
+}
+
+// continues checks the indexes of a batch and gives its size in bytes.
+func (d *DB) continues(b signalbox.Batch) (int64, error) {
+	var size int64
+	for i, e := range b.Entries {
+		if e.Index != d.next+int64(i) {
+			return 0, signalbox.AsError(fmt.Errorf("record %d does not continue the log, whose next is %d", e.Index, d.next+int64(i)))
+		}
+		size += int64(len(e.Content) + rowBytes)
+	}
+	for _, tile := range b.Tiles {
+		size += int64(len(tile.Hashes))
+	}
+	return size, nil
+}
+
+func insert(t *transaction, b signalbox.Batch) error {
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		err := t.exec(insertRecord, e.Index, e.Time.UnixMicro(), string(e.Type), e.Tenant, e.Call, e.Content, e.Leaf[:])
+		if err != nil {
+			return err
+		}
+		for _, effect := range e.Effects {
+			if err := apply(t, effect); err != nil {
+				return err
+			}
+		}
+	}
+	for _, tile := range b.Tiles {
+		if err := t.exec(insertTile, int64(tile.Level), tile.N, tile.Hashes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func apply(t *transaction, effect signalbox.Effect) error {
+	switch e := effect.(type) {
+	case signalbox.PutKey:
+		return putKey(t, e.Key)
+	case signalbox.RevokeKey:
+		return t.exec(revokeKey, e.At.UnixMicro(), e.ID)
+	}
+	return fmt.Errorf("the store does not know the effect %T", effect)
+}
+
+func putKey(t *transaction, k signalbox.Key) error {
+	limits, err := encodeLimits(k.Limits)
+	if err != nil {
+		return err
+	}
+	var revoked any
+	if !k.Revoked.IsZero() {
+		revoked = k.Revoked.UnixMicro()
+	}
+	return t.exec(insertKey, k.ID, k.Hash[:], k.Hint, k.Tenant, k.Team, k.Agent, k.User, string(k.Role), limits,
+		k.Created.UnixMicro(), revoked)
+}
+
+// storedLimit is a limit as the column limits holds it.
+type storedLimit struct {
+	Unit  signalbox.Unit `json:"unit"`
+	PerMS int64          `json:"per_ms"`
+	Max   int64          `json:"max"`
+}
+
+func encodeLimits(limits []signalbox.Limit) (string, error) {
+	stored := make([]storedLimit, len(limits))
+	for i, l := range limits {
+		stored[i] = storedLimit{Unit: l.Unit, PerMS: l.Per.Milliseconds(), Max: l.Max}
+	}
+	b, err := json.Marshal(stored)
+	return string(b), err
+}
+
+func decodeLimits(s string) ([]signalbox.Limit, error) {
+	var stored []storedLimit
+	if err := json.Unmarshal([]byte(s), &stored); err != nil || len(stored) == 0 {
+		return nil, err
+	}
+	limits := make([]signalbox.Limit, len(stored))
+	for i, l := range stored {
+		limits[i] = signalbox.Limit{Unit: l.Unit, Per: time.Duration(l.PerMS) * time.Millisecond, Max: l.Max}
+	}
+	return limits, nil
+}

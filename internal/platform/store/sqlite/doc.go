@@ -1,0 +1,24 @@
+// Package sqlite keeps the log and its projections in SQLite files, without cgo.
+//
+// # Files
+//
+//   - FILE holds what must not be lost: the log (audit_records, audit_tiles, audit_checkpoints) and API keys. It is in
+//     WAL mode with synchronous=FULL: what a commit has returned for survives a power loss.
+//   - FILE.views holds the projections. Everything in it can be rebuilt from the log, so its transactions do not wait
+//     for the disk, and they never delay a commit of the log. It may be deleted while the server is stopped.
+//   - FILE.lock is locked by the process that serves (flock) and names it.
+//
+// The directory is made with mode 0700, the files with 0600.
+//
+// # Handles
+//
+// Each file has one connection that writes. Reads of the console and the control API have pools of their own, which can
+// not write, with a time-out per statement. Checkpoints of the WAL are made by a goroutine, not by commits.
+//
+// # Invariants
+//
+//   - audit_records has no gaps: a batch that does not continue the log is refused. Triggers refuse UPDATE and DELETE.
+//   - A record, its effects and the tiles it completes are stored together or not at all.
+//   - An I/O error of a COMMIT is marked [store.ErrUncertain] and is never retried.
+//   - A file of a newer schema is refused before anything is written to it.
+package sqlite

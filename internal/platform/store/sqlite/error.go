@@ -1,0 +1,128 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/store"
+)
+
+// retryAfter is what callers are told where the operator must act first.
+const retryAfter = 5 * time.Second
+
+// fault is what a result code of SQLite means to the people who run Signalbox.
+type fault struct {
+	code            signalbox.Code
+	message, remedy string
+}
+
+// faults are keyed by primary result code.
+var faults = map[int]fault{
+	sqlite3.SQLITE_FULL: {
+		signalbox.CodeUnavailable, "the disk of the database is full",
+		"Free space on the file system that holds the database; calls are served again at once.",
+	},
+	sqlite3.SQLITE_READONLY: {
+		signalbox.CodeUnavailable, "the database can not be written: the file or its directory is read-only",
+		"Give the user that runs Signalbox write permission on the database file and on its directory.",
+	},
+	sqlite3.SQLITE_BUSY: {
+		signalbox.CodeUnavailable, "another program holds the database locked",
+		"End the program that has the database file open for writing (a sqlite3 shell, a backup tool).",
+	},
+	sqlite3.SQLITE_CORRUPT: {
+		signalbox.CodeUnavailable, "the database file is damaged",
+		"Stop Signalbox, keep a copy of the file, and restore the last backup; `signalbox audit verify` says what it holds.",
+	},
+	sqlite3.SQLITE_NOTADB: {
+		signalbox.CodeInvalid, "the file is not a database",
+		"Check the path in `database`; a new database is made where no file is.",
+	},
+	sqlite3.SQLITE_CANTOPEN: {
+		signalbox.CodeUnavailable, "the database file can not be opened",
+		"Check that the path in `database` exists and that the user that runs Signalbox may read and write it.",
+	},
+	sqlite3.SQLITE_IOERR: {
+		signalbox.CodeUnavailable, "the disk of the database has failed",
+		"Check the disk and the system's log; Signalbox must be started again once the disk is sound.",
+	},
+	sqlite3.SQLITE_INTERRUPT: {
+		signalbox.CodeTimeout, "the query of the database took too long",
+		"Narrow the filter or the range of time.",
+	},
+}
+
+// explain turns an error of the driver into one of ours. what says what was being done, in the log's words.
+func explain(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var ours *signalbox.Error
+	if errors.As(err, &ours) {
+		return err
+	}
+	cause := fmt.Errorf("%s: %w", what, err)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		f := faults[sqlite3.SQLITE_INTERRUPT]
+		return signalbox.Errorf(f.code, "%s.", sentence(f.message)).WithRemedy(f.remedy).WithCause(cause)
+	}
+	f, known := faults[primary(err)]
+	if !known {
+		return signalbox.AsError(cause)
+	}
+	return signalbox.Errorf(f.code, "%s.", sentence(f.message)).WithRemedy(f.remedy).
+		WithRetryAfter(retryAfter).WithField("database").WithCause(cause)
+}
+
+func sentence(s string) string { return string(s[0]-'a'+'A') + s[1:] }
+
+// primary is the primary result code of a driver's error, 0 for any other error.
+func primary(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// uncertain marks the error of a COMMIT after which nobody knows what the disk holds.
+func uncertain(err error) error {
+	if primary(err) != sqlite3.SQLITE_IOERR {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUncertain, err)
+}
+
+func cannotOpen(path string, err error) error {
+	f := faults[sqlite3.SQLITE_CANTOPEN]
+	return signalbox.Errorf(f.code, "%s can not be opened.", path).WithField("database").
+		WithRemedy(f.remedy).WithCause(err)
+}
+
+func newerSchema(path string, have, known int) error {
+	return signalbox.Errorf(signalbox.CodeConflict,
+		"The database %s has schema version %d; this program knows versions up to %d.", path, have, known).
+		WithField("database").
+		WithRemedy("Start the newer version of Signalbox that wrote the database, or restore a backup made before the upgrade.")
+}
+
+func foreign(path string) error {
+	return signalbox.Errorf(signalbox.CodeInvalid, "The file %s is a database of another program.", path).
+		WithField("database").WithRemedy("Check the path in `database`; a new database is made where no file is.")
+}
+
+// readOnlyFS is the error of a file that can not be made.
+func readOnlyFS(path string, err error) error {
+	if errors.Is(err, syscall.EROFS) {
+		f := faults[sqlite3.SQLITE_READONLY]
+		return signalbox.Errorf(f.code, "%s.", sentence(f.message)).WithField("database").WithRemedy(f.remedy).WithCause(err)
+	}
+	return cannotOpen(path, err)
+}

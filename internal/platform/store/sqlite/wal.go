@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Bounds of the write-ahead log.
+const (
+	// DefaultWALPages is how many pages are written before a checkpoint: 16 MiB of 4 KiB pages. The WAL's file keeps
+	// about that size and is overwritten, which makes syncs cheaper than growing it.
+	DefaultWALPages = 4096
+	// walInterval is how often the WAL is looked at besides.
+	walInterval = 10 * time.Second
+	// walLimit is the size to which a WAL that grew under a long read is cut back, in bytes.
+	walLimit = 64 << 20
+)
+
+// checkpointer copies the WALs back into their files, so that no commit has to.
+type checkpointer struct {
+	handles []*handle
+	wake    chan struct{}
+	quit    chan struct{}
+	once    sync.Once
+	done    chan error
+}
+
+func startCheckpointer(pages int64, handles ...*handle) *checkpointer {
+	c := &checkpointer{handles: handles, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan error, 1)}
+	for _, h := range handles {
+		h.watch(pages, c.wake)
+	}
+	go c.run()
+	return c
+}
+
+// stop ends the goroutine and gives the errors of its work.
+func (c *checkpointer) stop() error {
+	c.once.Do(func() { close(c.quit) })
+	return <-c.done
+}
+
+func (c *checkpointer) run() {
+	var failure error
+	ticker := time.NewTicker(walInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.quit:
+			c.done <- failure
+			return
+		case <-c.wake:
+		case <-ticker.C:
+		}
+		failure = nil // A later checkpoint that works makes up for one that failed.
+		for _, h := range c.handles {
+			failure = errors.Join(failure, h.checkpoint())
+		}
+	}
+}
+
+// checkpoint copies the bulk while others write, and then the rest while they wait. The next transaction finds a WAL of
+// which all is copied and starts it anew, unless a reader still looks at an old state; then the next round tries again.
+// Nothing here waits for a reader.
+func (h *handle) checkpoint() error {
+	if h.written.Load() == 0 {
+		return nil
+	}
+	if _, err := h.side.Exec(passive); err != nil {
+		return explain("checkpoint", err)
+	}
+	return h.alone(func(t *transaction) error {
+		return explain("checkpoint", t.query(passive, func(row []driver.Value) error {
+			if row[1] == row[2] { // Frames in the WAL, frames copied.
+				h.written.Store(0)
+			}
+			return nil
+		}))
+	})
+}
+
+const passive = "PRAGMA wal_checkpoint(PASSIVE)"
+
+// watch makes the handle wake the checkpointer after that many pages.
+func (h *handle) watch(pages int64, wake chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pages, h.wake = pages, wake
+}
+
+// wrote counts what a transaction wrote, in bytes, as pages: its content, and two that change with every transaction.
+func (h *handle) wrote(bytes int64) {
+	const page, touched = 4096, 2
+	if h.written.Add(bytes/page+touched) < h.pages {
+		return
+	}
+	select {
+	case h.wake <- struct{}{}:
+	default: // It has been told.
+	}
+}
