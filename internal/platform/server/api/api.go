@@ -44,13 +44,14 @@ type Summaries interface {
 
 // Records reads the log itself. Errors are of code not_found or unavailable. Safe for concurrent use.
 type Records interface {
-	Entries(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error)
-	Decode(e signalbox.Entry) (signalbox.Record, error)
+	Entry(ctx context.Context, index int64) (signalbox.Entry, error)
+	Newest(ctx context.Context, before int64, limit int) ([]signalbox.Entry, error) // Newest first.
 }
 
-// Authenticator tells whose key or session a request carries; the error is of code unauthenticated.
+// Authenticator tells whose key or session a request carries, and refuses changes that a foreign page makes with a
+// session. Errors are of code unauthenticated, invalid or forbidden.
 type Authenticator interface {
-	Authenticate(r *http.Request) (signalbox.Key, error)
+	Authenticate(w http.ResponseWriter, r *http.Request) (signalbox.Key, error)
 }
 
 // Sessions are the console's logins. Open is given the key that has just been authenticated.
@@ -75,6 +76,7 @@ type Options struct {
 	Auth      Authenticator
 	Sessions  Sessions
 	Keys      Keys
+	Decode    func(signalbox.Entry) (signalbox.Record, error)
 	Verify    func(ctx context.Context) (VerifyReport, error)
 	Health    func(ctx context.Context) (Health, error)
 	Prices    func() []Price

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -49,28 +50,24 @@ func (s *server) registerAudit(api huma.API) {
 // listRecords pages backwards from the end of the log; the cursor is the index above the page.
 func (s *server) listRecords(ctx context.Context, q *Paging) (*Body[Page[Record]], error) {
 	c := callerOf(ctx)
-	progress, err := s.Summaries.Progress(ctx)
-	if err != nil {
-		return nil, fail(c, err)
-	}
-	top := progress.Size
+	before := int64(math.MaxInt64)
 	if q.Cursor != "" {
-		if top, err = strconv.ParseInt(q.Cursor, 10, 64); err != nil || top < 0 {
+		var err error
+		if before, err = strconv.ParseInt(q.Cursor, 10, 64); err != nil || before < 0 {
 			return nil, fail(c, signalbox.Errorf(signalbox.CodeInvalid, "the cursor is not one of ours").WithField("cursor").
 				WithRemedy("Take `next` of the page before, or leave it out."))
 		}
 	}
-	from := max(0, top-int64(q.Limit))
-	entries, err := s.Records.Entries(ctx, from, int(top-from))
+	entries, err := s.Records.Newest(ctx, before, q.Limit)
 	if err != nil {
 		return nil, fail(c, err)
 	}
 	page := Page[Record]{Items: []Record{}, AsOf: s.Now().UTC()}
-	if from > 0 {
-		page.Next = cursor(strconv.FormatInt(from, 10))
-	}
-	for i := len(entries) - 1; i >= 0; i-- {
-		row, err := s.recordRow(entries[i])
+	for _, e := range entries {
+		if e.Index > 0 && len(page.Items) == q.Limit-1 {
+			page.Next = cursor(strconv.FormatInt(e.Index, 10))
+		}
+		row, err := s.recordRow(e)
 		if err != nil {
 			return nil, fail(c, err)
 		}
@@ -80,7 +77,7 @@ func (s *server) listRecords(ctx context.Context, q *Paging) (*Body[Page[Record]
 }
 
 func (s *server) recordRow(e signalbox.Entry) (Record, error) {
-	r, err := s.Records.Decode(e)
+	r, err := s.Decode(e)
 	if err != nil {
 		return Record{}, err
 	}

@@ -206,15 +206,11 @@ func (s *server) lastRecord(ctx context.Context, v signalbox.CallView) (signalbo
 	if v.OutcomeIndex != nil {
 		index = *v.OutcomeIndex
 	}
-	entries, err := s.Records.Entries(ctx, index, 1)
+	entry, err := s.Records.Entry(ctx, index)
 	if err != nil {
 		return signalbox.Record{}, err
 	}
-	if len(entries) == 0 {
-		return signalbox.Record{}, signalbox.Errorf(signalbox.CodeNotFound, "the record %d of this call is not in the log", index).
-			WithRemedy("Run `signalbox audit verify`.")
-	}
-	return s.Records.Decode(entries[0])
+	return s.Decode(entry)
 }
 
 func (d *CallDetail) fill(r signalbox.Record) {
