@@ -26,7 +26,9 @@ need_toolchains() {
   go_version=$(go env GOVERSION)
   at_least "$GO_MIN" "${go_version#go}" || die "Go ${go_version#go} is too old. Install ${GO_MIN} or newer."
 
-  have node && have npm || die "Node.js or npm is missing. Install Node.js ${NODE_MIN} or newer with npm."
+  if ! have node || ! have npm; then
+    die "Node.js or npm is missing. Install Node.js ${NODE_MIN} or newer with npm."
+  fi
   local node_version
   node_version=$(node --version)
   at_least "$NODE_MIN" "${node_version#v}" || die "Node.js ${node_version#v} is too old. Install ${NODE_MIN} or newer."
