@@ -154,8 +154,8 @@ func write(t testing.TB, m *memory, s *Sequencer, records ...signalbox.Record) {
 	}
 }
 
-// calls gives intent and outcome of n calls.
-func calls(from, n int) []signalbox.Record {
+// someCalls gives intent and outcome of n calls.
+func someCalls(from, n int) []signalbox.Record {
 	var records []signalbox.Record
 	for i := from; i < from+n; i++ {
 		records = append(records, someRecord(signalbox.RecordIntent, i), someRecord(signalbox.RecordOutcome, i))
