@@ -124,11 +124,16 @@ type Rollup struct {
 	Totals
 }
 
-// LatencyRollup is the distribution of latencies of one tenant's calls in one hour, of those that were attempted. The
-// sketch is opaque to stores; package projection knows its format.
-type LatencyRollup struct {
+// LatencyKey is what latencies are kept by: the hour in which calls came in, and their tenant.
+type LatencyKey struct {
 	Hour   time.Time
 	Tenant string
+}
+
+// LatencyRollup is the distribution of the latencies of one key, of calls that were attempted and ended ok or failed.
+// The sketch is opaque to stores; package projection knows its format.
+type LatencyRollup struct {
+	LatencyKey
 	Sketch []byte
 }
 
@@ -231,12 +236,20 @@ type Progress struct {
 	AsOf   time.Time // Time of the last projected record; where Cursor equals Size the projections are as of now.
 }
 
+// ViewState is the part of the projections that a fold of further records builds on.
+type ViewState struct {
+	Calls   []CallView
+	Latency []LatencyRollup
+}
+
 // Changes is what a stretch of the log changes in the projections: [From, To) of it. A store applies all of it in one
 // transaction, and only where its cursor equals From.
 type Changes struct {
 	From, To int64
-	AsOf     time.Time
-	Calls    []CallView      // Whole rows that replace the row with the same First, if any.
+	AsOf     time.Time       // Time of the last of these records.
+	Leaf     [32]byte        // Its leaf hash, which tells one log from another.
+	Calls    []CallView      // Rows of calls that have none yet.
+	Updates  []CallView      // Whole rows of calls that have one, with the same First.
 	Rollups  []Rollup        // To be added to the totals of their keys.
 	Latency  []LatencyRollup // Whole sketches that replace those of the same hour and tenant.
 	Runs     []RunView       // Totals and Running are to be added; First and Started keep the smallest, Last the largest.
