@@ -52,6 +52,8 @@ func TestDefaultsOfAFileThatSaysNothing(t *testing.T) {
 		Audit:     Audit{Origin: DefaultAuditOrigin},
 	}
 	equal(t, "config", got, want)
+	equal(t, "TLS", got.TLS.Enabled(), true)
+	equal(t, "no TLS", TLS{}.Enabled(), false)
 }
 
 func TestExampleFile(t *testing.T) {
@@ -255,6 +257,12 @@ func TestProblemsAreSortedByPlace(t *testing.T) {
 		if p.Message == "" || p.Remedy == "" || p.Line < 1 || p.Column < 1 {
 			t.Errorf("incomplete: %+v", p)
 		}
+	}
+}
+
+func TestDefaultNeedsNoEnvironment(t *testing.T) {
+	if _, err := Default(nil); err != nil {
+		t.Error(err)
 	}
 }
 

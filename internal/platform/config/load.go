@@ -26,11 +26,11 @@ func Load(path string, env Env, o Options) (*Config, error) {
 
 // readFile reads one byte more than is allowed at most, so that Parse sees that it is too much.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // The operator names the file.
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // It was only read.
+	defer f.Close() // It was only read.
 	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 }
 

@@ -194,7 +194,7 @@ var sizes = regexp.MustCompile(`^([0-9]{1,18})(KiB|MiB|GiB)?$`)
 
 // size is a number of bytes.
 func size(into *int64, least, most int64) value {
-	want := fmt.Sprintf("a size from %d bytes to %s, such as 65536 or 8MiB", least, sizeText(most))
+	want := fmt.Sprintf("a size from %s to %s, such as 65536 or 8MiB", sizeText(least), sizeText(most))
 	parse := func(s string) (int64, error) {
 		m := sizes.FindStringSubmatch(s)
 		if m == nil {

@@ -36,9 +36,9 @@ mcp_servers:
 		"unexported": holder{s, e, []Secret{s}, map[string]Secret{"a": s}, c},
 	}
 	for name, v := range values {
-		for way, print := range waysToPrint() {
+		for way, show := range waysToPrint() {
 			t.Run(name+" by "+way, func(t *testing.T) {
-				got := print(v)
+				got := show(v)
 				if strings.Contains(got, mark) || strings.Contains(got, fmt.Sprintf("%x", mark)) || got == "" {
 					t.Errorf("got %q", got)
 				}

@@ -26,6 +26,7 @@ type field struct {
 
 // key is an optional key, need a required one, later one that is designed but not built.
 func key(name, doc string, v value) field { return field{name: name, doc: doc, value: v} }
+
 func need(name, doc string, v value) field {
 	return field{name: name, doc: doc, value: v, required: true}
 }

@@ -164,13 +164,8 @@ func at(t *token.Token, message, remedy string) *Problem {
 
 // startOf gives the token at which a node begins to the eye: the first key of a block mapping, not its colon.
 func startOf(n ast.Node) *token.Token {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return startOf(n.Values[0].Key)
-		}
-	case *ast.MappingValueNode:
-		return startOf(n.Key)
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		return startOf(m.Values[0].Key)
 	}
 	return n.GetToken()
 }
@@ -178,7 +173,7 @@ func startOf(n ast.Node) *token.Token {
 // article names a node's type for a message: "a list".
 func article(n ast.Node) string {
 	switch n.Type() {
-	case ast.MappingType, ast.MappingValueType:
+	case ast.MappingType:
 		return "a mapping"
 	case ast.SequenceType:
 		return "a list"
