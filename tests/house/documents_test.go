@@ -115,10 +115,16 @@ func TestOutlineSeesDifferences(t *testing.T) {
 	}
 }
 
-// errorCodes reads the codes and their HTTP status out of the domain's source: {"invalid": "400", …}.
-func errorCodes(t *testing.T) map[string]string {
+// domainCode is an error code as the domain's source has it.
+type domainCode struct {
+	status    string // The HTTP status.
+	retryable bool
+}
+
+// errorCodes reads the codes out of the domain's source.
+func errorCodes(t *testing.T) map[string]domainCode {
 	t.Helper()
-	names, statuses := map[string]string{}, map[string]string{}
+	names, statuses, retryable := map[string]string{}, map[string]string{}, map[string]bool{}
 	ast.Inspect(parse(t, "error.go").file, func(node ast.Node) bool {
 		switch n := node.(type) {
 		case *ast.ValueSpec:
@@ -131,12 +137,18 @@ func errorCodes(t *testing.T) map[string]string {
 			if isName && isNumber && value.Kind == token.INT {
 				statuses[key.Name] = value.Value
 			}
+		case *ast.CaseClause: // Retryable has the only one with codes.
+			for _, expr := range n.List {
+				if name, ok := expr.(*ast.Ident); ok {
+					retryable[name.Name] = true
+				}
+			}
 		}
 		return true
 	})
-	codes := map[string]string{}
+	codes := map[string]domainCode{}
 	for name, code := range names {
-		codes[code] = statuses[name]
+		codes[code] = domainCode{statuses[name], retryable[name]}
 	}
 	return codes
 }
@@ -148,20 +160,29 @@ func only(values []ast.Expr) ast.Expr {
 	return values[0]
 }
 
-var codeHeading = regexp.MustCompile("(?m)^### `([a-z_]+)` · ([0-9]+)$")
+var codeHeading = regexp.MustCompile("^`([a-z_]+)` · ([0-9]+)\n")
+
+// documentedCodes reads what docs/errors.md says of each code.
+func documentedCodes(t *testing.T) map[string]domainCode {
+	t.Helper()
+	codes := map[string]domainCode{}
+	for _, section := range strings.Split(string(read(t, "docs/errors.md")), "\n### ") {
+		if match := codeHeading.FindStringSubmatch(section); match != nil {
+			codes[match[1]] = domainCode{match[2], !strings.Contains(section, "`x-should-retry: false`")}
+		}
+	}
+	return codes
+}
 
 func TestEveryErrorCodeIsDocumented(t *testing.T) {
-	documented := map[string]string{}
-	for _, match := range codeHeading.FindAllStringSubmatch(string(read(t, "docs/errors.md")), -1) {
-		documented[match[1]] = match[2]
-	}
-	codes := errorCodes(t)
+	codes, documented := errorCodes(t), documentedCodes(t)
 	if len(codes) < 10 {
 		t.Fatalf("found only %d codes in error.go: this test no longer reads it rightly", len(codes))
 	}
-	for code, status := range codes {
-		if documented[code] != status {
-			t.Errorf("docs/errors.md: want a heading \"### `%s` · %s\", got status %q", code, status, documented[code])
+	for code, want := range codes {
+		if got, found := documented[code]; !found || got != want {
+			t.Errorf("docs/errors.md on %q: got %+v, want %+v (a heading \"### `code` · status\", and `x-should-retry: false` unless it is retryable)",
+				code, got, want)
 		}
 	}
 	for code := range documented {
