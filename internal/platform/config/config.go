@@ -69,7 +69,7 @@ const (
 type Provider struct {
 	Kind      Kind              `json:"kind"`
 	APIKey    Secret            `json:"api_key"`  // None: no credential is sent.
-	BaseURL   Endpoint          `json:"base_url"` // Without a slash at the end; none for simulated providers.
+	BaseURL   Endpoint          `json:"base_url"` // With the version ("/v1"), without a slash at the end; none for simulated providers.
 	Headers   map[string]Secret `json:"headers"`  // Sent with every request besides.
 	Timeouts  Timeouts          `json:"timeouts"`
 	Simulated Simulated         `json:"simulated"` // Only for KindSimulated.

@@ -12,7 +12,7 @@ const (
 	DefaultTenant   = "default"
 	DefaultTimezone = "UTC"
 
-	DefaultAnthropicURL = "https://api.anthropic.com"
+	DefaultAnthropicURL = "https://api.anthropic.com/v1"
 	DefaultOpenAIURL    = "https://api.openai.com/v1"
 
 	// A model may think for minutes before the first byte of an answer that is not streamed.

@@ -14,7 +14,7 @@ func providerTable(_ string, p *Provider) value {
 	return object{fields: []field{
 		need("kind", "Protocol: anthropic, openai, openai_compatible or simulated.", oneOf(&p.Kind, KindAnthropic, KindOpenAI, KindOpenAICompatible, KindSimulated)),
 		key("api_key", "Credential; may be empty, then none is sent.", secret{into: &p.APIKey, empty: true}),
-		key("base_url", "Where the API is; with /v1 for the OpenAI kinds, without it for anthropic.", endpoint{into: &p.BaseURL}),
+		key("base_url", "Where the API is, with its version, such as http://127.0.0.1:8000/v1.", endpoint{into: &p.BaseURL}),
 		key("headers", "Headers to send besides.", headersTable(&p.Headers)),
 		key("timeouts", "Bounds of one attempt.", timeoutsTable(&p.Timeouts)),
 		key("simulated", "How a simulated provider behaves.", simulatedTable(&p.Simulated)),
