@@ -38,6 +38,7 @@ setup: ## install what the tests need and the machine lacks (Debian, root); quic
 
 .PHONY: lint
 lint: .bin/golangci-lint ## linters and formatting, each rule with its reason in .golangci.yml
+	.bin/golangci-lint config verify
 	CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath" .bin/golangci-lint run
 
 .PHONY: fmt
@@ -70,7 +71,7 @@ test-real-model: build ## chat and stream through a real small model served on t
 
 .PHONY: bench
 bench: build ## one table, measured in one run: direct, bare reverse proxy, Signalbox
-	@scripts/bench.sh
+	go run ./bench
 
 .PHONY: vuln
 vuln: .bin/govulncheck ## known vulnerabilities; needs the Go vulnerability database, so it is not part of `make test`
