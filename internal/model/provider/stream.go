@@ -1,0 +1,101 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/model/sse"
+	"github.com/signalbox/signalbox/internal/model/wire"
+)
+
+// streaming is an answer that arrives event by event.
+type streaming struct {
+	exchange *exchange
+	head     call.Head
+	events   *sse.Reader
+	stream   wire.Stream
+	status   int
+	first    *call.Part // Read by Open and not given yet.
+	final    error      // What Next gives from the end on.
+}
+
+// Head gives the content type.
+func (s *streaming) Head() call.Head { return s.head }
+
+// Next gives the next part that is not empty.
+func (s *streaming) Next(ctx context.Context) (call.Part, error) {
+	if s.final != nil {
+		return call.Part{}, s.final
+	}
+	if s.first != nil {
+		part := *s.first
+		s.first = nil
+		return s.given(part), nil
+	}
+	stop := s.exchange.follow(ctx)
+	part, err := s.read()
+	stop()
+	if err != nil {
+		s.final = err
+		return call.Part{}, err
+	}
+	return s.given(part), nil
+}
+
+// given notes that nothing follows a terminal part.
+func (s *streaming) given(part call.Part) call.Part {
+	if part.Terminal {
+		s.final = io.EOF
+	}
+	return part
+}
+
+// read reads events until one gives a part. Errors are *signalbox.Error.
+func (s *streaming) read() (call.Part, error) {
+	for {
+		event, err := s.events.Next()
+		if err != nil {
+			return call.Part{}, s.ended(err)
+		}
+		part, err := s.stream.Feed(event)
+		if err != nil {
+			return call.Part{}, signalbox.AsError(err)
+		}
+		if part.Terminal || len(part.Data) > 0 {
+			return part, nil
+		}
+	}
+}
+
+// ended says what the end of the bytes means. A stream that has not given its terminal part is broken, however it ended.
+func (s *streaming) ended(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || s.exchange.ctx.Err() != nil {
+		return s.exchange.broken(err)
+	}
+	if err := s.stream.End(); err != nil {
+		return signalbox.AsError(err)
+	}
+	return s.exchange.broken(io.ErrUnexpectedEOF)
+}
+
+// Report is what the stream has told so far.
+func (s *streaming) Report() call.Report {
+	r := s.stream.Report()
+	r.HTTPStatus = s.status
+	return r
+}
+
+// Close cuts the exchange, or lets its connection be used again if the answer is complete.
+func (s *streaming) Close() error {
+	if errors.Is(s.final, io.EOF) {
+		s.exchange.drain()
+	}
+	s.exchange.close()
+	if s.final == nil {
+		s.final = errCallerGone()
+	}
+	return nil
+}
