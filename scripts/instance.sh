@@ -8,43 +8,6 @@ readonly INSTANCE_WAIT=60 # Seconds until an instance must be ready; it takes on
 instance_pid=
 instance_log=
 
-# instance_key FILE: prints the key kept in FILE; the first time it makes one that nobody can guess.
-instance_key() {
-  if [ ! -s "$1" ]; then
-    (umask 077 && printf 'sb_%s\n' "$(od -An -N20 -tx1 /dev/urandom | tr -d ' \n')" >"$1")
-  fi
-  cat "$1"
-}
-
-# instance_config HOME: prints the configuration of the quickstart. Providers appear when their key is in the environment.
-instance_config() {
-  cat <<EOF
-# Written at each start of the quickstart: copy it before you change it.
-database: "sqlite:$1/signalbox.db"
-tenants:
-  - id: default
-keys:
-  - {id: quickstart, secret: "\${SIGNALBOX_API_KEY}", tenant: default, role: admin}
-providers:
-  sim: {kind: simulated}
-EOF
-  [ -z "${ANTHROPIC_API_KEY:-}" ] || echo "  anthropic: {kind: anthropic, api_key: \"\${ANTHROPIC_API_KEY}\"}"
-  [ -z "${OPENAI_API_KEY:-}" ] || echo "  openai: {kind: openai, api_key: \"\${OPENAI_API_KEY}\"}"
-  cat <<EOF
-models:
-  sim-large: {provider: sim, context_window: 200000, max_output: 8192, price: {input: 3, output: 15}, fallbacks: [sim-small]}
-  sim-small: {provider: sim, context_window: 128000, max_output: 4096, price: {input: 0.15, output: 0.60}}
-EOF
-  [ -z "${ANTHROPIC_API_KEY:-}" ] || cat <<EOF
-  claude-sonnet-4-5: {provider: anthropic}
-  claude-haiku-4-5: {provider: anthropic}
-EOF
-  [ -z "${OPENAI_API_KEY:-}" ] || cat <<EOF
-  gpt-4.1: {provider: openai}
-  gpt-4.1-mini: {provider: openai}
-EOF
-}
-
 # instance_listens HOST PORT: true if somebody accepts connections there.
 instance_listens() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
@@ -69,7 +32,8 @@ instance_free_port() {
   return 1
 }
 
-# instance_start HOME HOST:PORT starts the quickstart with its files in HOME and waits until it is ready. Port 0 picks one.
+# instance_start HOME HOST:PORT starts the quickstart (no configuration file) with its files in HOME and waits until it is
+# ready. Port 0 picks one.
 instance_start() {
   local home=$1 host=${2%:*} port=${2##*:}
   mkdir -p "$home"
@@ -79,18 +43,26 @@ instance_start() {
     echo "$host:$port is in use. Stop what listens there, or choose another: make run LISTEN=127.0.0.1:8090" >&2
     return 1
   fi
-  SIGNALBOX_URL=http://$host:$port
-  SIGNALBOX_API_KEY=$(instance_key "$home/quickstart.key")
-  export SIGNALBOX_URL SIGNALBOX_API_KEY
-  instance_config "$home" >"$home/signalbox.yml"
+  export SIGNALBOX_URL=http://$host:$port
   instance_log=$home/signalbox.log
 
   # A process group of its own: Ctrl-C reaches this script alone, which then stops the instance once.
   set -m
-  "$SIGNALBOX_BIN" serve --config "$home/signalbox.yml" --listen "$host:$port" >>"$instance_log" 2>&1 </dev/null &
+  "$SIGNALBOX_BIN" serve --listen "$host:$port" --database "sqlite:$home/signalbox.db" >>"$instance_log" 2>&1 </dev/null &
   instance_pid=$!
   set +m
   instance_wait_ready "$host" "$port"
+  instance_read_key "$home/admin.key"
+}
+
+# instance_read_key FILE exports the key that an instance without any key leaves beside its database at its first start.
+instance_read_key() {
+  if [ ! -s "$1" ]; then
+    echo "$1 is missing: the instance has keys already and does not show them again. Move the folder away to start anew." >&2
+    return 1
+  fi
+  SIGNALBOX_API_KEY=$(<"$1")
+  export SIGNALBOX_API_KEY
 }
 
 instance_wait_ready() {

@@ -24,7 +24,7 @@ cat <<EOF
   OpenAI    export OPENAI_BASE_URL=$SIGNALBOX_URL/v1 OPENAI_API_KEY=$SIGNALBOX_API_KEY
   Anthropic export ANTHROPIC_BASE_URL=$SIGNALBOX_URL ANTHROPIC_API_KEY=$SIGNALBOX_API_KEY
 
-  Configuration, database, key and log are in data/. Models named sim-... are simulated. Ctrl-C ends it.
+  Database, keys and log are in data/. Models named sim-... are simulated. Ctrl-C ends it.
 EOF
 
 wait "$instance_pid" || {
