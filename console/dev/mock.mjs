@@ -1,0 +1,167 @@
+/**
+ * A stand-in for Signalbox's control API, for work on the console without the server. It also serves console/dist with
+ * the same content security policy as console/embed.go, so that the journeys can run against it.
+ *
+ *   node dev/mock.mjs [port]        the key is "sb_mock_console_key"
+ */
+import { readFileSync, existsSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BIG_TRACE, bigTrace, detail, makeCalls, smallTrace, tracePage, usd } from "./fixtures.mjs";
+
+export const KEY = "sb_mock_console_key";
+const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
+
+/** policy is read from the Go source, so that there is one. */
+function policy() {
+  const source = readFileSync(new URL("../embed.go", import.meta.url), "utf8");
+  const block = /const contentSecurityPolicy = ([\s\S]*?)\n\n/.exec(source)?.[1] ?? "";
+  return [...block.matchAll(/"([^"]*)"/g)].map((m) => m[1]).join("");
+}
+
+const nano = (text) => Math.round(Number(text ?? 0) * 1e9);
+const FAILED = new Set(["failed", "denied", "blocked", "unknown"]);
+
+export function start(port = 0) {
+  const started = new Date(Date.now() - 7_500_000).toISOString();
+  const calls = makeCalls(6_000, Date.now());
+  const big = bigTrace(30_000);
+  const sessions = new Set();
+  const asOf = () => new Date(Date.now() - 900).toISOString();
+
+  const matches = (call, q) =>
+    ["tenant", "team", "kind", "outcome"].every((n) => !q.get(n) || call[n] === q.get(n)) &&
+    [["agent", "agent_id"], ["model", "model_name"], ["tool", "tool_name"], ["run", "run_id"], ["trace", "trace_id"], ["provider", "provider"]]
+      .every(([n, f]) => !q.get(n) || call[f] === q.get(n)) &&
+    (!q.get("from") || call.time >= q.get("from")) && (!q.get("to") || call.time < q.get("to"));
+
+  const routes = {
+    "GET /session": (_, session) => (session ? identity() : null),
+    "GET /calls": (q) => {
+      const all = calls.filter((call) => matches(call, q));
+      const at = Number(q.get("cursor") || 0);
+      const limit = Number(q.get("limit") || 50);
+      return { items: all.slice(at, at + limit), next: at + limit < all.length ? String(at + limit) : null, as_of: asOf() };
+    },
+    "GET /facets": () => {
+      const set = (field) => [...new Set(calls.map((call) => call[field]).filter(Boolean))].sort();
+      return { as_of: asOf(), items: { tenant: set("tenant"), team: set("team"), agent: set("agent_id"), model: set("model_name"), tool: set("tool_name"), provider: set("provider") } };
+    },
+    "GET /overview": (q) => {
+      const own = calls.filter((call) => matches(call, q));
+      const latency = own.map((call) => call.latency_ms).filter((ms) => ms !== null).sort((a, b) => a - b);
+      const total = sum(own);
+      return { as_of: asOf(), ...total, latency_p50_ms: latency[latency.length >> 1] ?? null, latency_p95_ms: latency[Math.floor(latency.length * 0.95)] ?? null, points: buckets(own, "hour").map(([time, part]) => ({ time, ...pickTotals(sum(part)) })) };
+    },
+    "GET /costs": (q) => {
+      const by = q.get("by") ?? "model";
+      const field = { agent: "agent_id", model: "model_name", tool: "tool_name", run: "run_id" }[by] ?? by;
+      const own = calls.filter((call) => matches(call, new URLSearchParams({ from: q.get("from") ?? "", to: q.get("to") ?? "" })));
+      const groups = new Map();
+      for (const call of own) groups.set(call[field] ?? "", [...(groups.get(call[field] ?? "") ?? []), call]);
+      const bucket = q.get("bucket") ?? "hour";
+      return {
+        by, bucket, from: q.get("from"), to: q.get("to"), as_of: asOf(),
+        series: [...groups].map(([key, part]) => ({ key, points: buckets(part, bucket).map(([time, some]) => ({ time, ...sum(some) })) })),
+        totals: [...groups].map(([key, part]) => ({ key, ...sum(part) })),
+      };
+    },
+    "GET /health": () => ({
+      version: "0.1.0-mock", started, data_as_of: asOf(),
+      log: { size: 48_230, checkpoint_size: 48_216, checkpoint_time: new Date(Date.now() - 3_000).toISOString(), root: "pFh8nq1yqLCmC0CXoF3w5r2l6m4yQm0JwB1f8l8m3nE=" },
+      queue: { depth: 14, capacity: 4096 }, projections: { cursor: 48_228, lag_records: 2 },
+      components: [
+        { name: "store", status: "ok", detail: "sqlite, WAL, synchronous=FULL" },
+        { name: "projections", status: "ok", detail: "" },
+        { name: "mcp.files", status: "degraded", detail: "2 of 5 calls timed out in the last minute" },
+        { name: "otlp", status: "down", detail: "127.0.0.1:4318 refused the connection; spans are kept in memory up to the limit" },
+      ],
+    }),
+  };
+
+  const server = createServer((req, res) => {
+    const url = new URL(req.url, "http://mock");
+    if (!url.pathname.startsWith("/api/")) return file(url.pathname, res);
+    const path = url.pathname.replace("/api/v1", "");
+    const id = /sb_session=(\w+)/.exec(req.headers.cookie ?? "")?.[1];
+    const say = (status, body) => {
+      res.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store" });
+      res.end(body === undefined ? "" : JSON.stringify(body));
+    };
+    const refuse = (status, code, message, remedy) => say(status, { error: { code, message, remedy, field: null, request_id: "req_mock" } });
+    if (req.method !== "GET" && req.headers["x-signalbox-console"] !== "1") return refuse(403, "forbidden", "The header X-Signalbox-Console is missing.", "Send it.");
+    if (path === "/session" && req.method === "POST") {
+      let body = "";
+      req.on("data", (chunk) => (body += chunk));
+      req.on("end", () => {
+        if (JSON.parse(body).key !== KEY) return refuse(401, "unauthenticated", "The key is not known.", "Create one.");
+        const made = Math.random().toString(36).slice(2);
+        sessions.add(made);
+        res.setHeader("Set-Cookie", `sb_session=${made}; Path=/; HttpOnly; SameSite=Strict`);
+        say(200, identity());
+      });
+      return;
+    }
+    if (path === "/session" && req.method === "DELETE") {
+      sessions.delete(id);
+      return say(204);
+    }
+    if (!sessions.has(id)) return refuse(401, "unauthenticated", "There is no session.", "Sign in.");
+    const one = /^\/(calls|traces)\/([^/]+)$/.exec(path);
+    if (one?.[1] === "calls") {
+      const call = calls.find((c) => c.id === decodeURIComponent(one[2])) ?? (one[2].startsWith("call_") ? null : undefined);
+      return call ? say(200, detail(call)) : refuse(404, "not_found", "No call has this id.", "Check the id; retention may have removed it.");
+    }
+    if (one) {
+      const trace = one[2] === BIG_TRACE ? big : smallTrace(calls, one[2]);
+      if (!trace) return refuse(404, "not_found", "No trace has this id.", "Check the id; retention may have removed it.");
+      return say(200, tracePage(trace, url.searchParams.get("cursor"), Number(url.searchParams.get("limit") || 1000)));
+    }
+    const route = routes[`${req.method} ${path}`];
+    return route ? say(200, route(url.searchParams, true)) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
+  });
+  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })));
+}
+
+function identity() {
+  return { tenant: "acme", team: "cs", key_id: "key_support", agent: null, user: "mina.kim", role: "operator", expires_at: new Date(Date.now() + 8 * 3_600_000).toISOString() };
+}
+
+function sum(calls) {
+  const total = { calls: calls.length, failures: 0, input_tokens: 0, output_tokens: 0, cost: 0 };
+  for (const call of calls) {
+    if (FAILED.has(call.outcome)) total.failures++;
+    total.input_tokens += call.input_tokens ?? 0;
+    total.output_tokens += call.output_tokens ?? 0;
+    total.cost += nano(call.cost_estimate);
+  }
+  return { ...total, cost: usd(total.cost) };
+}
+
+const pickTotals = ({ calls, failures, cost }) => ({ calls, failures, cost });
+
+function buckets(calls, bucket) {
+  const groups = new Map();
+  for (const call of calls) {
+    const time = call.time.slice(0, bucket === "day" ? 10 : 13) + (bucket === "day" ? "T00:00:00Z" : ":00:00Z");
+    groups.set(time, [...(groups.get(time) ?? []), call]);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function file(path, res) {
+  const wanted = join(DIST, normalize(path));
+  const found = wanted.startsWith(DIST) && existsSync(wanted) && statSync(wanted).isFile();
+  if (!found && extname(path) !== "") return res.writeHead(404).end();
+  const name = found ? wanted : join(DIST, "index.html");
+  if (!existsSync(name)) return res.writeHead(503).end("npm run build first");
+  res.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", "Content-Security-Policy": policy(), "Cache-Control": "no-cache" });
+  res.end(readFileSync(name));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { url } = await start(Number(process.argv[2] ?? 8099));
+  console.log(`${url}  key ${KEY}  big trace /traces/${BIG_TRACE}`);
+}

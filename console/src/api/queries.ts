@@ -1,0 +1,70 @@
+/** Every read of the console, as TanStack Query options. A page uses at most five requests: see e2e/journeys.test.ts. */
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { get, query, type Params } from "./client";
+import type { Call, CallDetail, Costs, Facets, Health, Identity, Overview, Page, TracePage } from "./types";
+
+export const CALLS_PAGE = 100;
+/** The first page of a trace is small so that it paints at once, the later ones are large so that there are few. */
+export const TRACE_FIRST_PAGE = 2_000;
+export const TRACE_PAGE = 10_000;
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => get<Identity>("/session", signal),
+  staleTime: 5 * 60_000,
+  retry: false,
+});
+
+export const facetsQuery = queryOptions({
+  queryKey: ["facets"],
+  queryFn: ({ signal }) => get<Facets>("/facets", signal),
+  staleTime: 60_000,
+});
+
+export const overviewQuery = (from: string, to: string) =>
+  queryOptions({
+    queryKey: ["overview", from, to],
+    queryFn: ({ signal }) => get<Overview>("/overview" + query({ from, to }), signal),
+  });
+
+export const callsQuery = (filters: Params, limit = CALLS_PAGE) =>
+  infiniteQueryOptions({
+    queryKey: ["calls", filters, limit],
+    queryFn: ({ signal, pageParam }) =>
+      get<Page<Call>>("/calls" + query({ ...filters, limit, cursor: pageParam }), signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+
+export const callQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["call", id],
+    queryFn: ({ signal }) => get<CallDetail>("/calls/" + encodeURIComponent(id), signal),
+  });
+
+export const traceQuery = (id: string) =>
+  infiniteQueryOptions({
+    queryKey: ["trace", id],
+    queryFn: ({ signal, pageParam }) =>
+      get<TracePage>(
+        "/traces/" +
+          encodeURIComponent(id) +
+          query({ limit: pageParam === "" ? TRACE_FIRST_PAGE : TRACE_PAGE, cursor: pageParam }),
+        signal,
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+    staleTime: 60_000,
+  });
+
+export const costsQuery = (params: { by: string; bucket: string; from: string; to: string }) =>
+  queryOptions({
+    queryKey: ["costs", params],
+    queryFn: ({ signal }) => get<Costs>("/costs" + query(params), signal),
+  });
+
+export const healthQuery = queryOptions({
+  queryKey: ["health"],
+  queryFn: ({ signal }) => get<Health>("/health", signal),
+  refetchInterval: 15_000,
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { bucketLabel, compact, count, duration, percent } from "./format";
+
+describe("duration", () => {
+  it.each([
+    [null, "–"],
+    [0, "0 ms"],
+    [0.42, "0.42 ms"],
+    [9.44, "9.4 ms"],
+    [812.9, "812 ms"],
+    [999.99, "999 ms"],
+    [1_240, "1.24 s"],
+    [59_999, "59.9 s"],
+    [60_000, "1 m"],
+    [185_000, "3 m 5 s"],
+    [7_800_000, "2 h 10 m"],
+    [273_600_000, "3 d 4 h"],
+  ])("%s is %s", (ms, want) => expect(duration(ms)).toBe(want));
+});
+
+describe("count and compact", () => {
+  it.each([
+    [0, "0", "0"],
+    [9_999, "9,999", "9,999"],
+    [12_345, "12,345", "12.3k"],
+    [1_000_000, "1,000,000", "1M"],
+    [9_007_199_254_740_991, "9,007,199,254,740,991", "9007T"],
+    [null, "–", "–"],
+  ])("%s", (value, full, short) => {
+    expect(count(value)).toBe(full);
+    expect(compact(value)).toBe(short);
+  });
+});
+
+it("never shows a failure share as zero when there was one", () => {
+  expect(percent(1, 100_000)).toBe("<0.1%");
+  expect(percent(0, 10)).toBe("0%");
+  expect(percent(1, 0)).toBe("–");
+  expect(percent(15, 100)).toBe("15%");
+});
+
+it("names day buckets in UTC", () => {
+  expect(bucketLabel("2026-11-22T00:00:00Z", "day")).toBe("2026-11-22 UTC");
+});

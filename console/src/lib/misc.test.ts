@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { query } from "../api/client";
+import { csv } from "./csv";
+import { localPath, parseSearch, stringifySearch } from "./search";
+import { stackCosts } from "./series";
+import { bounds, fromLocalInput, localInput } from "./time";
+
+describe("csv", () => {
+  it("quotes what must be quoted and disarms formulas", () => {
+    expect(csv([["a,b", 'say "hi"', "two\nlines"], ["=1+1", "-x", "-1.5"], [3, null, "plain"]])).toBe(
+      '"a,b","say ""hi""","two\nlines"\r\n\'=1+1,\'-x,-1.5\r\n3,,plain\r\n',
+    );
+  });
+});
+
+describe("search", () => {
+  it("keeps texts that look like numbers", () => {
+    expect(parseSearch("?run=0012&agent=a%2Bb&empty=")).toEqual({ run: "0012", agent: "a+b" });
+    expect(stringifySearch({ run: "0012", agent: "a+b", none: undefined })).toBe("?run=0012&agent=a%2Bb");
+    expect(stringifySearch({})).toBe("");
+  });
+  it.each([
+    ["/calls?run=1", "/calls?run=1"],
+    ["//evil.example", "/"],
+    ["/\\evil.example", "/"],
+    ["https://evil.example", "/"],
+    ["/login?next=/login", "/"],
+    [undefined, "/"],
+  ])("comes back from %s to %s", (text, want) => expect(localPath(text)).toBe(want));
+  it("writes equal queries for equal filters", () => {
+    expect(query({ b: 2, a: "x", c: "" })).toBe(query({ a: "x", b: 2, d: undefined }));
+  });
+});
+
+describe("time", () => {
+  it("gives whole seconds in UTC", () => {
+    expect(bounds("1h", Date.UTC(2026, 10, 22, 12, 0, 0, 345))).toEqual({
+      from: "2026-11-22T11:00:00Z",
+      to: "2026-11-22T12:00:00Z",
+    });
+  });
+  it("goes through a local field and back", () => {
+    expect(fromLocalInput(localInput("2026-11-22T11:05:00Z"))).toBe("2026-11-22T11:05:00Z");
+    expect(localInput("nonsense")).toBe("");
+    expect(fromLocalInput("")).toBeUndefined();
+  });
+});
+
+describe("stackCosts", () => {
+  const point = (time: string, cost: string) => ({ time, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0 });
+  const total = (key: string, cost: string) => ({ key, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0 });
+  const costs = {
+    series: [
+      { key: "small", points: [point("2026-01-01T01:00:00Z", "0.10")] },
+      { key: "big", points: [point("2026-01-01T00:00:00Z", "2"), point("2026-01-01T01:00:00Z", "1")] },
+      { key: "tiny", points: [point("2026-01-01T00:00:00Z", "0.01")] },
+    ],
+    totals: [total("small", "0.10"), total("tiny", "0.01"), total("big", "3")],
+  };
+  it("names the largest, gathers the rest, and fills holes with zero", () => {
+    const stack = stackCosts(costs, 1);
+    expect(stack.keys).toEqual(["big", null]);
+    expect(stack.values).toEqual([[2, 1], [0.01, 0.1]]);
+    expect(stack.tops).toEqual([[2, 1], [2.01, 1.1]]);
+  });
+  it("has no rest when all are named", () => expect(stackCosts(costs, 3).keys).toEqual(["big", "small", "tiny"]));
+});

@@ -1,0 +1,101 @@
+/** Every view has an address, and every filter is in it. */
+import { createRootRoute, createRoute, createRouter, Outlet } from "@tanstack/react-router";
+import { parseSearch, stringifySearch } from "./lib/search";
+import { isRange, type Range } from "./lib/time";
+import { NotFound, RenderError } from "./ui/ErrorBox";
+import { Shell } from "./ui/Shell";
+import { CallDetail } from "./views/CallDetail";
+import { Calls } from "./views/Calls";
+import { Costs } from "./views/Costs";
+import { Health } from "./views/Health";
+import { Login } from "./views/Login";
+import { Overview } from "./views/Overview";
+import { Trace } from "./views/Trace";
+import { Traces } from "./views/Traces";
+
+type Raw = Record<string, unknown>;
+
+function texts<K extends string>(raw: Raw, names: readonly K[]): Partial<Record<K, string>> {
+  const out: Partial<Record<K, string>> = {};
+  for (const name of names) {
+    const value = raw[name];
+    if (typeof value === "string" && value !== "") out[name] = value;
+  }
+  return out;
+}
+
+export const CALL_FILTERS = [
+  "tenant", "team", "agent", "model", "tool", "kind", "outcome", "run", "trace", "from", "to",
+] as const;
+export type CallFilter = (typeof CALL_FILTERS)[number];
+export type CallsSearch = Partial<Record<CallFilter, string>> & { range?: Range };
+
+export interface CostsSearch {
+  by?: string;
+  bucket?: string;
+  range?: Range;
+  sort?: string;
+}
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  component: Login,
+  validateSearch: (raw: Raw) => texts(raw, ["next"]),
+});
+
+const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
+
+const overview = createRoute({ getParentRoute: () => shell, path: "/", component: Overview });
+
+const calls = createRoute({
+  getParentRoute: () => shell,
+  path: "/calls",
+  component: Calls,
+  validateSearch: (raw: Raw): CallsSearch => ({
+    ...texts(raw, CALL_FILTERS),
+    ...(isRange(raw["range"]) ? { range: raw["range"] } : {}),
+  }),
+});
+
+const call = createRoute({ getParentRoute: () => shell, path: "/calls/$id", component: CallDetail });
+
+const traces = createRoute({ getParentRoute: () => shell, path: "/traces", component: Traces });
+
+const trace = createRoute({
+  getParentRoute: () => shell,
+  path: "/traces/$id",
+  component: Trace,
+  validateSearch: (raw: Raw) => texts(raw, ["span", "idle"]),
+});
+
+const costs = createRoute({
+  getParentRoute: () => shell,
+  path: "/costs",
+  component: Costs,
+  validateSearch: (raw: Raw): CostsSearch => ({
+    ...texts(raw, ["by", "bucket", "sort"]),
+    ...(isRange(raw["range"]) ? { range: raw["range"] } : {}),
+  }),
+});
+
+const health = createRoute({ getParentRoute: () => shell, path: "/health", component: Health });
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    login,
+    shell.addChildren([overview, calls, call, traces, trace, costs, health]),
+  ]),
+  parseSearch,
+  stringifySearch,
+  defaultErrorComponent: RenderError,
+  defaultPreload: false,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

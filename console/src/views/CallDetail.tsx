@@ -1,0 +1,263 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { callQuery } from "../api/queries";
+import type { Attempt, CallDetail as Data } from "../api/types";
+import { useI18n } from "../i18n";
+import { count, duration, NONE, stamp } from "../lib/format";
+import { showMoney } from "../lib/money";
+import { ErrorBox } from "../ui/ErrorBox";
+import { AsOf, Copy, Loading, PageHead, Risk, Simulated } from "../ui/parts";
+import { Signal } from "../ui/Signal";
+import { Track } from "./Track";
+
+export function CallDetail() {
+  const { t } = useI18n();
+  const { id } = useParams({ from: "/shell/calls/$id" });
+  const { data, error, isFetching, refetch, dataUpdatedAt } = useQuery(callQuery(id));
+  // The answer for one call carries no as_of of its own where it is read from the record itself: then it is as of now.
+  const asOf = data ? ((data as { as_of?: string }).as_of ?? new Date(dataUpdatedAt).toISOString()) : undefined;
+  return (
+    <>
+      <PageHead title={data ? (data.tool_name ?? data.model_name ?? t("call.title")) : t("call.title")}>
+        {data && <Signal status={data.outcome} />}
+        {data?.simulated && <Simulated />}
+        <span className="spacer" />
+        <AsOf asOf={asOf} busy={isFetching} refresh={() => void refetch()} />
+      </PageHead>
+      {error && <ErrorBox error={error} retry={() => void refetch()} />}
+      {!data && !error && <Loading />}
+      {data && <Body call={data} />}
+    </>
+  );
+}
+
+function Body({ call }: { call: Data }) {
+  const { t } = useI18n();
+  return (
+    <>
+      <div className="trace-tools">
+        {call.trace_id && (
+          <Link className="button" to="/traces/$id" params={{ id: call.trace_id }} search={call.span_id ? { span: call.span_id } : {}}>
+            {t("call.openTrace")}
+          </Link>
+        )}
+        {call.run_id && (
+          <Link className="button" to="/calls" search={{ run: call.run_id }}>
+            {t("call.callOf")}
+          </Link>
+        )}
+        <code className="quiet break">{call.id}</code>
+        <Copy text={call.id} />
+      </div>
+      {call.error && <Failure error={call.error} />}
+      <section className="section">
+        <div className="section-head">
+          <h2>{t("call.track")}</h2>
+          <p>{t("call.trackHint")}</p>
+        </div>
+        <Track call={call} />
+      </section>
+      <section className="section">
+        <h2>{t("call.fields")}</h2>
+        <TenFields call={call} />
+      </section>
+      <Attempts call={call} />
+      <div className="two">
+        <Rates call={call} />
+        <Record call={call} />
+      </div>
+      <div className="two">
+        <Summary title={t("call.input")} text={call.input_summary} />
+        <Summary title={t("call.output")} text={call.output_summary} />
+      </div>
+      <section className="section">
+        <h2>{t("call.more")}</h2>
+        <Details call={call} />
+      </section>
+    </>
+  );
+}
+
+function Failure({ error }: { error: NonNullable<Data["error"]> }) {
+  const { t } = useI18n();
+  return (
+    <div className="notice bad">
+      <h2 className="stop">{t("call.error")}</h2>
+      <p>
+        {error.message} <code className="quiet">{error.code}</code>
+      </p>
+      {error.remedy && (
+        <p>
+          <b>{t("error.remedy")}</b> {error.remedy}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface FactProps {
+  name: string;
+  code?: string;
+  copy?: string | null;
+  children: ReactNode;
+}
+
+function Fact({ name, code, copy, children }: FactProps) {
+  return (
+    <div>
+      <dt>
+        {name}
+        {code && <code>{code}</code>}
+      </dt>
+      <dd>{children}</dd>
+      {copy ? <Copy text={copy} /> : <span />}
+    </div>
+  );
+}
+
+/** The ten fields every call carries, under the names they have in the log and the API. */
+function TenFields({ call }: { call: Data }) {
+  const { t } = useI18n();
+  const text = (value: string | null, mono = false) => (value === null ? <span className="quiet">{NONE}</span> : <span className={mono ? "mono" : ""}>{value}</span>);
+  const cost = call.cost_basis === "unpriced" ? t("cost.unpriced") : showMoney(call.cost_estimate);
+  return (
+    <dl className="facts ten">
+      <Fact name={t("field.request_id")} code="request_id" copy={call.request_id}>{text(call.request_id, true)}</Fact>
+      <Fact name={t("field.run_id")} code="run_id" copy={call.run_id}>{text(call.run_id, true)}</Fact>
+      <Fact name={t("field.agent_id")} code="agent_id">{text(call.agent_id)}</Fact>
+      <Fact name={t("field.tool_name")} code="tool_name">{text(call.tool_name)}</Fact>
+      <Fact name={t("field.model_name")} code="model_name">{text(call.model_name)}</Fact>
+      <Fact name={t("field.latency_ms")} code="latency_ms">{duration(call.latency_ms)}</Fact>
+      <Fact name={t("field.input_tokens")} code="input_tokens">{count(call.input_tokens)}</Fact>
+      <Fact name={t("field.output_tokens")} code="output_tokens">{count(call.output_tokens)}</Fact>
+      <Fact name={t("field.cost_estimate")} code="cost_estimate">
+        <span title={call.cost_estimate === null ? "" : "$" + call.cost_estimate}>{cost}</span>
+      </Fact>
+      <Fact name={t("field.risk_level")} code="risk_level"><Risk level={call.risk_level} /></Fact>
+    </dl>
+  );
+}
+
+function Details({ call }: { call: Data }) {
+  const { t } = useI18n();
+  const or = (value: string | number | null | undefined) => (value === null || value === undefined || value === "" ? NONE : String(value));
+  const served = [call.provider, call.upstream_model].filter(Boolean).join(" / ");
+  return (
+    <dl className="facts">
+      <Fact name={t("call.started")}><span title={call.time}>{stamp(call.time)}</span></Fact>
+      <Fact name={t("call.protocol")}>{call.protocol}, {t(call.stream ? "call.streamed" : "call.unary")}</Fact>
+      <Fact name={t("calls.tenant")}>{call.tenant}</Fact>
+      <Fact name={t("calls.team")}>{or(call.team)}</Fact>
+      <Fact name={t("call.key")}>{or(call.key_id)}</Fact>
+      <Fact name={t("call.user")}>{or(call.user)}</Fact>
+      <Fact name={t("call.role")}>{or(call.agent_role)}</Fact>
+      <Fact name={t("call.parent")}>{or(call.parent_agent_id)}</Fact>
+      <Fact name={t("call.step")}>{or(call.step_index)}</Fact>
+      <Fact name={t("call.upstream")}>{or(served)}</Fact>
+      <Fact name={t("call.firstByte")}>{duration(call.first_byte_ms)}</Fact>
+      <Fact name={t("call.cache")}>{count(call.cache_read_tokens)} / {count(call.cache_write_tokens)}</Fact>
+      <Fact name={t("call.basis")}>{t(`cost.basis.${call.cost_basis}`)}</Fact>
+      <Fact name={t("call.policy")}>{or(call.policy_version)}</Fact>
+      <Fact name={t("calls.trace")} copy={call.trace_id}><span className="mono">{or(call.trace_id)}</span></Fact>
+      <Fact name={t("call.span")} copy={call.span_id}><span className="mono">{or(call.span_id)}</span></Fact>
+    </dl>
+  );
+}
+
+function Attempts({ call }: { call: Data }) {
+  const { t } = useI18n();
+  return (
+    <section className="section">
+      <h2>{t("call.attempts")}</h2>
+      {call.attempts_detail.length === 0 ? (
+        <p className="quiet">{t("call.noAttempts")}</p>
+      ) : (
+        <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("call.attempts")}>
+          <table>
+            <thead>
+              <tr>
+                <th className="num">{t("call.number")}</th>
+                <th>{t("call.status")}</th>
+                <th>{t("call.upstream")}</th>
+                <th>{t("call.started")}</th>
+                <th className="num">{t("calls.latency")}</th>
+                <th className="num">{t("calls.tokens")}</th>
+                <th className="num">{t("calls.cost")}</th>
+              </tr>
+            </thead>
+            <tbody>{call.attempts_detail.map((attempt) => <AttemptRow key={attempt.n} attempt={attempt} />)}</tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function AttemptRow({ attempt }: { attempt: Attempt }) {
+  return (
+    <tr>
+      <td className="num">{attempt.n}</td>
+      <td>
+        <Signal status={attempt.status} /> {attempt.error_code && <code className="quiet">{attempt.error_code}</code>}
+      </td>
+      <td>
+        {attempt.model_name ?? NONE}{" "}
+        <span className="quiet">{[attempt.provider, attempt.upstream_model].filter(Boolean).join(" / ")}</span>
+      </td>
+      <td className="ellipsis" title={attempt.started ?? ""}>{stamp(attempt.started)}</td>
+      <td className="num">{duration(attempt.latency_ms)}</td>
+      <td className="num">{count(attempt.input_tokens)} / {count(attempt.output_tokens)}</td>
+      <td className="num" title={attempt.cost_estimate ?? ""}>{showMoney(attempt.cost_estimate)}</td>
+    </tr>
+  );
+}
+
+function Rates({ call }: { call: Data }) {
+  const { t } = useI18n();
+  const entries = Object.entries(call.rates ?? {}).filter(([, value]) => value !== null && value !== "");
+  return (
+    <section className="section">
+      <div className="section-head">
+        <h2>{t("call.rates")}</h2>
+        {entries.length > 0 && <p>{t("call.ratesHint")}</p>}
+      </div>
+      {entries.length === 0 ? (
+        <p className="quiet">{t("call.noRates")}</p>
+      ) : (
+        <dl className="facts">
+          {entries.map(([name, value]) => (
+            <Fact key={name} name={name}>{String(value)}</Fact>
+          ))}
+        </dl>
+      )}
+    </section>
+  );
+}
+
+function Record({ call }: { call: Data }) {
+  const { t } = useI18n();
+  const index = (value: number | null) => (value === null ? <span className="quiet">{t("call.notWritten")}</span> : <code>#{value}</code>);
+  return (
+    <section className="section">
+      <h2>{t("call.record")}</h2>
+      <dl className="facts">
+        <Fact name={t("call.intent")}>{index(call.record.intent_index)}</Fact>
+        <Fact name={t("call.outcomeRecord")}>{index(call.record.outcome_index)}</Fact>
+      </dl>
+    </section>
+  );
+}
+
+function Summary({ title, text }: { title: string; text: string | null }) {
+  const { t } = useI18n();
+  return (
+    <section className="section">
+      <div className="section-head">
+        <h2>{title}</h2>
+        {text && <p>{t("call.masked")}</p>}
+      </div>
+      {text ? <pre className="panel block">{text}</pre> : <p className="quiet">{t("call.noSummary")}</p>}
+    </section>
+  );
+}

@@ -1,0 +1,236 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useEffect, useMemo, useState } from "react";
+import uPlot from "uplot";
+import { callsQuery, overviewQuery } from "../api/queries";
+import type { Call, Overview as Data } from "../api/types";
+import { useI18n } from "../i18n";
+import { bucketLabel, clock, compact, count, duration, percent } from "../lib/format";
+import { parseMoney, showMoney, showNano, toChart } from "../lib/money";
+import { bounds } from "../lib/time";
+import { Chart, timeAxis, valueAxis } from "../ui/Chart";
+import { ErrorBox } from "../ui/ErrorBox";
+import { AsOf, Loading, PageHead, Simulated } from "../ui/parts";
+import { Signal } from "../ui/Signal";
+
+const RENEW_MS = 30_000;
+const NEWEST = 8;
+
+export function Overview() {
+  const { t } = useI18n();
+  const [at, setAt] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      // A page in the background asks for nothing.
+      if (document.visibilityState === "visible") setAt(Date.now());
+    }, RENEW_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const { from, to } = useMemo(() => bounds("24h", at), [at]);
+  const { data, error, isFetching, refetch } = useQuery({ ...overviewQuery(from, to), placeholderData: keepPreviousData });
+  const failures = useInfiniteQuery({
+    ...callsQuery({ outcome: "failed", from }, NEWEST),
+    placeholderData: keepPreviousData,
+  });
+  const failed = failures.data?.pages[0]?.items;
+  return (
+    <>
+      <PageHead title={t("overview.title")}>
+        <span className="sub">{t("overview.window")}</span>
+        <span className="spacer" />
+        <AsOf asOf={data?.as_of} busy={isFetching} refresh={() => setAt(Date.now())} />
+      </PageHead>
+      {error && <ErrorBox error={error} retry={() => void refetch()} />}
+      {!data && !error && <Loading />}
+      {data && <Figures data={data} />}
+      {data && data.calls === 0 && <Quiet />}
+      {data && data.calls > 0 && <Activity data={data} />}
+      <section className="section">
+        <div className="section-head">
+          <h2>{t("overview.failed")}</h2>
+          <span className="spacer" />
+          <Link to="/calls" search={{ outcome: "failed" }}>
+            {t("overview.allFailures")}
+          </Link>
+        </div>
+        {failures.error && <ErrorBox error={failures.error} />}
+        {failed && failed.length === 0 && <p className="quiet">{t("overview.noFailures")}</p>}
+        {failed && failed.length > 0 && <Failures calls={failed} />}
+      </section>
+    </>
+  );
+}
+
+function Figures({ data }: { data: Data }) {
+  const { t } = useI18n();
+  const cost = parseMoney(data.cost);
+  const perCall = cost !== null && data.calls > 0 ? showNano(cost / BigInt(data.calls)) : null;
+  const figures = [
+    { name: t("overview.calls"), value: compact(data.calls), exact: count(data.calls), under: "" },
+    {
+      name: t("overview.failures"), value: compact(data.failures), exact: count(data.failures), bad: data.failures > 0,
+      under: data.calls > 0 ? t("overview.failureShare", { share: percent(data.failures, data.calls) }) : "",
+    },
+    { name: t("overview.cost"), value: showMoney(data.cost), exact: "$" + data.cost, under: perCall ? t("overview.perCall", { cost: perCall }) : "" },
+    {
+      name: t("overview.tokens"), value: compact(data.input_tokens + data.output_tokens),
+      exact: count(data.input_tokens + data.output_tokens),
+      under: t("overview.tokensSplit", { input: compact(data.input_tokens), output: compact(data.output_tokens) }),
+    },
+    { name: t("overview.latency"), value: duration(data.latency_p50_ms), exact: "", under: "" },
+    { name: t("overview.p95"), value: duration(data.latency_p95_ms), exact: "", under: t("overview.p95Hint") },
+  ];
+  return (
+    <dl className="strip">
+      {figures.map((figure) => (
+        <div key={figure.name}>
+          <dt>{figure.name}</dt>
+          <dd className={"value" + (figure.bad ? " stop" : "")} title={figure.exact}>
+            {figure.value}
+          </dd>
+          <dd className="under">{figure.under}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Quiet() {
+  const { t } = useI18n();
+  return (
+    <div className="panel empty">
+      <p>{t("overview.quiet")}</p>
+      <p>{t("overview.demo")}</p>
+      <code className="command">signalbox demo</code>
+    </div>
+  );
+}
+
+const bars = uPlot.paths.bars!({ size: [0.62, 26], gap: 1 });
+
+function activityOptions(paint: (name: string) => string): Omit<uPlot.Options, "width" | "height"> {
+  return {
+    padding: [10, 4, 0, 4],
+    scales: {
+      x: { time: true, range: (_, min, max) => [min - 1_800, max + 1_800] },
+      calls: { range: (_, __, max) => [0, Math.max(max * 1.15, 4)] },
+      cost: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] },
+    },
+    axes: [
+      timeAxis(paint, false),
+      valueAxis(paint, (v) => (Number.isInteger(v) ? compact(v) : ""), 3, "calls", true),
+      valueAxis(paint, (v) => "$" + String(Number(v.toPrecision(6))), 1, "cost", false),
+    ],
+    series: [
+      {},
+      { scale: "calls", paths: bars, fill: paint("--bar-model"), stroke: paint("--bar-model"), width: 0, points: { show: false } },
+      { scale: "calls", paths: bars, fill: paint("--stop"), stroke: paint("--stop"), width: 0, points: { show: false } },
+      { scale: "cost", stroke: paint("--accent"), width: 2, points: { show: false } },
+    ],
+  };
+}
+
+function Activity({ data }: { data: Data }) {
+  const { t } = useI18n();
+  const points = data.points;
+  const aligned = useMemo<uPlot.AlignedData>(
+    () => [
+      points.map((p) => Date.parse(p.time) / 1_000),
+      points.map((p) => p.calls),
+      points.map((p) => p.failures),
+      points.map((p) => toChart(parseMoney(p.cost) ?? 0n)),
+    ],
+    [points],
+  );
+  const label = t("overview.chartLabel", { calls: count(data.calls), failures: count(data.failures), cost: showMoney(data.cost) });
+  return (
+    <section className="panel chart">
+      <div className="section-head block-head">
+        <h2>{t("overview.chart")}</h2>
+      </div>
+      <Chart
+        label={label}
+        height={230}
+        data={aligned}
+        options={activityOptions}
+        readout={(i) => {
+          const point = i === null ? undefined : points[i];
+          return (
+            <>
+              {point && <b>{bucketLabel(point.time, "hour")}</b>}
+              <span className="key"><i className="swatch key-calls" />{t("overview.calls")} {point && <b>{count(point.calls)}</b>}</span>
+              <span className="key"><i className="swatch key-failures" />{t("overview.failures")} {point && <b>{count(point.failures)}</b>}</span>
+              <span className="key"><i className="swatch line-only key-cost" />{t("overview.cost")} {point && <b>{showMoney(point.cost)}</b>}</span>
+            </>
+          );
+        }}
+      />
+      <details className="figures">
+        <summary>{t("chart.table")}</summary>
+        <div tabIndex={0} role="region" aria-label={t("chart.table")}>
+          <table>
+            <thead>
+              <tr>
+                <th>{t("chart.time")}</th>
+                <th className="num">{t("overview.calls")}</th>
+                <th className="num">{t("overview.failures")}</th>
+                <th className="num">{t("overview.cost")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {points.map((p) => (
+                <tr key={p.time}>
+                  <td>{bucketLabel(p.time, "hour")}</td>
+                  <td className="num">{count(p.calls)}</td>
+                  <td className="num">{count(p.failures)}</td>
+                  <td className="num" title={"$" + p.cost}>{showMoney(p.cost)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </section>
+  );
+}
+
+function Failures({ calls }: { calls: Call[] }) {
+  const { t } = useI18n();
+  const now = new Date();
+  return (
+    <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("overview.failed")}>
+      <table>
+        <thead>
+          <tr>
+            <th>{t("calls.time")}</th>
+            <th>{t("calls.outcome")}</th>
+            <th>{t("calls.what")}</th>
+            <th>{t("calls.agent")}</th>
+            <th>{t("calls.tenant")}</th>
+            <th className="num">{t("calls.latency")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {calls.map((call) => (
+            <tr key={call.id}>
+              <td className="ellipsis">
+                <Link to="/calls/$id" params={{ id: call.id }} title={call.time}>
+                  {clock(call.time, now)}
+                </Link>
+              </td>
+              <td>
+                <Signal status={call.outcome} /> {call.error_code && <code className="quiet">{call.error_code}</code>}
+              </td>
+              <td>
+                {call.tool_name ?? call.model_name} {call.simulated && <Simulated />}
+              </td>
+              <td>{call.agent_id ?? "–"}</td>
+              <td>{call.tenant}</td>
+              <td className="num">{duration(call.latency_ms)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,74 @@
+/** The way of one call through the stations, in their order. What did not run is drawn as not run, never as passed. */
+import type { CallDetail, StationName } from "../api/types";
+import { useI18n, type Key } from "../i18n";
+import { useStatusWord } from "../ui/Signal";
+
+type Look = "passed" | "skipped" | "halted" | "caution" | "beyond";
+
+interface Stop {
+  name: Key;
+  look: Look;
+  state: string;
+}
+
+const ORDER: readonly StationName[] = ["gate", "resolve", "policy", "guard_input", "approval"];
+const HALTS = new Set(["denied", "blocked", "failed", "error", "refused", "expired"]);
+
+export function Track({ call }: { call: CallDetail }) {
+  const { t } = useI18n();
+  const stops = useStops(call);
+  return (
+    <ol className="track panel">
+      {stops.map((stop) => (
+        <li key={stop.name} className={stop.look}>
+          <span className="dot" aria-hidden="true" />
+          <span className="name">{t(stop.name)}</span>
+          <span className="state">{stop.state}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function useStops(call: CallDetail): Stop[] {
+  const { t } = useI18n();
+  const word = useStatusWord();
+  const station = (name: StationName): Stop => {
+    const value = call.stations[name];
+    const state = value === undefined ? t("station.unknown") : value === "not_run" ? t("station.not_run") : word(value);
+    return { name: `station.${name}`, look: look(value), state };
+  };
+  const { intent_index: intent, outcome_index: outcome } = call.record;
+  const record = (name: Key, index: number | null): Stop => ({
+    name,
+    look: index === null ? "beyond" : "passed",
+    state: index === null ? t("call.notWritten") : "#" + index,
+  });
+  const stops = [
+    ...ORDER.map(station),
+    record("station.intent", intent),
+    attempts(call, word, t("station.notSent"), (n) => t("calls.attempts", { count: n })),
+    station("guard_output"),
+    record("station.outcome", outcome),
+  ];
+  return beyond(stops);
+}
+
+function look(value: string | undefined): Look {
+  if (value === "ok") return "passed";
+  if (value === undefined || value === "not_run") return "skipped";
+  return HALTS.has(value) ? "halted" : "caution";
+}
+
+function attempts(call: CallDetail, word: (s: string) => string, none: string, many: (n: number) => string): Stop {
+  const last = call.attempts_detail[call.attempts_detail.length - 1];
+  if (!last) return { name: "station.attempt", look: "skipped", state: none };
+  const state = call.attempts_detail.length > 1 ? many(call.attempts_detail.length) : word(last.status);
+  return { name: "station.attempt", look: look(last.status), state };
+}
+
+/** beyond marks the stations after the one that stopped the call: it never came to them. The outcome is always written. */
+function beyond(stops: Stop[]): Stop[] {
+  const halt = stops.findIndex((stop) => stop.look === "halted");
+  return stops.map((stop, i) => (halt >= 0 && i > halt && stop.look === "skipped" ? { ...stop, look: "beyond" } : stop));
+}

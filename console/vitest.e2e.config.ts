@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// The journeys share one browser and one server, so they run one after another.
+export default defineConfig({
+  test: {
+    include: ["e2e/**/*.test.ts"],
+    environment: "node",
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
