@@ -16,7 +16,7 @@ type Journal interface {
 
 // Attempter is the innermost station: it tries the candidates in their order until one serves, and settles each try.
 type Attempter struct {
-	Backends map[string]Backend // By the candidate's provider.
+	Backends map[signalbox.Kind]map[string]Backend // By the call's kind and the candidate's provider.
 	Journal  Journal
 	Now      func() time.Time
 }
@@ -44,7 +44,7 @@ func mayTryNext(err error) bool {
 }
 
 func (s *Attempter) try(ctx context.Context, t *Track, c signalbox.Candidate) (Answer, error) {
-	backend, ok := s.Backends[c.Provider]
+	backend, ok := s.Backends[t.Call.Kind][c.Provider]
 	if !ok {
 		return nil, signalbox.Errorf(signalbox.CodeInternal, "provider %q has no backend", c.Provider)
 	}

@@ -113,7 +113,7 @@ func newBench(r call.Resolver, backends map[string]call.Backend) *bench {
 	b.handler = call.Stations{
 		Record:  b.recorder.Station,
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{signalbox.KindModel: r}),
-		Attempt: &call.Attempter{Backends: backends, Journal: b.recorder, Now: clock},
+		Attempt: &call.Attempter{Backends: map[signalbox.Kind]map[string]call.Backend{signalbox.KindModel: backends}, Journal: b.recorder, Now: clock},
 	}.Chain()
 	return b
 }

@@ -84,7 +84,7 @@ func chain(t *testing.T, c simulated.Config) call.Handler {
 			Name: "sim-large", Provider: "sim", Format: signalbox.ProtocolOpenAIChat, Upstream: "sim-1", Simulated: true,
 			Price: &signalbox.Price{Rates: signalbox.Rates{Input: dollar, Output: dollar}, Source: "config"},
 		}}}),
-		Attempt: &call.Attempter{Backends: map[string]call.Backend{"sim": sim}, Journal: journal{}, Now: time.Now},
+		Attempt: &call.Attempter{Backends: map[signalbox.Kind]map[string]call.Backend{signalbox.KindModel: {"sim": sim}}, Journal: journal{}, Now: time.Now},
 	}.Chain()
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
 // ErrorAnswer is the shape of every error.
@@ -95,3 +96,16 @@ func codeOf(status int) signalbox.Code {
 
 // fail makes the error of an operation.
 func fail(ctx ctxWithCaller, err error) error { return NewErrorAnswer(err, ctx.RequestID) }
+
+// WriteError answers with an error outside of the API's own operations.
+func WriteError(w http.ResponseWriter, err error, requestID string) {
+	e := NewErrorAnswer(err, requestID)
+	for name, values := range e.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.status)
+	if b, err := json.Marshal(e); err == nil {
+		w.Write(b) //nolint:errcheck // The reader has gone; there is nobody to tell.
+	}
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/governance/guard"
+	"github.com/signalbox/signalbox/internal/observability/projection"
+	"github.com/signalbox/signalbox/internal/platform/store"
+	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
+)
+
+// AuditKeySuffix is added to the database's file name for that of the signing key, where the configuration names none.
+const AuditKeySuffix = ".audit-key"
+
+// data is the log and everything that keeps or reads it.
+type data struct {
+	db        *sqlite.DB
+	key       *audit.Key
+	sequencer *audit.Sequencer
+	writer    *store.Writer
+	projector *projection.Projector
+	publisher *audit.Publisher
+}
+
+// startData opens the database, restores the log's tree and starts its writer, projector and publisher. They stop in
+// the reverse order, so that the last checkpoint covers everything that was written.
+func (s *Server) startData(ctx context.Context) error {
+	db, err := sqlite.Open(ctx, s.config.Database.Path, sqlite.Options{Now: s.options.Now})
+	if err != nil {
+		return err
+	}
+	s.onStop("database", func(context.Context) error { return db.Close() })
+	key, err := s.auditKey(ctx, db)
+	if err != nil {
+		return err
+	}
+	tree, err := audit.Restore(ctx, db)
+	if err != nil {
+		return err
+	}
+	d := &data{db: db, key: key, sequencer: audit.NewSequencer(tree)}
+	s.data = d
+	d.publisher, err = audit.StartPublisher(ctx, key, d.sequencer.Tree, db, db, func(err error) {
+		s.options.Logger.Error("no checkpoint could be signed", "error", err)
+	})
+	if err != nil {
+		return err
+	}
+	s.onStop("publisher", d.publisher.Stop)
+	d.writer = store.NewWriter(db, d.sequencer, store.Options{QueueEntries: int(s.config.Limits.MaxQueuedRecords)})
+	s.startRecorder()
+	s.onStop("writer", s.stopWriter)
+	return s.startProjector(ctx)
+}
+
+// auditKey loads the signing key. A log that has records but no key is not given a new one silently.
+func (s *Server) auditKey(ctx context.Context, db *sqlite.DB) (*audit.Key, error) {
+	path := s.config.Audit.Key
+	if path == "" {
+		path = s.config.Database.Path + AuditKeySuffix
+	}
+	origin := s.config.Audit.Origin
+	key, created, err := audit.LoadOrCreateKey(path, origin)
+	if err != nil {
+		return nil, err
+	}
+	size, err := db.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if created {
+		s.options.Logger.Warn("a signing key for the log was made; keep a copy of the public key elsewhere",
+			"file", filepath.Base(path), "public_key", key.Verifier(), "records_before", size)
+	}
+	return key, nil
+}
+
+func (s *Server) startRecorder() {
+	s.recorder = call.NewRecorder(s.data.writer, guard.Masker{}, s.options.Now, s.telemetry.Ended)
+	s.every("late outcomes", SettleInterval, func(ctx context.Context) {
+		if err := s.recorder.Settle(ctx); err != nil && ctx.Err() == nil {
+			s.options.Logger.Warn("outcomes still wait for the log", "error", err)
+		}
+	})
+}
+
+func (s *Server) stopWriter(ctx context.Context) error {
+	return errors.Join(s.recorder.Settle(ctx), s.data.writer.Close(ctx))
+}
+
+// ErrNoOutcome is what the record of a call says that a crash has ended.
+var errNoOutcome = &signalbox.Failure{
+	Code:    signalbox.CodeInternal,
+	Message: "Signalbox stopped before the outcome of this call was known.",
+	Remedy:  "Check with the provider or tool whether the call had an effect before it is repeated.",
+}
+
+// recover writes an outcome for every call that has an intent and none: the process before this one ended between them.
+func (s *Server) recover(ctx context.Context) error {
+	open, err := s.data.db.Views().Running(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range open {
+		if err := s.writeUnknown(ctx, v); err != nil {
+			return err
+		}
+	}
+	if len(open) > 0 {
+		s.options.Logger.Warn("calls were cut by the last stop; their outcome is recorded as unknown", "calls", len(open))
+	}
+	return s.data.projector.CatchUp(ctx)
+}
+
+func (s *Server) writeUnknown(ctx context.Context, v signalbox.CallView) error {
+	intent, err := s.data.db.Entry(ctx, v.First())
+	if err != nil {
+		return err
+	}
+	r, err := audit.Decode(intent)
+	if err != nil {
+		return err
+	}
+	r.Type, r.Time, r.Outcome, r.Error = signalbox.RecordOutcome, s.options.Now().UTC(), signalbox.OutcomeUnknown, errNoOutcome
+	_, err = s.data.writer.Append(ctx, r)
+	return err
+}

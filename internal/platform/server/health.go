@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+)
+
+// The statuses of components.
+const (
+	statusOK       = "ok"
+	statusDegraded = "degraded"
+	statusDown     = "down"
+)
+
+// maxLag is how many records the projections may be behind before they count as degraded.
+const maxLag = 50_000
+
+// health reports on the parts of this instance. It asks no upstream.
+func (s *Server) health(ctx context.Context) (api.Health, error) {
+	progress, err := s.data.db.Views().Progress(ctx)
+	if err != nil {
+		return api.Health{}, err
+	}
+	stats := s.data.writer.Stats()
+	h := api.Health{
+		Version: s.options.Version, Started: s.started, DataAsOf: progress.AsOf,
+		Log:         api.LogHealth{Size: progress.Size},
+		Queue:       api.QueueHealth{Depth: stats.Depth, Capacity: stats.Capacity},
+		Projections: api.Projections{Cursor: progress.Cursor, LagRecords: progress.Size - progress.Cursor},
+		InFlight:    s.recorder.InFlight(),
+	}
+	h.Components = []api.Component{
+		s.writerHealth(stats.Depth, stats.Capacity, stats.Failed), s.checkpointHealth(ctx, &h.Log),
+		projectionHealth(h.Projections.LagRecords),
+	}
+	h.Components = append(h.Components, s.tools.health()...)
+	return h, nil
+}
+
+func (s *Server) writerHealth(depth, capacity int, failed int64) api.Component {
+	c := api.Component{Name: "log", Status: statusOK, Detail: fmt.Sprintf("%d of %d records wait", depth, capacity)}
+	if depth > capacity/2 {
+		c.Status = statusDegraded
+	}
+	if failed > 0 {
+		c.Detail += fmt.Sprintf("; %d could not be written since the start", failed)
+	}
+	return c
+}
+
+func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.Component {
+	c := api.Component{Name: "checkpoint", Status: statusOK, Detail: "signed"}
+	signed, err := s.data.db.LatestCheckpoint(ctx)
+	if err != nil {
+		return api.Component{Name: "checkpoint", Status: statusDown, Detail: err.Error()}
+	}
+	if signed == nil {
+		c.Detail = "none yet"
+		return c
+	}
+	point, err := audit.OpenCheckpoint(signed, s.data.key.Verifier())
+	if err != nil {
+		return api.Component{Name: "checkpoint", Status: statusDown, Detail: err.Error()}
+	}
+	root := point.Root.String()
+	log.CheckpointSize, log.Root = &point.Size, &root
+	if behind := log.Size - point.Size; behind > 0 {
+		c.Detail = fmt.Sprintf("%d records are not signed yet; a checkpoint is made every %s", behind, time.Duration(audit.PublishInterval))
+	}
+	return c
+}
+
+func projectionHealth(lag int64) api.Component {
+	c := api.Component{Name: "projections", Status: statusOK, Detail: fmt.Sprintf("%d records behind", lag)}
+	if lag > maxLag {
+		c.Status = statusDegraded
+	}
+	return c
+}

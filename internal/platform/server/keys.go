@@ -1,0 +1,146 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/gate"
+)
+
+// AdminKeyFile is where the first key of an instance without any key is written, beside the database.
+const AdminKeyFile = "admin.key"
+
+// keys are the parts of the gate.
+type keys struct {
+	ring     *gate.Keyring
+	issuer   *gate.Issuer
+	sessions *gate.Sessions
+	refusals *gate.Refusals
+	door     *gate.Door
+}
+
+func (s *Server) startKeys(ctx context.Context) error {
+	ring, err := s.keyring(ctx)
+	if err != nil {
+		return err
+	}
+	k := &keys{ring: ring, issuer: gate.NewIssuer(ring, s.data.writer, s.options.Now)}
+	k.sessions = gate.NewSessions(ring, s.options.Now)
+	k.refusals = gate.StartRefusals(s.data.writer, s.options.Now, s.options.Logger)
+	s.onStop("refusals", func(context.Context) error { return k.refusals.Close() })
+	k.door = gate.NewDoor(gate.DoorOptions{
+		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, Now: s.options.Now, MaxBody: s.config.Limits.MaxBodyBytes,
+	})
+	s.keys = k
+	if len(ring.List()) == 0 {
+		return s.firstKey(ctx)
+	}
+	return nil
+}
+
+func (s *Server) keyring(ctx context.Context) (*gate.Keyring, error) {
+	static := make([]signalbox.Key, 0, len(s.config.Keys))
+	for _, k := range s.config.Keys {
+		key, err := gate.StaticKey(signalbox.Key{
+			ID: k.ID, Tenant: k.Tenant, Team: k.Team, Agent: k.Agent, User: k.User, Role: k.Role, Limits: k.Limits,
+		}, k.Secret.Reveal())
+		if err != nil {
+			return nil, err
+		}
+		static = append(static, key)
+	}
+	ring, err := gate.NewKeyring(static...)
+	if err != nil {
+		return nil, err
+	}
+	return ring, ring.Load(ctx, s.data.db)
+}
+
+// firstKey makes an admin key for an instance that has no key at all, and leaves it in a file that only its owner can
+// read: without it nobody could make another one.
+func (s *Server) firstKey(ctx context.Context) error {
+	path := filepath.Join(filepath.Dir(s.config.Database.Path), AdminKeyFile)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the first key: %w", err)
+	}
+	_, secret, err := s.keys.issuer.Create(ctx, signalbox.Caller{Tenant: s.config.Tenants[0].ID}, signalbox.Key{
+		Tenant: s.config.Tenants[0].ID, Role: signalbox.RoleAdmin, User: "admin",
+	})
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(path))
+	}
+	if _, err := fmt.Fprintln(f, secret); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.options.Logger.Warn("there was no API key: one with the role admin was made", "file", path)
+	return f.Close()
+}
+
+// gateStation makes the gate's station out of the configuration.
+func (s *Server) gateStation() call.Station {
+	limits := map[string][]signalbox.Limit{}
+	for _, t := range s.config.Tenants {
+		limits[t.ID] = t.Limits
+	}
+	roles := map[string]string{}
+	for _, a := range s.config.Agents {
+		roles[a.ID] = a.Role
+	}
+	return gate.Station(gate.Options{
+		Now: s.options.Now, Keys: s.keys.ring, MaxConcurrent: s.config.Limits.MaxConcurrentCalls,
+		TenantLimits: func(tenant string) []signalbox.Limit { return limits[tenant] },
+		AgentRole:    func(agent string) string { return roles[agent] },
+	})
+}
+
+// sessions gives the control API the logins of the console.
+type sessions struct {
+	*keys
+	secure bool
+}
+
+// Secret gives the key of a secret typed in.
+func (x sessions) Secret(secret string) (signalbox.Key, error) { return x.ring.Lookup(secret) }
+
+// Open begins a session and sets its cookie.
+func (x sessions) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) (time.Time, error) {
+	cookie, err := x.keys.sessions.Start(key, x.secure)
+	if err != nil {
+		return time.Time{}, err
+	}
+	http.SetCookie(w, cookie)
+	return cookie.Expires, nil
+}
+
+// Close ends the request's session and takes its cookie away.
+func (x sessions) Close(w http.ResponseWriter, r *http.Request) {
+	token := ""
+	if c, err := r.Cookie(gate.SessionCookie); err == nil {
+		token = c.Value
+	}
+	http.SetCookie(w, x.keys.sessions.End(token, x.secure))
+}
+
+// keyAdmin gives the control API the keys.
+type keyAdmin struct{ *keys }
+
+// List gives all keys.
+func (x keyAdmin) List() []signalbox.Key { return x.ring.List() }
+
+// Create makes a key.
+func (x keyAdmin) Create(ctx context.Context, by signalbox.Caller, t signalbox.Key) (signalbox.Key, string, error) {
+	return x.issuer.Create(ctx, by, t)
+}
+
+// Revoke ends a key.
+func (x keyAdmin) Revoke(ctx context.Context, by signalbox.Caller, id string) (signalbox.Key, error) {
+	return x.issuer.Revoke(ctx, by, id)
+}

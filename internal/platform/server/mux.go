@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	consoleui "github.com/signalbox/signalbox/console"
+	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/model/anthropic"
+	"github.com/signalbox/signalbox/internal/model/openai"
+	"github.com/signalbox/signalbox/internal/model/serve"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+)
+
+// readyWait bounds how long /readyz waits for the database; it asks nobody else.
+const readyWait = 2 * time.Second
+
+// handler is everything that is served, and the one list of its paths.
+func (s *Server) handler() http.Handler {
+	chain := s.chain()
+	door := s.keys.door
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/chat/completions", &serve.Server{API: openai.API{}, Door: door, Handler: chain, Now: s.options.Now})
+	mux.Handle("POST /v1/messages", &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
+	s.serveModels(mux, door)
+	mux.Handle("/mcp/{server}", s.tools.handler(chain, door))
+	api.New(mux, s.api())
+	mux.Handle("GET /audit/", s.readers(audit.Handler(s.data.db, s.fail)))
+	mux.Handle("GET /metrics", s.readers(s.telemetry.Handler()))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/", consoleui.Handler())
+	return mux
+}
+
+func (s *Server) api() api.Options {
+	views := s.data.db.Views()
+	return api.Options{
+		Views: views, Summaries: views, Records: s.data.db, Decode: audit.Decode, Auth: s.keys.door,
+		Sessions: sessions{s.keys, s.config.TLS.Enabled()}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
+		Prices: s.models.prices, Now: s.options.Now, Version: s.options.Version,
+	}
+}
+
+// readers lets operators, auditors and admins through.
+func (s *Server) readers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, err := s.keys.door.Authenticate(w, r)
+		if err == nil && key.Role != signalbox.RoleOperator && key.Role != signalbox.RoleAuditor && key.Role != signalbox.RoleAdmin {
+			err = signalbox.Errorf(signalbox.CodeForbidden, "the role %s may not read this", key.Role).
+				WithRemedy("Use a key with the role operator, auditor or admin.")
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// fail answers with an error in the control API's shape.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	api.WriteError(w, err, r.Header.Get("X-Request-Id"))
+}
+
+// ready says whether calls can be served: whether the log can be written. It waits for no upstream.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
+	defer cancel()
+	if _, err := s.data.db.Size(ctx); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// verify recomputes the whole log for the control API.
+func (s *Server) verify(ctx context.Context) (api.VerifyReport, error) {
+	report, err := audit.Verify(ctx, s.data.db, audit.Options{Verifier: s.data.key.Verifier()})
+	if err != nil {
+		return api.VerifyReport{}, err
+	}
+	return VerifyReport(report), nil
+}
+
+// VerifyReport is the report in the control API's words.
+func VerifyReport(r audit.Report) api.VerifyReport {
+	out := api.VerifyReport{OK: r.OK(), Records: r.Size, Root: r.Root.String(), Findings: []api.Finding{}}
+	if r.Checkpoint != nil {
+		out.CheckpointSize = r.Checkpoint.Size
+	}
+	for _, f := range r.Findings {
+		finding := api.Finding{Problem: string(f.Check) + ": " + f.What}
+		if f.Index >= 0 {
+			finding.Index = &f.Index
+		}
+		out.Findings = append(out.Findings, finding)
+	}
+	return out
+}

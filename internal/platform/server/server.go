@@ -1,0 +1,226 @@
+// Package server puts the parts together and runs them.
+//
+// # Order
+//
+// Start: the database is opened and locked; the tree is restored and the writer started; the projections catch up, and
+// calls that a crash has left without an outcome get theirs; then keys, stations, adapters, and last the listener. Stop
+// is the reverse: no new requests, those under way end or are cut after [DrainTimeout], what they owe the log is
+// written, a last checkpoint is signed, the database is closed.
+//
+// Every part that runs adds its own stop when it is started, so the order is written once. Where the log can not be
+// trusted any more ([Server.Run] returns its reason) the process must exit.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/observability/telemetry"
+	"github.com/signalbox/signalbox/internal/platform/config"
+)
+
+// Limits of the process.
+const (
+	// DrainTimeout is how long calls under way may take to end when the server stops.
+	DrainTimeout = 30 * time.Second
+	// SettleInterval is how often outcomes that the log could not take are tried again.
+	SettleInterval = 2 * time.Second
+	// StopTimeout bounds the steps of a stop that come after the calls.
+	StopTimeout = 15 * time.Second
+)
+
+// Options are what a server gets from its process.
+type Options struct {
+	Version string
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Env     func(string) (string, bool)
+}
+
+// Server is a whole instance.
+type Server struct {
+	config  *config.Config
+	options Options
+	started time.Time
+
+	data      *data
+	recorder  *call.Recorder
+	telemetry *telemetry.Telemetry
+	keys      *keys
+	models    *models
+	tools     *tools
+	http      *http.Server
+	listener  net.Listener
+
+	stops []stop
+}
+
+// stop is how one part ends.
+type stop struct {
+	name string
+	run  func(context.Context) error
+}
+
+// New starts everything but the listener's service. On an error nothing is left running.
+func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
+	s := &Server{config: c, options: o, started: o.Now().UTC()}
+	steps := []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"telemetry", s.startTelemetry}, {"database", s.startData}, {"recovery", s.recover}, {"keys", s.startKeys},
+		{"models", s.startModels}, {"tools", s.startTools}, {"listener", s.listen},
+	}
+	for _, step := range steps {
+		if err := step.run(ctx); err != nil {
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+			defer cancel()
+			return nil, errors.Join(fmt.Errorf("start %s: %w", step.name, err), s.stop(stopCtx))
+		}
+	}
+	return s, nil
+}
+
+// Addr is the address that is listened on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// URL is how a client on this machine reaches the server.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.config.TLS.Enabled() {
+		scheme = "https"
+	}
+	return scheme + "://" + s.Addr().String()
+}
+
+// Run serves until ctx ends or the log fails for good, and then stops everything in order.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.note(ctx, signalbox.ActionStarted, map[string]string{
+		"version": s.options.Version, "config": s.config.Fingerprint(), "listen": s.Addr().String(),
+	}); err != nil {
+		return errors.Join(err, s.shutdown(ctx))
+	}
+	serving := make(chan error, 1)
+	go func() { serving <- s.http.Serve(s.listener) }()
+	var reason error
+	select {
+	case <-ctx.Done():
+	case reason = <-serving:
+	case reason = <-s.data.writer.Fatal():
+		reason = fmt.Errorf("the log can not be trusted any more: %w", reason)
+	}
+	return errors.Join(reason, s.shutdown(ctx))
+}
+
+// shutdown drains the calls and stops the parts.
+func (s *Server) shutdown(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	drain, cancel := context.WithTimeout(ctx, DrainTimeout)
+	defer cancel()
+	err := s.http.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.options.Logger.Warn("calls were cut after the drain time-out", "in_flight", s.recorder.InFlight())
+		err = s.http.Close()
+	}
+	rest, cancel := context.WithTimeout(ctx, StopTimeout)
+	defer cancel()
+	if noteErr := s.note(rest, signalbox.ActionStopped, nil); noteErr != nil {
+		err = errors.Join(err, noteErr)
+	}
+	return errors.Join(err, s.stop(rest))
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	var errs []error
+	for i := len(s.stops) - 1; i >= 0; i-- {
+		if err := s.stops[i].run(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", s.stops[i].name, err))
+		}
+	}
+	s.stops = nil
+	return errors.Join(errs...)
+}
+
+// onStop adds how a part that has just started ends.
+func (s *Server) onStop(name string, run func(context.Context) error) {
+	s.stops = append(s.stops, stop{name, run})
+}
+
+// every runs a job at intervals until the server stops. The job reports its own errors.
+func (s *Server) every(name string, interval time.Duration, job func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				job(ctx)
+			}
+		}
+	}()
+	s.onStop(name, func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	})
+}
+
+// note writes an admin record about the server itself.
+func (s *Server) note(ctx context.Context, action string, detail map[string]string) error {
+	now := s.options.Now().UTC()
+	_, err := s.data.writer.Append(ctx, signalbox.Record{
+		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
+		What: signalbox.What{Action: action, Detail: detail},
+	})
+	return err
+}
+
+func (s *Server) listen(context.Context) error {
+	handler, err := s.handler()
+	if err != nil {
+		return err
+	}
+	s.http = &http.Server{
+		Handler: handler, ReadHeaderTimeout: gate.ReadHeaderTimeout, IdleTimeout: gate.IdleTimeout,
+		MaxHeaderBytes: int(s.config.Limits.MaxHeaderBytes),
+		ErrorLog:       slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
+	}
+	listener, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return signalbox.Errorf(signalbox.CodeConflict, "%s can not be listened on", s.config.Listen).WithField("listen").
+			WithRemedy("Stop what uses the address, or set another one with `listen` or --listen.").WithCause(err)
+	}
+	s.listener = listener
+	s.onStop("listener", func(context.Context) error {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	if !s.config.TLS.Enabled() {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.config.TLS.Cert, s.config.TLS.Key)
+	if err != nil {
+		return signalbox.Errorf(signalbox.CodeInvalid, "the certificate and its key can not be loaded").WithField("tls").
+			WithRemedy("Give PEM files that belong together in tls.cert and tls.key.").WithCause(err)
+	}
+	s.listener = tls.NewListener(listener, &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	})
+	return nil
+}
