@@ -29,7 +29,9 @@ const entriesLevel = -1
 //	/audit/tile/<L>/<N>[.p/<W>]    hashes: a full tile, or the first W hashes of one that is not full
 //	/audit/tile/entries/<N>[.p/<W>] leaf data, each with its length in two bytes before it
 //
-// Leaf data names tenants and call ids and holds no content. The handler asks nobody who he is: what is around it does.
+// Leaf data names tenants and call ids and has a hash of the content, no content. As long as content is not encrypted,
+// somebody could guess it and compare, so that bundles of entries are for readers who may see every tenant's records. The
+// handler asks nobody who he is: what is around it does.
 // fail answers errors in the shape of the API around it.
 func Handler(src LogSource, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	h := &handler{src: src}

@@ -59,8 +59,8 @@ func (o overHTTP) SaveTiles([]tlog.Tile, [][]byte) {}
 
 // tlog's own client checks every tile that it gets against the signed root.
 func TestTilesOverHTTPAreCheckedByTlog(t *testing.T) {
-	m, s, k := &memory{}, NewSequencer(Tree{}), someKey(t, "example.com/log")
-	write(t, m, s, someCalls(0, 33_000)...)
+	m, s := largeLog(t)
+	k := someKey(t, "example.com/log")
 	signed, err := k.Sign(s.Tree())
 	if err != nil {
 		t.Fatal(err)

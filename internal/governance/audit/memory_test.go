@@ -162,3 +162,33 @@ func someCalls(from, n int) []signalbox.Record {
 	}
 	return records
 }
+
+// largeCalls is enough for tiles on two levels.
+const largeCalls = 33_000
+
+var large struct {
+	sync.Mutex
+	log  *memory
+	tree Tree
+}
+
+// largeLog gives a log of largeCalls calls, of the caller's own, and its sequencer.
+func largeLog(t testing.TB) (*memory, *Sequencer) {
+	t.Helper()
+	large.Lock()
+	defer large.Unlock()
+	if large.log == nil {
+		s := NewSequencer(Tree{})
+		large.log = &memory{}
+		for i := range largeCalls {
+			r := signalbox.Record{
+				Type: signalbox.RecordIntent, Call: "call_" + strconv.Itoa(i), Time: start, Who: signalbox.Who{TenantID: "acme"},
+			}
+			end := r
+			end.Type, end.Outcome = signalbox.RecordOutcome, signalbox.OutcomeDenied
+			write(t, large.log, s, r, end)
+		}
+		large.tree = s.Tree()
+	}
+	return large.log.clone(), NewSequencer(large.tree)
+}

@@ -194,9 +194,13 @@ func TestCommittedOfAnotherBatchPanics(t *testing.T) {
 }
 
 func TestRestoreContinuesTheTree(t *testing.T) {
-	for _, n := range []int{0, 1, 127, 128, 129, 400, 33_000} {
+	for _, n := range []int{0, 1, 127, 128, 129, 400, largeCalls} {
 		m, s := &memory{}, NewSequencer(Tree{})
-		write(t, m, s, someCalls(0, n)...)
+		if n == largeCalls {
+			m, s = largeLog(t)
+		} else {
+			write(t, m, s, someCalls(0, n)...)
+		}
 		got, err := Restore(t.Context(), m)
 		if err != nil || got.Size() != int64(2*n) || got.Root() != s.Tree().Root() {
 			t.Fatalf("%d calls: size %d, root %v (%v), want %v", n, got.Size(), got.Root(), err, s.Tree().Root())
