@@ -49,6 +49,7 @@ func (t *anthropicTrack) note(kind string, m json.Members) error {
 		noteAnthropicDelta(&t.report, memberObject(m, "delta"))
 	case "message_delta":
 		t.counts.add(m.Get("usage"))
+		t.counts.final = t.counts.final || !m.Get("usage").Null()
 		if reason := textOf(memberObject(m, "delta").Get("stop_reason")); reason != "" {
 			t.stopped, t.report.Finish = true, reason
 		}
@@ -130,7 +131,7 @@ func anthropicReport(body []byte) (json.Members, []json.Members, Answer, error) 
 	if a.Report.Finish == "" {
 		return m, nil, Answer{}, malformed("it has no stop_reason")
 	}
-	var counts anthropicCounts
+	counts := anthropicCounts{final: true}
 	counts.add(m.Get("usage"))
 	a.Report.Usage, a.UsageFault = counts.usage()
 	for _, b := range blocks {

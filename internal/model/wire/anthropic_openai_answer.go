@@ -241,6 +241,6 @@ func (s *messageStream) End() error {
 	return truncated("[DONE]")
 }
 
-func (s *messageStream) Report() call.Report { return s.track.report }
+func (s *messageStream) Report() call.Report { return s.track.finishedReport() }
 
-func (s *messageStream) UsageFault() string { return s.track.fault }
+func (s *messageStream) UsageFault() string { return s.track.usageFault() }

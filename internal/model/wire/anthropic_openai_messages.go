@@ -92,12 +92,15 @@ func userMessages(m scope) [][]byte {
 			parts = append(parts, imagePart(b))
 		case "tool_result":
 			if len(parts) > 0 {
-				b.refuse("type", openAIAPI+" (results of tools must come first)")
+				b.fail("type", "Results of tools must stand before everything else in a message.")
 			}
 			messages = append(messages, toolMessage(b))
 		default:
 			b.refuse("type", openAIAPI)
 		}
+	}
+	if len(parts)+len(messages) == 0 {
+		m.fail("content", "content must have at least one block.")
 	}
 	if len(parts) > 0 {
 		messages = append(messages, new(object).text("role", "user").raw("content", onePart(parts)).bytes())

@@ -22,7 +22,7 @@
 //     the upstream closes before its marker, [Stream.End] is an error.
 //   - Nothing of a request that has an effect on the answer is dropped.
 //   - A usage is what the upstream reported, or nil with a reason. Counts that are negative, no integers, contradict one
-//     another, or leave no input at all are not believed. Input includes cached tokens, output includes reasoning.
+//     another, or leave no input at all are not believed, nor is the first reading of a stream that broke. Input includes cached tokens, output includes reasoning.
 //   - Nothing an upstream says about our credential or account reaches a caller.
 //
 // # From OpenAI to Anthropic

@@ -184,6 +184,22 @@ func (t *openAITrack) note(c chunk) {
 	}
 }
 
+// finishedReport is the report. A running usage counts for nothing while the answer is unfinished.
+func (t *openAITrack) finishedReport() call.Report {
+	r := t.report
+	if !t.done && !t.allFinished() {
+		r.Usage = nil
+	}
+	return r
+}
+
+func (t *openAITrack) usageFault() string {
+	if t.report.Usage != nil && t.finishedReport().Usage == nil {
+		return earlyUsage
+	}
+	return t.fault
+}
+
 // allFinished reports whether each of the choices asked for has its finish reason.
 func (t *openAITrack) allFinished() bool { return len(t.finished) >= t.choices }
 

@@ -42,6 +42,9 @@ func anthropicMessages(s scope) (system, messages []byte) {
 	for _, m := range s.objects("messages", openAIMessage) {
 		c.add(m)
 	}
+	if len(c.turns) == 0 {
+		s.fail("messages", "messages must have at least one message that is not system or developer.")
+	}
 	list := make([][]byte, 0, len(c.turns))
 	for _, t := range c.turns {
 		list = append(list, t.bytes())

@@ -144,6 +144,6 @@ func (s *openAIPass) End() error {
 	return truncated("[DONE]")
 }
 
-func (s *openAIPass) Report() call.Report { return s.track.report }
+func (s *openAIPass) Report() call.Report { return s.track.finishedReport() }
 
-func (s *openAIPass) UsageFault() string { return s.track.fault }
+func (s *openAIPass) UsageFault() string { return s.track.usageFault() }

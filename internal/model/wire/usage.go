@@ -7,8 +7,11 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// noUsage is the fault of an answer that ends without any usage.
-const noUsage = "the upstream reported no usage"
+// The faults of an answer whose usage is not known at all: it has none, or only readings from before its end.
+const (
+	noUsage    = "the upstream reported no usage"
+	earlyUsage = "the final usage is missing"
+)
 
 // tally reads token counts and keeps the first reason not to believe them.
 type tally struct{ fault string }
@@ -102,6 +105,7 @@ func openAIUsage(n json.Node) (*signalbox.Usage, string) {
 // reading and message_delta later ones, perhaps of some counters only.
 type anthropicCounts struct {
 	seen                      bool
+	final                     bool // A reading at the end of the answer was among them.
 	input, output             int64
 	cacheRead, cacheWrite     int64
 	cacheWrite5m, cacheWrite1 int64
@@ -137,6 +141,9 @@ func (c *anthropicCounts) usage() (*signalbox.Usage, string) {
 		return nil, noUsage
 	}
 	t := c.tally
+	if !c.final {
+		t.doubt("%s", earlyUsage)
+	}
 	split := c.cacheWrite5m + c.cacheWrite1
 	write := c.cacheWrite
 	if write == 0 {
