@@ -2,6 +2,7 @@ package call
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/signalbox/signalbox"
 )
@@ -48,7 +49,7 @@ func (s *settlement) broken(r Report, err error) {
 }
 
 // refused settles an attempt that never began to answer. An upstream that answered with an error status bills nothing;
-// one that fell silent after the call was sent may bill the input.
+// one that fell silent after the call was sent, or broke off a good answer, may bill the input.
 func (s *settlement) refused(err error) {
 	if s.close(Report{}) {
 		return
@@ -59,7 +60,7 @@ func (s *settlement) refused(err error) {
 		return
 	}
 	s.attempt().HTTPStatus = ae.HTTPStatus
-	if ae.Sent && ae.HTTPStatus == 0 {
+	if ae.Sent && ae.HTTPStatus < http.StatusMultipleChoices {
 		s.price(s.estimate(Report{}), signalbox.BasisEstimated)
 	}
 }

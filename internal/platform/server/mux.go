@@ -11,7 +11,9 @@ import (
 	"github.com/signalbox/signalbox/internal/model/anthropic"
 	"github.com/signalbox/signalbox/internal/model/openai"
 	"github.com/signalbox/signalbox/internal/model/serve"
+	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/tool/mcp"
 )
 
 // readyWait bounds how long /readyz waits for the database; it asks nobody else.
@@ -25,7 +27,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("POST /v1/chat/completions", &serve.Server{API: openai.API{}, Door: door, Handler: chain, Now: s.options.Now})
 	mux.Handle("POST /v1/messages", &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
 	s.serveModels(mux, door)
-	mux.Handle("/mcp/{server}", s.tools.handler(chain, door))
+	mux.Handle("/mcp/{server}", mcp.NewHandler(s.tools.servers, door, chain, s.options.Version, s.options.Logger))
 	api.New(mux, s.api())
 	mux.Handle("GET /audit/", s.readers(audit.Handler(s.data.db, s.fail)))
 	mux.Handle("GET /metrics", s.readers(s.telemetry.Handler()))
@@ -38,9 +40,12 @@ func (s *Server) handler() http.Handler {
 func (s *Server) api() api.Options {
 	views := s.data.db.Views()
 	return api.Options{
-		Views: views, Summaries: views, Records: s.data.db, Decode: audit.Decode, Auth: s.keys.door,
+		Views: views, Traces: views, Records: s.data.db,
+		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
+			return projection.Overview(ctx, views, q)
+		}, Decode: audit.Decode, Auth: s.keys.door,
 		Sessions: sessions{s.keys, s.config.TLS.Enabled()}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
-		Prices: s.models.prices, Now: s.options.Now, Version: s.options.Version,
+		Prices: func() []api.Price { return s.models.prices(s.config.Models) }, Now: s.options.Now, Version: s.options.Version,
 	}
 }
 

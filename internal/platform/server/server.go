@@ -190,12 +190,8 @@ func (s *Server) note(ctx context.Context, action string, detail map[string]stri
 }
 
 func (s *Server) listen(context.Context) error {
-	handler, err := s.handler()
-	if err != nil {
-		return err
-	}
 	s.http = &http.Server{
-		Handler: handler, ReadHeaderTimeout: gate.ReadHeaderTimeout, IdleTimeout: gate.IdleTimeout,
+		Handler: s.handler(), ReadHeaderTimeout: gate.ReadHeaderTimeout, IdleTimeout: gate.IdleTimeout,
 		MaxHeaderBytes: int(s.config.Limits.MaxHeaderBytes),
 		ErrorLog:       slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
 	}

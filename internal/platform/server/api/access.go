@@ -53,13 +53,17 @@ func (c ctxWithCaller) tenants() []string {
 	return []string{c.Key.Tenant}
 }
 
+func (c ctxWithCaller) maySee(tenant string) bool {
+	all := c.tenants()
+	return all == nil || slices.Contains(all, tenant)
+}
+
 // narrow restricts what the caller may see to one tenant, if the request names one.
 func (c ctxWithCaller) narrow(tenant string) []string {
-	all := c.tenants()
-	if tenant == "" {
-		return all
-	}
-	if all == nil || slices.Contains(all, tenant) {
+	switch {
+	case tenant == "":
+		return c.tenants()
+	case c.maySee(tenant):
 		return []string{tenant}
 	}
 	return []string{}

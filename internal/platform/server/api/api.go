@@ -28,17 +28,16 @@ import (
 // Views reads the projections. Errors are of code not_found, invalid (a bad cursor) or unavailable. Safe for concurrent
 // use.
 type Views interface {
-	Calls(ctx context.Context, f signalbox.CallFilter) (items []signalbox.CallView, next string, err error)
-	Call(ctx context.Context, tenants []string, id string) (signalbox.CallView, error)
+	ListCalls(ctx context.Context, f signalbox.CallFilter) (items []signalbox.CallView, next string, err error)
+	CallByID(ctx context.Context, id string) (signalbox.CallView, error) // Of any tenant.
 	Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error)
 	Runs(ctx context.Context, f signalbox.RunFilter) (items []signalbox.RunView, next string, err error)
 	Facets(ctx context.Context, tenants []string) (signalbox.Facets, error)
 }
 
-// Summaries reads what spans many calls. Errors and concurrency as with [Views].
-type Summaries interface {
-	Overview(ctx context.Context, tenants []string, from, to time.Time) (signalbox.Overview, error)
-	TraceCalls(ctx context.Context, tenants []string, traceID string) ([]signalbox.CallView, error)
+// Traces reads the calls of a trace, and how far the projections are. Errors and concurrency as with [Views].
+type Traces interface {
+	TraceCalls(ctx context.Context, traceID string, tenants []string) ([]signalbox.CallView, error)
 	Progress(ctx context.Context) (signalbox.Progress, error)
 }
 
@@ -70,18 +69,19 @@ type Keys interface {
 
 // Options are what the API is made of.
 type Options struct {
-	Views     Views
-	Summaries Summaries
-	Records   Records
-	Auth      Authenticator
-	Sessions  Sessions
-	Keys      Keys
-	Decode    func(signalbox.Entry) (signalbox.Record, error)
-	Verify    func(ctx context.Context) (VerifyReport, error)
-	Health    func(ctx context.Context) (Health, error)
-	Prices    func() []Price
-	Now       func() time.Time
-	Version   string
+	Views    Views
+	Traces   Traces
+	Overview func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error)
+	Records  Records
+	Auth     Authenticator
+	Sessions Sessions
+	Keys     Keys
+	Decode   func(signalbox.Entry) (signalbox.Record, error)
+	Verify   func(ctx context.Context) (VerifyReport, error)
+	Health   func(ctx context.Context) (Health, error)
+	Prices   func() []Price
+	Now      func() time.Time
+	Version  string
 }
 
 type server struct {

@@ -139,11 +139,11 @@ func (s *server) registerCalls(api huma.API) {
 
 func (s *server) listCalls(ctx context.Context, q *CallQuery) (*Body[Page[Call]], error) {
 	c := callerOf(ctx)
-	views, next, err := s.Views.Calls(ctx, q.filter(c))
+	views, next, err := s.Views.ListCalls(ctx, q.filter(c))
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	progress, err := s.Summaries.Progress(ctx)
+	progress, err := s.Traces.Progress(ctx)
 	if err != nil {
 		return nil, fail(c, err)
 	}
@@ -187,9 +187,13 @@ func (s *server) getCall(ctx context.Context, in *struct {
 },
 ) (*Body[CallDetail], error) {
 	c := callerOf(ctx)
-	view, err := s.Views.Call(ctx, c.tenants(), in.ID)
+	view, err := s.Views.CallByID(ctx, in.ID)
 	if err != nil {
 		return nil, fail(c, err)
+	}
+	if !c.maySee(view.Tenant) { // A foreign call does not exist, not even as something forbidden.
+		return nil, fail(c, signalbox.Errorf(signalbox.CodeNotFound, "there is no call %s", in.ID).WithField("id").
+			WithRemedy("Check the id; calls older than the retention of projections are no longer shown."))
 	}
 	detail := CallDetail{Call: callRow(view), Record: RecordIndices{view.IntentIndex, view.OutcomeIndex}, Detail: []Attempt{}}
 	record, err := s.lastRecord(ctx, view)
@@ -246,9 +250,15 @@ func attemptRow(a signalbox.Attempt) Attempt {
 }
 
 func ratesRow(a signalbox.Attempt) *Rates {
-	return &Rates{
-		Source: a.RateSource, Effective: orNull(a.RateDate), Input: a.Rates.Input.String(), Output: a.Rates.Output.String(),
-		CacheRead: dollars(a.Rates.CacheRead), CacheWrite: dollars(a.Rates.CacheWrite), PerCall: a.Rates.PerCall.String(),
+	r := NewRates(*a.Rates, a.RateSource, a.RateDate)
+	return &r
+}
+
+// NewRates writes rates and where they are known from.
+func NewRates(r signalbox.Rates, source, effective string) Rates {
+	return Rates{
+		Source: source, Effective: orNull(effective), Input: r.Input.String(), Output: r.Output.String(),
+		CacheRead: dollars(r.CacheRead), CacheWrite: dollars(r.CacheWrite), PerCall: r.PerCall.String(),
 	}
 }
 
@@ -271,7 +281,7 @@ func (s *server) getFacets(ctx context.Context, _ *struct{}) (*Body[FacetLists],
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	progress, err := s.Summaries.Progress(ctx)
+	progress, err := s.Traces.Progress(ctx)
 	if err != nil {
 		return nil, fail(c, err)
 	}

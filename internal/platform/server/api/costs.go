@@ -106,7 +106,7 @@ func (s *server) getCosts(ctx context.Context, q *CostQuery) (*Body[Costs], erro
 		return nil, fail(c, signalbox.Errorf(signalbox.CodeInvalid, "the range is over %d hours", MaxCostHours).
 			WithField("bucket").WithRemedy("Ask for bucket=day, or for a shorter range."))
 	}
-	progress, err := s.Summaries.Progress(ctx)
+	progress, err := s.Traces.Progress(ctx)
 	if err != nil {
 		return nil, fail(c, err)
 	}
@@ -176,7 +176,7 @@ func figures(t signalbox.Totals) CostFigures {
 func (s *server) getOverview(ctx context.Context, q *RangeQuery) (*Body[Overview], error) {
 	c := callerOf(ctx)
 	from, to := s.span(q.From, q.To)
-	o, err := s.Summaries.Overview(ctx, c.tenants(), from, to)
+	o, err := s.Overview(ctx, signalbox.CostQuery{From: from, To: to, Tenants: c.tenants()})
 	if err != nil {
 		return nil, fail(c, err)
 	}
@@ -210,7 +210,7 @@ func (s *server) listRuns(ctx context.Context, q *Paging) (*Body[Page[Run]], err
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	progress, err := s.Summaries.Progress(ctx)
+	progress, err := s.Traces.Progress(ctx)
 	if err != nil {
 		return nil, fail(c, err)
 	}

@@ -77,11 +77,11 @@ func (s *server) getTrace(ctx context.Context, q *TraceQuery) (*Body[Trace], err
 }
 
 func (s *server) arrange(ctx context.Context, c ctxWithCaller, id string) ([]trace.Node, signalbox.Progress, error) {
-	progress, err := s.Summaries.Progress(ctx)
+	progress, err := s.Traces.Progress(ctx)
 	if err != nil {
 		return nil, progress, err
 	}
-	calls, err := s.Summaries.TraceCalls(ctx, c.tenants(), id)
+	calls, err := s.Traces.TraceCalls(ctx, id, c.tenants())
 	if err != nil {
 		return nil, progress, err
 	}

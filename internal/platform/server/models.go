@@ -1,0 +1,165 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/model/anthropic"
+	"github.com/signalbox/signalbox/internal/model/openai"
+	"github.com/signalbox/signalbox/internal/model/price"
+	"github.com/signalbox/signalbox/internal/model/provider"
+	"github.com/signalbox/signalbox/internal/model/route"
+	"github.com/signalbox/signalbox/internal/model/serve"
+	"github.com/signalbox/signalbox/internal/model/simulated"
+	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+)
+
+// models are the parts of the model layer.
+type models struct {
+	backends map[string]call.Backend // By provider.
+	router   *route.Resolver
+	table    *price.Table
+}
+
+func (s *Server) startModels(context.Context) error {
+	table, err := price.Default()
+	if err != nil {
+		return err
+	}
+	m := &models{backends: map[string]call.Backend{}, table: table}
+	tables := route.Config{
+		Providers: map[string]route.Provider{}, Models: map[string]route.Model{}, Tenants: map[string][]string{}, Prices: table,
+	}
+	for id, p := range s.config.Providers {
+		if m.backends[id], err = s.backend(id, p); err != nil {
+			return err
+		}
+		tables.Providers[id] = routeProvider(p)
+	}
+	for name, c := range s.config.Models {
+		tables.Models[name] = route.Model{
+			Provider: c.Provider, Upstream: c.Model, Fallbacks: c.Fallbacks, ContextWindow: c.ContextWindow,
+			MaxOutput: c.MaxOutput, Price: c.Price,
+		}
+	}
+	for _, r := range s.config.Routes {
+		tables.Routes = append(tables.Routes, route.Route{Name: r.Name, When: r.When, Use: r.Use})
+	}
+	for _, t := range s.config.Tenants {
+		tables.Tenants[t.ID] = t.Models
+	}
+	if m.router, err = route.New(tables); err != nil {
+		return err
+	}
+	s.models = m
+	return nil
+}
+
+// backend makes what sends calls to a provider.
+func (s *Server) backend(id string, p config.Provider) (call.Backend, error) {
+	timeouts := provider.Timeouts{
+		Connect: p.Timeouts.Connect, FirstByte: p.Timeouts.FirstByte, Idle: p.Timeouts.Idle, Total: p.Timeouts.Total,
+	}
+	if p.Kind == config.KindSimulated {
+		return simulated.New(id, s.simulation(p.Simulated), timeouts)
+	}
+	b, err := provider.New(provider.Config{
+		ID: id, Format: formatOf(p.Kind), BaseURL: p.BaseURL.Reveal(), APIKey: p.APIKey.Reveal(), Headers: reveal(p.Headers),
+		Timeouts: timeouts, OldMaxTokens: p.Kind == config.KindOpenAICompatible, Now: s.options.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.onStop("provider "+id, func(context.Context) error {
+		b.Close()
+		return nil
+	})
+	return b, nil
+}
+
+func (s *Server) simulation(c config.Simulated) simulated.Config {
+	out := simulated.Config{
+		Seed: c.Seed, LatencyP50: c.Latency.P50, LatencyP95: c.Latency.P95, TokensPerSecond: c.TokensPerSecond,
+		MinOutput: c.OutputTokens.Min, MaxOutput: c.OutputTokens.Max, FailureRate: c.FailureRate,
+		ToolCallRate: c.ToolCallRate, Now: s.options.Now,
+	}
+	for _, f := range c.Failures {
+		out.Failures = append(out.Failures, simulated.Failure(f))
+	}
+	return out
+}
+
+func reveal(secrets map[string]config.Secret) map[string]string {
+	out := map[string]string{}
+	for name, secret := range secrets {
+		out[name] = secret.Reveal()
+	}
+	return out
+}
+
+func formatOf(k config.Kind) signalbox.Protocol {
+	if k == config.KindAnthropic {
+		return signalbox.ProtocolAnthropic
+	}
+	return signalbox.ProtocolOpenAIChat
+}
+
+// routeProvider says whose models a provider serves: that of its kind, or of the host behind a compatible one.
+func routeProvider(p config.Provider) route.Provider {
+	out := route.Provider{Format: formatOf(p.Kind), Simulated: p.Kind == config.KindSimulated}
+	switch p.Kind {
+	case config.KindAnthropic, config.KindOpenAI:
+		out.Vendor = string(p.Kind)
+	case config.KindOpenAICompatible:
+		if u, err := url.Parse(p.BaseURL.Reveal()); err == nil {
+			out.Vendor = price.VendorAt(u.Hostname())
+		}
+	case config.KindSimulated:
+	}
+	return out
+}
+
+// serveModels lists models in the shape of the API that asks: Anthropic's SDKs name its version, OpenAI's do not.
+func (s *Server) serveModels(mux *http.ServeMux, door serve.Door) {
+	list := func(api serve.Lister) http.Handler {
+		return &serve.Models{API: api, Door: door, Catalogue: s.models.router, Since: s.started, Now: s.options.Now}
+	}
+	openAI, claude := list(openai.API{}), list(anthropic.API{})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Anthropic-Version") != "" {
+			claude.ServeHTTP(w, r)
+			return
+		}
+		openAI.ServeHTTP(w, r)
+	})
+	mux.Handle("GET /v1/models", handler)
+	mux.Handle("GET /v1/models/{id}", handler)
+}
+
+// prices is the table in force: what the configuration says of its models, then what is built in.
+func (m *models) prices(configured map[string]config.Model) []api.Price {
+	list := []api.Price{}
+	for name, c := range configured {
+		if c.Price != nil {
+			list = append(list, priceRow(c.Provider, name, *c.Price))
+		}
+	}
+	for _, line := range m.table.Models() {
+		for _, p := range line.Prices {
+			list = append(list, priceRow(line.Vendor, line.ID, p))
+		}
+	}
+	return list
+}
+
+func priceRow(vendor, model string, p signalbox.Price) api.Price {
+	row := api.Price{Provider: vendor, Model: model, Rates: api.NewRates(p.Rates, p.Source, p.Effective), Tiers: []api.PriceTier{}}
+	for _, t := range p.Tiers {
+		row.Tiers = append(row.Tiers, api.PriceTier{Above: t.Above, Rates: api.NewRates(t.Rates, p.Source, p.Effective)})
+	}
+	return row
+}

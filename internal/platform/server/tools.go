@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/tool/mcp"
+)
+
+// tools are the parts of the tool layer.
+type tools struct {
+	servers *mcp.Servers
+}
+
+// toolResolver finds tools for the resolve station. No route chooses among tools: the caller names one.
+type toolResolver struct{ servers *mcp.Servers }
+
+// Resolve finds the tool that a call names.
+func (r toolResolver) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
+	candidates, err := r.servers.Resolve(ctx, t.Call)
+	return "", candidates, err
+}
+
+func (s *Server) startTools(context.Context) error {
+	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now}
+	for _, id := range slices.Sorted(maps.Keys(s.config.MCPServers)) {
+		o.Servers = append(o.Servers, toolServer(id, s.config.MCPServers[id]))
+	}
+	servers, err := mcp.New(o)
+	if err != nil {
+		return err
+	}
+	s.tools = &tools{servers: servers}
+	s.onStop("tools", func(context.Context) error {
+		servers.Close()
+		return nil
+	})
+	return nil
+}
+
+func toolServer(id string, c config.MCPServer) mcp.Server {
+	out := mcp.Server{
+		ID: id, URL: c.URL.Reveal(), Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env),
+		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total,
+	}
+	if c.Price.PerCall > 0 {
+		out.Price = &signalbox.Price{Rates: signalbox.Rates{PerCall: c.Price.PerCall}, Source: "config"}
+	}
+	return out
+}
+
+// health names the servers. They are connected when they are first used, and asked nothing before.
+func (t *tools) health() []api.Component {
+	var list []api.Component
+	for _, id := range t.servers.IDs() {
+		list = append(list, api.Component{Name: "mcp " + id, Status: statusOK, Detail: "configured"})
+	}
+	return list
+}
