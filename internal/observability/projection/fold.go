@@ -1,0 +1,299 @@
+package projection
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Item is a record with its place in the log.
+type Item struct {
+	Index  int64
+	Record signalbox.Record
+}
+
+// Needs is what [Fold] must know of the projections before it can fold: calls by id, and latencies by key.
+type Needs struct {
+	Calls   []string
+	Latency []signalbox.LatencyKey
+}
+
+// NeedsOf gives what a fold of the items needs. A call whose intent is among them is not needed: an intent is the first
+// that the log says of a call.
+func NeedsOf(items []Item) Needs {
+	var n Needs
+	begun, seen := map[string]bool{}, map[signalbox.LatencyKey]bool{}
+	for _, it := range items {
+		r := &it.Record
+		switch {
+		case r.Call == "":
+			continue
+		case r.Type == signalbox.RecordIntent:
+			begun[r.Call] = true
+		case !begun[r.Call]:
+			begun[r.Call] = true
+			n.Calls = append(n.Calls, r.Call)
+		}
+		if key := latencyKey(r); timed(r) && !seen[key] {
+			seen[key] = true
+			n.Latency = append(n.Latency, key)
+		}
+	}
+	return n
+}
+
+// Fold says what the items change in projections of which state is what [NeedsOf] asked for. It is pure, and folding a
+// log in one batch or in many gives the same tables. Index, time and leaf of the batch itself are left to the caller.
+func Fold(state signalbox.ViewState, items []Item) (signalbox.Changes, error) {
+	f := folder{
+		calls:   map[string]*callState{},
+		rollups: map[signalbox.RollupKey]*signalbox.Totals{},
+		latency: map[signalbox.LatencyKey]*sketch{},
+		stored:  map[signalbox.LatencyKey][]byte{},
+		runs:    map[runKey]*signalbox.RunView{},
+		facets:  map[signalbox.Facet]bool{},
+	}
+	for _, v := range state.Calls {
+		f.calls[v.ID] = &callState{view: v, known: true}
+	}
+	for _, l := range state.Latency {
+		f.stored[l.LatencyKey] = l.Sketch
+	}
+	for i := range items {
+		if err := f.fold(items[i].Index, &items[i].Record); err != nil {
+			return signalbox.Changes{}, err
+		}
+	}
+	return f.changes(), nil
+}
+
+type runKey struct{ tenant, id string }
+
+// callState is a call's row on its way through a fold.
+type callState struct {
+	view    signalbox.CallView
+	known   bool // It had a row before.
+	changed bool
+}
+
+type folder struct {
+	calls   map[string]*callState
+	rollups map[signalbox.RollupKey]*signalbox.Totals
+	latency map[signalbox.LatencyKey]*sketch
+	stored  map[signalbox.LatencyKey][]byte
+	runs    map[runKey]*signalbox.RunView
+	facets  map[signalbox.Facet]bool
+}
+
+func (f *folder) fold(index int64, r *signalbox.Record) error {
+	if r.Call == "" {
+		return nil
+	}
+	c := f.calls[r.Call]
+	switch r.Type {
+	case signalbox.RecordIntent:
+		f.begin(c, index, r)
+	case signalbox.RecordAttempt:
+		retry(c, r)
+	case signalbox.RecordOutcome:
+		return f.end(c, index, r)
+	case signalbox.RecordAdmin: // It is about no call.
+	}
+	return nil
+}
+
+// begin lists a call that is about to leave.
+func (f *folder) begin(c *callState, index int64, r *signalbox.Record) {
+	if c != nil {
+		return
+	}
+	v := view(r)
+	v.Outcome, v.IntentIndex, v.Attempts = signalbox.OutcomeRunning, &index, 1
+	f.calls[r.Call] = &callState{view: v, changed: true}
+	f.run(&v, r).Running++
+	f.facet(&v, true)
+}
+
+// retry notes a further attempt of a call under way.
+func retry(c *callState, r *signalbox.Record) {
+	if c == nil || c.view.Outcome != signalbox.OutcomeRunning {
+		return
+	}
+	c.view.Attempts++
+	c.view.ModelName, c.view.Provider = r.Context.ModelName, r.Context.Provider
+	c.view.Simulated, c.changed = r.Context.Simulated, true
+}
+
+// end gives a call its outcome and counts it.
+func (f *folder) end(c *callState, index int64, r *signalbox.Record) error {
+	if c != nil && c.view.Outcome != signalbox.OutcomeRunning {
+		return nil
+	}
+	running := int64(0)
+	if c == nil {
+		c = &callState{view: view(r)}
+		f.calls[r.Call] = c
+	} else {
+		running = -1
+	}
+	c.changed = true
+	v := &c.view
+	ended(v, index, r)
+	run := f.run(v, r)
+	run.Running += running
+	run.Totals = run.Totals.Plus(wholeCall(r))
+	f.rollup(v, r)
+	f.facet(v, len(r.Attempts) > 0)
+	return f.time(r)
+}
+
+// run gives the changes of the call's run, or a run that nobody keeps where the call has none.
+func (f *folder) run(v *signalbox.CallView, r *signalbox.Record) *signalbox.RunView {
+	if v.RunID == "" {
+		return &signalbox.RunView{}
+	}
+	key := runKey{v.Tenant, v.RunID}
+	run := f.runs[key]
+	if run == nil {
+		run = &signalbox.RunView{
+			ID: v.RunID, Tenant: v.Tenant, Team: v.Team, Agent: v.AgentID, First: v.First(), Started: v.Time, Last: r.Time,
+		}
+		f.runs[key] = run
+	}
+	if v.Time.Before(run.Started) {
+		run.Started = v.Time
+	}
+	if r.Time.After(run.Last) {
+		run.Last = r.Time
+	}
+	run.First = min(run.First, v.First())
+	return run
+}
+
+// rollup adds the call to its hour, and each attempt to what it was an attempt of.
+func (f *folder) rollup(v *signalbox.CallView, r *signalbox.Record) {
+	key := signalbox.RollupKey{Hour: hour(v.Time), Tenant: v.Tenant, Team: v.Team, Agent: v.AgentID}
+	called := key
+	if len(r.Attempts) > 0 {
+		called.Model, called.Tool, called.Provider = v.ModelName, v.ToolName, v.Provider
+	}
+	f.add(called, count(r))
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		tried := key
+		tried.Provider = a.Provider
+		if v.Kind == signalbox.KindModel {
+			tried.Model = a.Name
+		} else {
+			tried.Tool = a.Name
+		}
+		if t := consumed(a); t != (signalbox.Totals{}) {
+			f.add(tried, t)
+		}
+	}
+}
+
+func (f *folder) add(key signalbox.RollupKey, t signalbox.Totals) {
+	sum := f.rollups[key]
+	if sum == nil {
+		sum = &signalbox.Totals{}
+		f.rollups[key] = sum
+	}
+	*sum = sum.Plus(t)
+}
+
+// time adds the call's latency.
+func (f *folder) time(r *signalbox.Record) error {
+	if !timed(r) {
+		return nil
+	}
+	key := latencyKey(r)
+	s := f.latency[key]
+	if s == nil {
+		s = &sketch{}
+		if err := s.merge(f.stored[key]); err != nil {
+			return err
+		}
+		f.latency[key] = s
+	}
+	s.add(r.When.DurationMS)
+	return nil
+}
+
+// facet notes the values of a call; names of what was called only where it was attempted.
+func (f *folder) facet(v *signalbox.CallView, attempted bool) {
+	note := func(field signalbox.FacetField, value string) {
+		if value != "" {
+			f.facets[signalbox.Facet{Tenant: v.Tenant, Field: field, Value: value}] = true
+		}
+	}
+	note(signalbox.FacetTenant, v.Tenant)
+	note(signalbox.FacetTeam, v.Team)
+	note(signalbox.FacetAgent, v.AgentID)
+	if attempted {
+		note(signalbox.FacetModel, v.ModelName)
+		note(signalbox.FacetTool, v.ToolName)
+		note(signalbox.FacetProvider, v.Provider)
+	}
+}
+
+// changes gives what was gathered, in an order that depends on nothing but the content.
+func (f *folder) changes() signalbox.Changes {
+	var c signalbox.Changes
+	for _, s := range f.calls {
+		switch {
+		case s.changed && s.known:
+			c.Updates = append(c.Updates, s.view)
+		case s.changed:
+			c.Calls = append(c.Calls, s.view)
+		}
+	}
+	for key, t := range f.rollups {
+		c.Rollups = append(c.Rollups, signalbox.Rollup{RollupKey: key, Totals: *t})
+	}
+	for key, s := range f.latency {
+		c.Latency = append(c.Latency, signalbox.LatencyRollup{LatencyKey: key, Sketch: s.encode()})
+	}
+	for _, run := range f.runs {
+		c.Runs = append(c.Runs, *run)
+	}
+	for facet := range f.facets {
+		c.Facets = append(c.Facets, facet)
+	}
+	order(&c)
+	return c
+}
+
+func order(c *signalbox.Changes) {
+	byFirst := func(a, b signalbox.CallView) int { return cmp.Compare(a.First(), b.First()) }
+	slices.SortFunc(c.Calls, byFirst)
+	slices.SortFunc(c.Updates, byFirst)
+	slices.SortFunc(c.Rollups, func(a, b signalbox.Rollup) int {
+		return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Team, b.Team),
+			strings.Compare(a.Agent, b.Agent), strings.Compare(a.Model, b.Model), strings.Compare(a.Tool, b.Tool),
+			strings.Compare(a.Provider, b.Provider))
+	})
+	slices.SortFunc(c.Latency, func(a, b signalbox.LatencyRollup) int {
+		return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant))
+	})
+	slices.SortFunc(c.Runs, func(a, b signalbox.RunView) int { return cmp.Compare(a.First, b.First) })
+	slices.SortFunc(c.Facets, func(a, b signalbox.Facet) int {
+		return cmp.Or(strings.Compare(string(a.Field), string(b.Field)), strings.Compare(a.Tenant, b.Tenant),
+			strings.Compare(a.Value, b.Value))
+	})
+}
+
+// timed reports whether a call's duration says something about latency: it was served or it failed.
+func timed(r *signalbox.Record) bool {
+	return r.Type == signalbox.RecordOutcome && len(r.Attempts) > 0 &&
+		(r.Outcome == signalbox.OutcomeOK || r.Outcome == signalbox.OutcomeFailed)
+}
+
+func latencyKey(r *signalbox.Record) signalbox.LatencyKey {
+	return signalbox.LatencyKey{Hour: hour(r.When.Timestamp), Tenant: r.Who.TenantID}
+}
+
+func hour(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }

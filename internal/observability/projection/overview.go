@@ -1,0 +1,52 @@
+package projection
+
+import (
+	"context"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Reader is what an overview is read from. It is safe for concurrent use.
+type Reader interface {
+	Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error)
+	Latencies(ctx context.Context, q signalbox.CostQuery) ([]signalbox.LatencyRollup, error)
+	RunningCount(ctx context.Context, tenants []string) (int64, error)
+	Progress(ctx context.Context) (signalbox.Progress, error)
+}
+
+// Overview gives what happened in the range of the query, by the hour. It reads rollups only.
+func Overview(ctx context.Context, r Reader, q signalbox.CostQuery) (signalbox.Overview, error) {
+	q.By, q.Bucket = "", signalbox.BucketHour
+	var o signalbox.Overview
+	var err error
+	// First: what is read after it is at least as new as it says.
+	if o.Progress, err = r.Progress(ctx); err != nil {
+		return o, err
+	}
+	if o.Hours, err = r.Costs(ctx, q); err != nil {
+		return o, err
+	}
+	for _, h := range o.Hours {
+		o.Totals = o.Totals.Plus(h.Totals)
+	}
+	if o.Running, err = r.RunningCount(ctx, q.Tenants); err != nil {
+		return o, err
+	}
+	rollups, err := r.Latencies(ctx, q)
+	if err != nil {
+		return o, err
+	}
+	o.Latency, err = Latency(rollups...)
+	return o, err
+}
+
+// Latency merges distributions and reads their quantiles.
+func Latency(rollups ...signalbox.LatencyRollup) (signalbox.Latency, error) {
+	var s sketch
+	for _, r := range rollups {
+		if err := s.merge(r.Sketch); err != nil {
+			return signalbox.Latency{}, err
+		}
+	}
+	return s.latency()
+}

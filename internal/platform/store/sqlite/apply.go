@@ -1,0 +1,117 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"strings"
+
+	"github.com/signalbox/signalbox"
+)
+
+const (
+	upsertRollup = "INSERT INTO rollups (hour, tenant, team, agent, model, tool, provider, " + totalColumns + ") " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " + addTotals
+	upsertRun = "INSERT INTO runs (tenant, id, first, team, agent, started, last, running, " + totalColumns + ") " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " +
+		"started = min(started, excluded.started), last = max(last, excluded.last), running = running + excluded.running, " +
+		addTotals
+	upsertLatency = "INSERT INTO latencies (hour, tenant, sketch) VALUES (?, ?, ?) " +
+		"ON CONFLICT DO UPDATE SET sketch = excluded.sketch"
+	insertFacet  = "INSERT INTO facets (field, tenant, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+	totalColumns = "calls, failures, refusals, input, output, cache_read, cache_write, cost, unpriced"
+	addTotals    = "calls = calls + excluded.calls, failures = failures + excluded.failures, " +
+		"refusals = refusals + excluded.refusals, input = input + excluded.input, output = output + excluded.output, " +
+		"cache_read = cache_read + excluded.cache_read, cache_write = cache_write + excluded.cache_write, " +
+		"cost = cost + excluded.cost, unpriced = unpriced + excluded.unpriced"
+	setProgress = "UPDATE progress SET cursor = ?, as_of = ?, leaf = ? WHERE cursor = ?"
+)
+
+// viewBytes is about what a call's row and its index entries take.
+const viewBytes = 800
+
+// Apply stores the changes and sets the cursor from c.From to c.To, in one transaction. Where the cursor is not at
+// c.From they are refused with code conflict.
+func (v *Views) Apply(_ context.Context, c signalbox.Changes) error {
+	size := int64(len(c.Calls)+len(c.Updates)) * viewBytes
+	return explain("apply projections", v.writer.write(size, func(t *transaction) error {
+		if err := advance(t, c); err != nil {
+			return err
+		}
+		for _, store := range []func(*transaction, signalbox.Changes) error{storeCalls, storeRollups, storeRuns} {
+			if err := store(t, c); err != nil {
+				return err
+			}
+		}
+		for _, f := range c.Facets {
+			if err := t.exec(insertFacet, string(f.Field), f.Tenant, f.Value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func advance(t *transaction, c signalbox.Changes) error {
+	if err := t.exec(setProgress, c.To, c.AsOf.UnixMicro(), c.Leaf[:], c.From); err != nil {
+		return err
+	}
+	return t.query("SELECT changes()", func(row []driver.Value) error {
+		if integer(row[0]) == 1 {
+			return nil
+		}
+		return signalbox.Errorf(signalbox.CodeConflict, "The projections are not at record %d.", c.From).
+			WithRemedy("Let one process project the log; if there is one, rebuild the projections.")
+	})
+}
+
+func storeCalls(t *transaction, c signalbox.Changes) error {
+	for i := range c.Calls {
+		// REPLACE: a second row of one call would stop the projections for good.
+		if err := t.exec(insertCall, callValues(&c.Calls[i])...); err != nil {
+			return err
+		}
+	}
+	for i := range c.Updates {
+		if err := t.exec(updateCall, updateValues(&c.Updates[i])...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func storeRollups(t *transaction, c signalbox.Changes) error {
+	for _, r := range c.Rollups {
+		values := append([]driver.Value{hours(r.Hour), r.Tenant, r.Team, r.Agent, r.Model, r.Tool, r.Provider},
+			totalValues(r.Totals)...)
+		if err := t.exec(upsertRollup, values...); err != nil {
+			return err
+		}
+	}
+	for _, l := range c.Latency {
+		if err := t.exec(upsertLatency, hours(l.Hour), l.Tenant, l.Sketch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func storeRuns(t *transaction, c signalbox.Changes) error {
+	for _, r := range c.Runs {
+		values := append([]driver.Value{r.Tenant, r.ID, r.First, r.Team, r.Agent, r.Started.UnixMicro(), r.Last.UnixMicro(),
+			r.Running}, totalValues(r.Totals)...)
+		if err := t.exec(upsertRun, values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func totalValues(t signalbox.Totals) []driver.Value {
+	return []driver.Value{
+		t.Calls, t.Failures, t.Refusals, t.InputTokens, t.OutputTokens, t.CacheReadTokens, t.CacheWriteTokens,
+		int64(t.Cost), t.Unpriced,
+	}
+}
+
+// marks gives n parameters.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Bounds of answers out of rollups.
+const (
+	MaxCostRows    = 50_000 // Lines of one answer of Costs.
+	MaxFacetValues = 1_000  // Values of one facet.
+)
+
+const sumTotals = "sum(calls), sum(failures), sum(refusals), sum(input), sum(output), sum(cache_read), sum(cache_write), " +
+	"sum(cost), sum(unpriced)"
+
+// starts are the expressions that give the hour in which the bucket of a rollup begins.
+var starts = map[signalbox.Bucket]string{
+	"":                    "min(hour)",
+	signalbox.BucketTotal: "min(hour)",
+	signalbox.BucketHour:  "hour",
+	signalbox.BucketDay:   "hour / 24 * 24",
+	signalbox.BucketMonth: "unixepoch(hour * 3600, 'unixepoch', 'start of month') / 3600",
+}
+
+// splits are the columns by which totals can be split.
+var splits = map[signalbox.FacetField]string{
+	"":                      "''",
+	signalbox.FacetTenant:   "tenant",
+	signalbox.FacetTeam:     "team",
+	signalbox.FacetAgent:    "agent",
+	signalbox.FacetModel:    "model",
+	signalbox.FacetTool:     "tool",
+	signalbox.FacetProvider: "provider",
+}
+
+// Costs gives totals from the hourly rollups, ordered by start and key. A split or bucket that there is not is an error
+// of code invalid. Start of an answer in one bucket is the query's From, or the first hour where that is zero.
+func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error) {
+	start, known := starts[q.Bucket]
+	if !known {
+		return nil, signalbox.Errorf(signalbox.CodeInvalid, "%q is not a width of buckets.", q.Bucket).
+			WithField("bucket").WithRemedy("Use total, hour, day or month.")
+	}
+	split, known := splits[q.By]
+	if !known {
+		return nil, signalbox.Errorf(signalbox.CodeInvalid, "Totals can not be split by %q.", q.By).
+			WithField("by").WithRemedy("Use tenant, team, agent, model, tool or provider.")
+	}
+	ctx, cancel := v.limited(ctx)
+	defer cancel()
+	w := hoursOf(q)
+	group := "start, key"
+	if start == "min(hour)" {
+		group = "key"
+	}
+	rows, err := collect(ctx, v.readers, "add up costs", scanCost, "SELECT "+start+" AS start, "+split+" AS key, "+sumTotals+
+		" FROM rollups"+w.String()+" GROUP BY "+group+" ORDER BY start, key LIMIT ?", append(w.args, MaxCostRows)...)
+	if group == "key" && !q.From.IsZero() {
+		for i := range rows {
+			rows[i].Start = q.From.UTC().Truncate(time.Hour)
+		}
+	}
+	return rows, err
+}
+
+func hoursOf(q signalbox.CostQuery) *where {
+	w := &where{}
+	if !q.From.IsZero() {
+		w.and("hour >= ?", hours(q.From))
+	}
+	if !q.To.IsZero() {
+		w.and("hour < ?", hours(q.To))
+	}
+	w.in("tenant", q.Tenants)
+	return w
+}
+
+func scanCost(r *sql.Rows) (c signalbox.CostRow, err error) {
+	var start int64
+	err = r.Scan(append([]any{&start, &c.Key}, totalTargets(&c.Totals)...)...)
+	c.Start = hourOf(start)
+	return c, err
+}
+
+// Rollups gives the hourly totals themselves, in the order of their keys.
+func (v *Views) Rollups(ctx context.Context, q signalbox.CostQuery) ([]signalbox.Rollup, error) {
+	ctx, cancel := v.limited(ctx)
+	defer cancel()
+	w := hoursOf(q)
+	return collect(ctx, v.readers, "read rollups", func(r *sql.Rows) (u signalbox.Rollup, err error) {
+		var hour int64
+		targets := append([]any{&hour, &u.Tenant, &u.Team, &u.Agent, &u.Model, &u.Tool, &u.Provider},
+			totalTargets(&u.Totals)...)
+		err = r.Scan(targets...)
+		u.Hour = hourOf(hour)
+		return u, err
+	}, "SELECT hour, tenant, team, agent, model, tool, provider, "+totalColumns+" FROM rollups"+w.String()+
+		" ORDER BY hour, tenant, team, agent, model, tool, provider", w.args...)
+}
+
+// Latencies gives the distributions of the hours of a query, by hour and tenant.
+func (v *Views) Latencies(ctx context.Context, q signalbox.CostQuery) ([]signalbox.LatencyRollup, error) {
+	ctx, cancel := v.limited(ctx)
+	defer cancel()
+	w := hoursOf(q)
+	return collect(ctx, v.readers, "read latencies", func(r *sql.Rows) (l signalbox.LatencyRollup, err error) {
+		var hour int64
+		err = r.Scan(&hour, &l.Tenant, &l.Sketch)
+		l.Hour = hourOf(hour)
+		return l, err
+	}, "SELECT hour, tenant, sketch FROM latencies"+w.String()+" ORDER BY hour, tenant", w.args...)
+}
+
+// Facets gives the values that occur in the calls of the tenants (nil: of all), each list sorted and cut at
+// [MaxFacetValues].
+func (v *Views) Facets(ctx context.Context, tenants []string) (signalbox.Facets, error) {
+	ctx, cancel := v.limited(ctx)
+	defer cancel()
+	var f signalbox.Facets
+	for field, list := range map[signalbox.FacetField]*[]string{
+		signalbox.FacetTenant: &f.Tenants, signalbox.FacetTeam: &f.Teams, signalbox.FacetAgent: &f.Agents,
+		signalbox.FacetModel: &f.Models, signalbox.FacetTool: &f.Tools, signalbox.FacetProvider: &f.Providers,
+	} {
+		var w where
+		w.and("field = ?", string(field))
+		w.in("tenant", tenants)
+		var err error
+		*list, err = collect(ctx, v.readers, "read facets", func(r *sql.Rows) (value string, err error) {
+			return value, r.Scan(&value)
+		}, "SELECT DISTINCT value FROM facets"+w.String()+" ORDER BY value LIMIT ?", append(w.args, MaxFacetValues)...)
+		if err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
