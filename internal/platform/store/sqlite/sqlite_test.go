@@ -1,0 +1,43 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
+	"github.com/signalbox/signalbox/internal/platform/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		return reopenable(t, filepath.Join(t.TempDir(), "data dir", "100% #?.db"))
+	})
+}
+
+// reopenable opens a file whose name holds every character that a URL could trip over.
+func reopenable(t *testing.T, file string) storetest.Store {
+	t.Helper()
+	var current *sqlite.DB
+	closeIt := func() {
+		if err := current.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var open func() storetest.Store
+	open = func() storetest.Store {
+		if current != nil {
+			closeIt()
+		}
+		db, err := sqlite.Open(t.Context(), file, sqlite.Options{Now: time.Now, ReadTimeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		current = db
+		return storetest.Store{Log: db, Views: db.Views(), Reopen: open}
+	}
+	t.Cleanup(func() { closeIt(); goleak.VerifyNone(t) })
+	return open()
+}
