@@ -32,7 +32,7 @@ func (s *Server) chain() call.Handler {
 		Record: s.recorder.Station,
 		Gate:   s.gateStation(),
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{
-			signalbox.KindModel: s.models.router, signalbox.KindTool: toolResolver{s.tools.servers},
+			signalbox.KindModel: s.models.router, signalbox.KindTool: s.tools.servers,
 		}),
 		Attempt: &call.Attempter{
 			Backends: map[signalbox.Kind]map[string]call.Backend{

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
@@ -15,15 +14,6 @@ import (
 // tools are the parts of the tool layer.
 type tools struct {
 	servers *mcp.Servers
-}
-
-// toolResolver finds tools for the resolve station. No route chooses among tools: the caller names one.
-type toolResolver struct{ servers *mcp.Servers }
-
-// Resolve finds the tool that a call names.
-func (r toolResolver) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
-	candidates, err := r.servers.Resolve(ctx, t.Call)
-	return "", candidates, err
 }
 
 func (s *Server) startTools(context.Context) error {
