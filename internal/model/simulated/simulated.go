@@ -29,6 +29,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -132,6 +133,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Body.Close() //nolint:errcheck // It is memory.
 	if err != nil {
 		return nil, err
+	}
+	// A real upstream would have the request by now: what fails from here on may have been acted on.
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteHeaders != nil {
+		trace.WroteHeaders()
 	}
 	q, err := readQuestion(body)
 	if err != nil {

@@ -88,15 +88,17 @@ func (s *server) registerCosts(api huma.API) {
 	huma.Register(api, operation("list-prices", http.MethodGet, "/prices", "The price table"), s.listPrices)
 }
 
-// span fills in the last 24 hours where the query names no range, and whole hours at both ends.
+// span fills in the last 24 hours where the query names no range, and widens the range to whole hours: rollups know no
+// less, and what happened within the current hour must show.
 func (s *server) span(from, to time.Time) (time.Time, time.Time) {
 	if to.IsZero() {
-		to = s.Now().UTC().Truncate(time.Hour).Add(time.Hour)
+		to = s.Now()
 	}
+	to = to.UTC().Add(time.Hour - time.Nanosecond).Truncate(time.Hour)
 	if from.IsZero() {
 		from = to.Add(-24 * time.Hour)
 	}
-	return from.UTC().Truncate(time.Hour), to.UTC()
+	return from.UTC().Truncate(time.Hour), to
 }
 
 func (s *server) getCosts(ctx context.Context, q *CostQuery) (*Body[Costs], error) {
