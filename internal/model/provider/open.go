@@ -67,11 +67,13 @@ func (x *exchange) openStream(response *http.Response, stream wire.Stream) (call
 		exchange: x, head: head(response, eventStream), events: sse.NewReader(x), stream: stream,
 		status: response.StatusCode,
 	}
-	part, err := s.read()
-	if err != nil {
-		return nil, x.wrong(err)
+	for !s.spoken { // Comments keep a connection alive; they are no answer yet.
+		part, err := s.read()
+		if err != nil {
+			return nil, x.wrong(err)
+		}
+		s.first = &call.Part{Data: append(s.before(), part.Data...), Terminal: part.Terminal}
 	}
-	s.first = &part
 	x.begun()
 	return s, nil
 }

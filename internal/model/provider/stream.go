@@ -18,6 +18,7 @@ type streaming struct {
 	events   *sse.Reader
 	stream   wire.Stream
 	status   int
+	spoken   bool       // An event with data has come.
 	first    *call.Part // Read by Open and not given yet.
 	final    error      // What Next gives from the end on.
 }
@@ -53,6 +54,14 @@ func (s *streaming) given(part call.Part) call.Part {
 	return part
 }
 
+// before gives the bytes that Open has read so far.
+func (s *streaming) before() []byte {
+	if s.first == nil {
+		return nil
+	}
+	return s.first.Data
+}
+
 // read reads events until one gives a part. Errors are *signalbox.Error.
 func (s *streaming) read() (call.Part, error) {
 	for {
@@ -60,6 +69,7 @@ func (s *streaming) read() (call.Part, error) {
 		if err != nil {
 			return call.Part{}, s.ended(err)
 		}
+		s.spoken = s.spoken || len(event.Data) > 0
 		part, err := s.stream.Feed(event)
 		if err != nil {
 			return call.Part{}, signalbox.AsError(err)
