@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 	"time"
 
@@ -100,9 +101,13 @@ func uncertain(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrUncertain, err)
 }
 
+// cannotOpen is the error of the operating system about a file that we need to read and write.
 func cannotOpen(path string, err error) error {
-	f := faults[sqlite3.SQLITE_CANTOPEN]
-	return signalbox.Errorf(f.code, "%s can not be opened.", path).WithField("database").
+	f, what := faults[sqlite3.SQLITE_CANTOPEN], "can not be opened"
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		f, what = faults[sqlite3.SQLITE_READONLY], "can not be written: it or its directory is read-only"
+	}
+	return signalbox.Errorf(f.code, "The file %s %s.", path, what).WithField("database").
 		WithRemedy(f.remedy).WithCause(err)
 }
 
@@ -116,13 +121,4 @@ func newerSchema(path string, have, known int) error {
 func foreign(path string) error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "The file %s is a database of another program.", path).
 		WithField("database").WithRemedy("Check the path in `database`; a new database is made where no file is.")
-}
-
-// readOnlyFS is the error of a file that can not be made.
-func readOnlyFS(path string, err error) error {
-	if errors.Is(err, syscall.EROFS) {
-		f := faults[sqlite3.SQLITE_READONLY]
-		return signalbox.Errorf(f.code, "%s.", sentence(f.message)).WithField("database").WithRemedy(f.remedy).WithCause(err)
-	}
-	return cannotOpen(path, err)
 }

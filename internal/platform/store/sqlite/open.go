@@ -184,11 +184,8 @@ func openWriter(ctx context.Context, file string, s schema, synchronous string, 
 // create makes the file with its mode, so that SQLite gives the same to the WAL.
 func create(file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, fileMode) //nolint:gosec // The path is the operator's.
-	if errors.Is(err, os.ErrPermission) {
-		return cannotOpen(file, err)
-	}
 	if err != nil {
-		return explain("create the file", readOnlyFS(file, err))
+		return cannotOpen(file, err)
 	}
 	return f.Close()
 }
