@@ -67,6 +67,7 @@ type Writer struct {
 	fatal     chan error
 	done      chan struct{}
 	batch     []signalbox.Entry // Reused by the writing goroutine.
+	items     sync.Pool         // Of *item.
 }
 
 // NewWriter starts the writer's goroutine.
@@ -91,12 +92,12 @@ func (w *Writer) Append(ctx context.Context, r signalbox.Record, effects ...sign
 		return 0, signalbox.AsError(err)
 	}
 	e.Effects = effects
-	it := newItem(e)
+	it := w.newItem(e)
 	if err := w.queue.push(it); err != nil {
-		it.release()
+		w.release(it)
 		return 0, err
 	}
-	defer it.release()
+	defer w.release(it)
 	select {
 	case <-it.done:
 		return it.index, it.err
@@ -208,18 +209,16 @@ type item struct {
 	done  chan struct{}
 }
 
-var items = sync.Pool{New: func() any { return &item{done: make(chan struct{}, 1)} }}
-
-func newItem(e signalbox.Entry) *item {
-	it, ok := items.Get().(*item)
+func (w *Writer) newItem(e signalbox.Entry) *item {
+	it, ok := w.items.Get().(*item)
 	if !ok {
-		panic("store: the pool holds nothing but items")
+		it = &item{done: make(chan struct{}, 1)}
 	}
 	it.entry, it.size = e, int64(len(e.Content)+entryOverhead)
 	return it
 }
 
-func (it *item) release() {
+func (w *Writer) release(it *item) {
 	it.entry, it.err, it.index = signalbox.Entry{}, nil, 0
-	items.Put(it)
+	w.items.Put(it)
 }
