@@ -72,6 +72,9 @@ func AppendComment(dst []byte, text string) []byte {
 
 // oneLine replaces what would end the line.
 func oneLine(s string) string {
+	if !strings.ContainsAny(s, "\r\n") {
+		return s
+	}
 	return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
 }
 

@@ -10,17 +10,22 @@ import (
 // their bytes.
 type object struct{ b []byte }
 
-// raw adds a member whose value is JSON already; an empty value adds nothing.
-func (o *object) raw(name string, value []byte) *object {
-	if len(value) == 0 {
-		return o
-	}
+// name begins a member. Names are ours and need no escapes.
+func (o *object) name(name string) {
 	if len(o.b) > 0 {
 		o.b = append(o.b, ',')
 	}
-	o.b = append(o.b, json.Quote(name)...)
-	o.b = append(o.b, ':')
-	o.b = append(o.b, value...)
+	o.b = append(o.b, '"')
+	o.b = append(o.b, name...)
+	o.b = append(o.b, '"', ':')
+}
+
+// raw adds a member whose value is JSON already; an empty value adds nothing.
+func (o *object) raw(name string, value []byte) *object {
+	if len(value) > 0 {
+		o.name(name)
+		o.b = append(o.b, value...)
+	}
 	return o
 }
 
@@ -32,15 +37,27 @@ func (o *object) node(name string, n json.Node) *object {
 	return o.raw(name, n.Bytes())
 }
 
-func (o *object) text(name, value string) *object { return o.raw(name, json.Quote(value)) }
-
-func (o *object) number(name string, value int64) *object {
-	return o.raw(name, strconv.AppendInt(nil, value, 10))
+func (o *object) text(name, value string) *object {
+	o.name(name)
+	o.b = json.AppendQuote(o.b, value)
+	return o
 }
 
-func (o *object) null(name string) *object { return o.raw(name, []byte("null")) }
+func (o *object) number(name string, value int64) *object {
+	o.name(name)
+	o.b = strconv.AppendInt(o.b, value, 10)
+	return o
+}
 
-func (o *object) yes(name string) *object { return o.raw(name, []byte("true")) }
+func (o *object) null(name string) *object { return o.literal(name, "null") }
+
+func (o *object) yes(name string) *object { return o.literal(name, "true") }
+
+func (o *object) literal(name, value string) *object {
+	o.name(name)
+	o.b = append(o.b, value...)
+	return o
+}
 
 // bytes returns the object.
 func (o *object) bytes() []byte {

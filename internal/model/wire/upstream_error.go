@@ -73,11 +73,14 @@ func errorObject(m json.Members) said {
 
 // textOf returns a string, a number as it is written, or "".
 func textOf(n json.Node) string {
-	if n.Kind() == '0' {
+	switch n.Kind() {
+	case '0':
 		return string(n.Bytes())
+	case '"':
+		s, _ := n.Text() // It is one.
+		return s
 	}
-	s, _ := n.Text() // Anything else is as good as nothing.
-	return s
+	return ""
 }
 
 // statusOfType gives the status that belongs to an error which came without one.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -33,19 +34,21 @@ func (l Limits) depth() int {
 // Check reads data once and returns nil if it is exactly one JSON value with exactly one reading. Otherwise it
 // returns a *[SyntaxError] for the first fault.
 func Check(data []byte, l Limits) error {
-	c := checker{data: data, limits: l}
-	c.dec = jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
 		return &SyntaxError{Reason: "the document starts with a byte order mark"}
 	}
-	if err := c.value(); err != nil {
-		return err
+	c, ok := checkers.Get().(*checker)
+	if !ok {
+		c = &checker{dec: jsontext.NewDecoder(new(bytes.Buffer))}
 	}
-	if _, err := c.dec.ReadToken(); err != io.EOF {
-		return &SyntaxError{Offset: c.dec.InputOffset(), Reason: "data after the end of the document"}
-	}
-	return nil
+	defer c.release()
+	c.data, c.limits = data, l
+	c.dec.Reset(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
+	return c.document()
 }
+
+// checkers keeps checkers with their buffers, because every request and every event of a stream needs one.
+var checkers sync.Pool
 
 // checker walks one document. The decoder looks at syntax and UTF-8; names and depth are compared here, because the
 // decoder knows only exact duplicates.
@@ -54,15 +57,39 @@ type checker struct {
 	limits Limits
 	dec    *jsontext.Decoder
 	stack  []frame
+	names  []nameEntry // Of all objects that are open, the innermost last.
 }
 
 // frame is an object or array that is being read.
 type frame struct {
 	object bool
-	atName bool   // The next token of the object is a name.
-	last   string // The name last read.
-	index  int    // Elements begun so far in an array.
-	names  nameSet
+	atName bool // The next token of the object is a name.
+	index  int  // Elements begun so far in an array.
+	first  int  // Where the names of the object start.
+	wide   map[string]string
+}
+
+// nameEntry is a name and its folded spelling.
+type nameEntry struct{ key, name []byte }
+
+// release gives the checker back without the document.
+func (c *checker) release() {
+	clear(c.stack[:cap(c.stack)])
+	clear(c.names[:cap(c.names)])
+	c.data, c.stack, c.names = nil, c.stack[:0], c.names[:0]
+	c.dec.Reset(new(bytes.Buffer))
+	checkers.Put(c)
+}
+
+// document reads the one value and the end.
+func (c *checker) document() error {
+	if err := c.value(); err != nil {
+		return err
+	}
+	if _, err := c.dec.ReadToken(); err != io.EOF {
+		return &SyntaxError{Offset: c.dec.InputOffset(), Reason: "data after the end of the document"}
+	}
+	return nil
 }
 
 // value reads one complete value, whatever it contains.
@@ -102,12 +129,13 @@ func (c *checker) name() error {
 	if err != nil {
 		return c.fail(err)
 	}
-	top := &c.stack[len(c.stack)-1]
-	name := unquote(raw)
-	if first, ok := top.names.add(name, c.limits.CaseVariants); !ok {
-		return c.errorAt(c.dec.InputOffset()-int64(len(raw)), duplicate(name, first))
+	end := int(c.dec.InputOffset())
+	start := end - len(raw)
+	name := unquoted(c.data[start:end]) // What the decoder returns is valid until its next step only.
+	if first, ok := c.add(name); !ok {
+		return c.errorAt(int64(start), duplicate(string(name), first))
 	}
-	top.last, top.atName = name, false
+	c.stack[len(c.stack)-1].atName = false
 	return nil
 }
 
@@ -121,15 +149,22 @@ func (c *checker) token() error {
 		return c.fail(err)
 	}
 	if kind == '}' || kind == ']' {
-		c.stack = c.stack[:len(c.stack)-1]
-		c.valueDone()
+		c.pop()
 		return nil
 	}
 	if len(c.stack) >= c.limits.depth() {
 		return c.errorAt(c.dec.InputOffset()-1, fmt.Sprintf("nested deeper than %d levels", c.limits.depth()))
 	}
-	c.stack = append(c.stack, frame{object: kind == '{', atName: kind == '{'})
+	c.stack = append(c.stack, frame{object: kind == '{', atName: kind == '{', first: len(c.names)})
 	return nil
+}
+
+// pop leaves an object or array and forgets its names.
+func (c *checker) pop() {
+	top := len(c.stack) - 1
+	c.names = c.names[:c.stack[top].first]
+	c.stack = c.stack[:top]
+	c.valueDone()
 }
 
 // scalar reads a string, number or literal.
@@ -164,10 +199,10 @@ func (c *checker) errorAt(offset int64, text string) error {
 // pointer names the object or array that is being read.
 func (c *checker) pointer() string {
 	var b strings.Builder
-	for _, f := range c.stack[:max(len(c.stack)-1, 0)] {
+	for i, f := range c.stack[:max(len(c.stack)-1, 0)] {
 		b.WriteByte('/')
 		if f.object {
-			b.WriteString(escape(f.last))
+			b.WriteString(escape(string(c.names[c.stack[i+1].first-1].name)))
 		} else {
 			b.WriteString(strconv.Itoa(f.index - 1))
 		}
@@ -189,55 +224,52 @@ func duplicate(name, first string) string {
 }
 
 // unquote returns the string that a valid JSON string stands for.
-func unquote(raw []byte) string {
+func unquote(raw []byte) string { return string(unquoted(raw)) }
+
+// unquoted is unquote that returns a part of raw where it can.
+func unquoted(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1])
+		return raw[1 : len(raw)-1]
 	}
 	b, _ := jsontext.AppendUnquote(nil, raw) // The decoder has accepted it.
-	return string(b)
+	return b
 }
 
 // smallObject is the number of names up to which a linear search beats a map.
-const smallObject = 12
+const smallObject = 16
 
-// nameSet holds the names of one object, by their folded spelling.
-type nameSet struct {
-	list []nameEntry
-	more map[string]string
-}
-
-type nameEntry struct{ key, name string }
-
-// add inserts name. It returns false and the earlier spelling if an equal name is there already.
-func (s *nameSet) add(name string, exact bool) (first string, ok bool) {
+// add keeps a name of the innermost object. It returns false and the earlier spelling if an equal name is there
+// already.
+func (c *checker) add(name []byte) (first string, ok bool) {
 	key := name
-	if !exact {
+	if !c.limits.CaseVariants {
 		key = fold(name)
 	}
-	if s.more != nil {
-		if first, found := s.more[key]; found {
-			return first, false
-		}
-		s.more[key] = name
-		return "", true
+	top := &c.stack[len(c.stack)-1]
+	own := c.names[top.first:]
+	c.names = append(c.names, nameEntry{key, name})
+	if top.wide != nil || len(own) >= smallObject {
+		return top.addWide(own, key, name)
 	}
-	for _, e := range s.list {
-		if e.key == key {
-			return e.name, false
+	for _, e := range own {
+		if bytes.Equal(e.key, key) {
+			return string(e.name), false
 		}
-	}
-	s.list = append(s.list, nameEntry{key, name})
-	if len(s.list) > smallObject {
-		s.spill()
 	}
 	return "", true
 }
 
-// spill moves a list that grew long into a map.
-func (s *nameSet) spill() {
-	s.more = make(map[string]string, 2*len(s.list))
-	for _, e := range s.list {
-		s.more[e.key] = e.name
+// addWide is add for an object with many names.
+func (f *frame) addWide(own []nameEntry, key, name []byte) (first string, ok bool) {
+	if f.wide == nil {
+		f.wide = make(map[string]string, 2*len(own))
+		for _, e := range own {
+			f.wide[string(e.key)] = string(e.name)
+		}
 	}
-	s.list = nil
+	if first, found := f.wide[string(key)]; found {
+		return first, false
+	}
+	f.wide[string(key)] = string(name)
+	return "", true
 }

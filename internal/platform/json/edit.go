@@ -54,12 +54,12 @@ func (e *Editor) Insert(m Members, name string, value []byte) {
 	}
 	o := e.object(m)
 	for i, member := range m.list {
-		if !o.deleted[i] && fold(member.Name) == fold(name) {
+		if !o.deleted[i] && foldString(member.Name) == foldString(name) {
 			e.fail(fmt.Errorf("insert: the object already has the member %q", member.Name))
 			return
 		}
 	}
-	if slices.ContainsFunc(o.names, func(s string) bool { return fold(s) == fold(name) }) {
+	if slices.ContainsFunc(o.names, func(s string) bool { return foldString(s) == foldString(name) }) {
 		e.fail(fmt.Errorf("insert: the member %q is inserted twice", name))
 		return
 	}

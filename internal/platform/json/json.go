@@ -39,8 +39,13 @@ func MarshalIndent(v any) ([]byte, error) {
 
 // Quote returns s as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func Quote(s string) []byte {
-	b, _ := jsontext.AppendQuote(nil, s) // The error only reports the replacement.
-	return b
+	return AppendQuote(nil, s)
+}
+
+// AppendQuote writes s as a JSON string to dst. Invalid UTF-8 becomes U+FFFD.
+func AppendQuote(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s) // The error only reports the replacement.
+	return dst
 }
 
 // clear0 sets the value that v points to to zero. The decoder reports what is not a pointer.

@@ -18,17 +18,25 @@ type Members struct {
 	list   []Member
 }
 
-// members reads the object n.
+// members reads the object n. All names of the object share one string.
 func members(n Node) Members {
+	var nameSpace [256]byte
+	var endSpace [16]int
+	names, ends := nameSpace[:0], endSpace[:0]
 	m := Members{object: n}
 	for i := skipSpace(n.doc, n.Start+1); n.doc[i] != '}'; {
 		name := Span{i, skipString(n.doc, i)}
 		start := skipSpace(n.doc, skipSpace(n.doc, name.End)+1) // Over the colon.
 		end := skipValue(n.doc, start)
-		m.list = append(m.list, Member{
-			Name: unquote(n.doc[name.Start:name.End]), NameSpan: name, Value: Node{doc: n.doc, Span: Span{start, end}},
-		})
+		names = append(names, unquoted(n.doc[name.Start:name.End])...)
+		ends = append(ends, len(names))
+		m.list = append(m.list, Member{NameSpan: name, Value: Node{doc: n.doc, Span: Span{start, end}}})
 		i = skipComma(n.doc, end)
+	}
+	all, at := string(names), 0
+	for i, end := range ends {
+		m.list[i].Name = all[at:end]
+		at = end
 	}
 	return m
 }
@@ -69,14 +77,14 @@ type Names struct{ folded map[string]string }
 func NewNames(names ...string) Names {
 	n := Names{folded: make(map[string]string, len(names))}
 	for _, name := range names {
-		n.folded[fold(name)] = name
+		n.folded[foldString(name)] = name
 	}
 	return n
 }
 
 // Has reports whether name is in the set, in exactly this spelling.
 func (n Names) Has(name string) bool {
-	exact, ok := n.folded[fold(name)]
+	exact, ok := n.folded[foldString(name)]
 	return ok && exact == name
 }
 
@@ -84,7 +92,7 @@ func (n Names) Has(name string) bool {
 // be passed on as unknown, and a server that matches names without regard to case would obey it.
 func (m Members) Known(names Names) error {
 	for _, member := range m.list {
-		if exact, ok := names.folded[fold(member.Name)]; ok && exact != member.Name {
+		if exact, ok := names.folded[foldString(member.Name)]; ok && exact != member.Name {
 			return &SyntaxError{
 				Offset: int64(member.NameSpan.Start),
 				Reason: fmt.Sprintf("name %q must be written %q", member.Name, exact),
