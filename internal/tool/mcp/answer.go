@@ -1,0 +1,129 @@
+package mcp
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// cacheScope of everything that we list: what one caller sees may not be what another may see.
+const cacheScope = "private"
+
+// rawResult is a result that goes out as it is. The members that only the newest protocol version knows are added for
+// all: older ones ignore them.
+type rawResult struct {
+	sdk.ResultBase
+	data json.Value
+}
+
+// MarshalJSON gives the raw result with its resultType.
+func (r *rawResult) MarshalJSON() ([]byte, error) {
+	root, err := json.Parse(r.data, json.Limits{CaseVariants: true})
+	if err != nil {
+		return nil, err
+	}
+	members, err := root.Object()
+	if err != nil {
+		return nil, err
+	}
+	if members.Has("resultType") {
+		return r.data, nil
+	}
+	var o object
+	o.text("resultType", "complete")
+	for _, m := range members.All() {
+		o.add(m.Name, m.Value.Bytes())
+	}
+	return o.bytes(), nil
+}
+
+// encode writes the list as the result of tools/list. Callers may keep it as long as we do.
+func (l *toolList) encode(ttl time.Duration) []byte {
+	tools := []byte{'['}
+	for i, tool := range l.tools {
+		if i > 0 {
+			tools = append(tools, ',')
+		}
+		tools = append(tools, tool...)
+	}
+	var o object
+	o.add("tools", append(tools, ']'))
+	o.add("ttlMs", strconv.AppendInt(nil, ttl.Milliseconds(), 10))
+	o.text("cacheScope", cacheScope)
+	return o.bytes()
+}
+
+// setHeaders sets the headers that every answer has.
+func setHeaders(h http.Header, c *signalbox.Call) {
+	h.Set("X-Request-Id", c.RequestID)
+	h.Set("X-Signalbox-Call", c.ID)
+	h.Set("X-Signalbox-Trace", c.Span.TraceID)
+	if c.Claims.Run != "" {
+		h.Set("X-Signalbox-Run", c.Claims.Run)
+	}
+}
+
+// rpcCode gives the JSON-RPC code of an error. Those without one of the standard's are -31000 less the HTTP status: the
+// protocol keeps -32768 to -32000 for itself.
+func rpcCode(code signalbox.Code) int64 {
+	switch code { //nolint:exhaustive // The rest has no code of the standard.
+	case signalbox.CodeInvalid, signalbox.CodeNotFound:
+		return rpcInvalidParams
+	case signalbox.CodeInternal:
+		return rpcInternal
+	}
+	return -31000 - int64(code.Status())
+}
+
+// rpcFailure is an error in the shape of JSON-RPC.
+func rpcFailure(c *signalbox.Call, err error) *jsonrpc.Error {
+	e := signalbox.AsError(err)
+	var data object
+	data.text("code", string(e.Code))
+	data.text("message", e.Message)
+	data.text("remedy", e.Remedy)
+	if e.Field != "" {
+		data.text("field", e.Field)
+	}
+	data.text("request_id", c.RequestID)
+	data.text("call", c.ID)
+	if e.RetryAfter > 0 {
+		data.add("retry_after_ms", strconv.AppendInt(nil, e.RetryAfter.Milliseconds(), 10))
+	}
+	message := e.Message
+	if e.Remedy != "" {
+		message += " " + e.Remedy
+	}
+	return &jsonrpc.Error{Code: rpcCode(e.Code), Message: message, Data: data.bytes()}
+}
+
+// writeError answers a request that the SDK never sees.
+func writeError(w http.ResponseWriter, id json.Value, c *signalbox.Call, err error) {
+	e := signalbox.AsError(err)
+	failure := rpcFailure(c, err)
+	var inner, outer object
+	inner.add("code", strconv.AppendInt(nil, failure.Code, 10))
+	inner.text("message", failure.Message)
+	inner.add("data", failure.Data)
+	if id == nil {
+		id = json.Value("null")
+	}
+	outer.text("jsonrpc", "2.0")
+	outer.add("id", id)
+	outer.add("error", inner.bytes())
+	if e.Code == signalbox.CodeUnauthenticated {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.Code.Status())
+	w.Write(outer.bytes())
+}

@@ -1,0 +1,190 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// Open sends a tools/call to the candidate's server, once, and waits for its result. The result is one terminal part.
+// No other candidate could serve instead, so Next is never set. Codes: upstream (not reachable, or it answered with
+// an error), invalid (the server refused the arguments), timeout, cancelled, not_implemented (the server wants input or
+// started a task).
+func (s *Servers) Open(
+	ctx context.Context, t *call.Track, c signalbox.Candidate, span signalbox.Span,
+) (call.Upstream, error) {
+	u, err := s.upstream(c.Provider)
+	if err != nil {
+		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
+	}
+	limited, cancel := context.WithTimeout(ctx, u.CallTimeout)
+	defer cancel()
+	meta := append(callerMeta(t.Call), traceMeta(span)...)
+	result, err := u.call(limited, methodCallTool, c.Upstream, func(session *session) []byte {
+		var o object
+		o.text("name", c.Upstream)
+		o.add("arguments", t.Call.Tool.Arguments)
+		o.add("_meta", session.meta(meta))
+		return o.bytes()
+	})
+	if err != nil {
+		return nil, u.attemptError(ctx, err)
+	}
+	return newResult(u.ID, result)
+}
+
+// attemptError translates what went wrong with a tools/call.
+func (u *upstream) attemptError(ctx context.Context, err error) *call.AttemptError {
+	var rpc *rpcError
+	var w *wireError
+	var known *signalbox.Error
+	switch {
+	case errors.As(err, &rpc):
+		return &call.AttemptError{Err: u.refused(rpc), Sent: true}
+	case errors.As(err, &w):
+		return &call.AttemptError{Err: u.broken(ctx, err), HTTPStatus: w.status, Sent: w.sent}
+	case errors.As(err, &known):
+		return &call.AttemptError{Err: known}
+	}
+	return &call.AttemptError{Err: u.broken(ctx, err)}
+}
+
+// refused is the error for a JSON-RPC error of the upstream.
+func (u *upstream) refused(e *rpcError) *signalbox.Error {
+	if e.code == rpcInvalidParams || e.code == rpcInvalidRequest {
+		return signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q refused the call: %s", u.ID, clip(e.message)).
+			WithField("arguments").WithRemedy("Correct the arguments; tools/list shows the tool's schema.").WithCause(e)
+	}
+	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q answered with error %d: %s", u.ID, e.code, clip(e.message)).
+		WithRemedy("See the server's own log; whether the tool has acted is not known.").WithCause(e)
+}
+
+// broken is the error for a call without a response.
+func (u *upstream) broken(ctx context.Context, err error) *signalbox.Error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errCancelled().WithCause(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer the call within %s.", u.ID, u.CallTimeout).
+			WithRemedy("Whether the tool has acted is not known; the server's call_timeout can be raised.").WithCause(err)
+	}
+	return signalbox.Errorf(signalbox.CodeUpstream, "The connection to the MCP server %q broke during the call.", u.ID).
+		WithRemedy("Check the server; whether the tool has acted is not known.").WithCause(err)
+}
+
+// callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, and not the
+// token for progress, which nobody would carry back.
+func callerMeta(c *signalbox.Call) []json.Member {
+	if c.Protocol != signalbox.ProtocolMCP || len(c.Body) == 0 {
+		return []json.Member{}
+	}
+	r, err := parseRequest(c.Body)
+	if err != nil {
+		return []json.Member{}
+	}
+	own := []json.Member{}
+	for _, m := range r.meta.All() {
+		switch {
+		case strings.HasPrefix(m.Name, metaPrefix), m.Name == "progressToken":
+		case m.Name == "traceparent", m.Name == "tracestate", m.Name == "baggage":
+		default:
+			own = append(own, m)
+		}
+	}
+	return own
+}
+
+// traceMeta hands the attempt's span on.
+func traceMeta(span signalbox.Span) []json.Member {
+	var meta []json.Member
+	add := func(name, value string) {
+		if node, err := json.Parse(json.Quote(value), json.Limits{}); err == nil && value != "" {
+			meta = append(meta, json.Member{Name: name, Value: node})
+		}
+	}
+	add("traceparent", span.Traceparent())
+	add("tracestate", span.State)
+	add("baggage", span.Baggage)
+	return meta
+}
+
+// result is the answer of a tool.
+type result struct {
+	data   json.Value
+	report call.Report
+	given  bool
+}
+
+// newResult looks into a result. One that is not complete is an error: we can not carry it on.
+func newResult(server string, data json.Value) (*result, error) {
+	var r struct {
+		Type    string       `json:"resultType"`
+		IsError bool         `json:"isError"`
+		Content []json.Value `json:"content"`
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, &call.AttemptError{Sent: true, Err: signalbox.Errorf(signalbox.CodeUpstream,
+			"The MCP server %q gave a result that is none.", server).
+			WithRemedy("Check the server; the tool may have acted.").WithCause(err)}
+	}
+	if r.Type != "" && r.Type != "complete" {
+		return nil, &call.AttemptError{Sent: true, Err: signalbox.Errorf(signalbox.CodeNotImplemented,
+			"The MCP server %q answered with a result of type %q, which Signalbox does not carry yet.", server, clip(r.Type)).
+			WithRemedy("Use a tool that answers at once and asks for nothing.")}
+	}
+	report := call.Report{OutputBytes: int64(len(data)), Excerpt: excerpt(r.Content), Finish: "complete"}
+	if r.IsError {
+		report.Finish = FinishToolError
+	}
+	return &result{data: data, report: report}, nil
+}
+
+// FinishToolError is the finish reason of a call that was carried out and whose tool reports a failure. The call is ok:
+// the caller got the tool's answer.
+const FinishToolError = "tool_error"
+
+// excerpt gives the beginning of the text of a result.
+func excerpt(content []json.Value) string {
+	var b strings.Builder
+	for _, raw := range content {
+		var text struct {
+			Text string `json:"text"`
+		}
+		if json.Unmarshal(raw, &text) != nil || text.Text == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		if b.WriteString(text.Text); b.Len() >= signalbox.MaxExcerpt {
+			return strings.ToValidUTF8(b.String()[:signalbox.MaxExcerpt], "")
+		}
+	}
+	return b.String()
+}
+
+// Head describes the answer.
+func (r *result) Head() call.Head {
+	return call.Head{ContentType: "application/json", Header: http.Header{}}
+}
+
+// Next gives the result, once.
+func (r *result) Next(context.Context) (call.Part, error) {
+	if r.given {
+		return call.Part{}, io.EOF
+	}
+	r.given = true
+	return call.Part{Data: r.data, Terminal: true}, nil
+}
+
+// Close does nothing: the result is here.
+func (r *result) Close() error { return nil }
+
+// Report tells what is known of the attempt.
+func (r *result) Report() call.Report { return r.report }

@@ -1,0 +1,85 @@
+package mcp
+
+import (
+	"log/slog"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Defaults of the time-outs.
+const (
+	DefaultConnectTimeout = 30 * time.Second // Starting a child may mean that its package is fetched first.
+	DefaultListTimeout    = 15 * time.Second
+	DefaultCallTimeout    = 2 * time.Minute
+	DefaultListTTL        = 10 * time.Second // How long a list of tools is believed.
+)
+
+// Bounds of what an upstream may send.
+const (
+	MaxMessage   = 16 << 20 // Bytes of one JSON-RPC message.
+	MaxTools     = 1000     // Of one server.
+	MaxListBytes = 8 << 20  // Of all its tools' descriptions.
+	maxPages     = 100      // Of its list.
+)
+
+// Server is one configured MCP server. Either URL or Command is set.
+type Server struct {
+	ID      string            // As in /mcp/{id}: letters a to z, digits and "-".
+	URL     string            // A Streamable HTTP endpoint.
+	Headers map[string]string // Sent to URL with every request, such as an Authorization.
+	Command []string          // A program that speaks over standard input and output, and its arguments.
+	Dir     string            // Its working directory; "" is ours.
+	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.
+	Price   *signalbox.Price  // Of a call; nil where nobody has said.
+
+	ConnectTimeout time.Duration // Until the handshake is done; 0 is [DefaultConnectTimeout].
+	ListTimeout    time.Duration // Of reading all tools; 0 is [DefaultListTimeout].
+	CallTimeout    time.Duration // Of one tools/call; 0 is [DefaultCallTimeout].
+	ListTTL        time.Duration // 0 is [DefaultListTTL].
+}
+
+// Options of [New]. All are required.
+type Options struct {
+	Servers []Server
+	Version string // Of Signalbox, as it introduces itself.
+	Logger  *slog.Logger
+	Now     func() time.Time
+}
+
+var serverID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// complete checks a server's configuration and fills in its defaults.
+func (s Server) complete() (Server, error) {
+	fail := func(field, format string, args ...any) (Server, error) {
+		return s, signalbox.Errorf(signalbox.CodeInvalid, format, args...).WithField("mcp_servers." + s.ID + field).
+			WithRemedy("Correct it in the configuration.")
+	}
+	if !serverID.MatchString(s.ID) {
+		return fail("", "%q is not a valid id of a server: use letters a to z, digits and \"-\".", s.ID)
+	}
+	if (s.URL == "") == (len(s.Command) == 0) {
+		return fail("", "The server needs either a url or a command.")
+	}
+	if s.URL != "" {
+		u, err := url.Parse(s.URL)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fail(".url", "The url of the server is not a valid http or https address.")
+		}
+	} else if s.Command[0] == "" {
+		return fail(".command", "The command of the server is empty.")
+	}
+	setDefault(&s.ConnectTimeout, DefaultConnectTimeout)
+	setDefault(&s.ListTimeout, DefaultListTimeout)
+	setDefault(&s.CallTimeout, DefaultCallTimeout)
+	setDefault(&s.ListTTL, DefaultListTTL)
+	return s, nil
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}

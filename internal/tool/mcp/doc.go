@@ -1,0 +1,39 @@
+// Package mcp serves the tools of MCP servers as governed calls.
+//
+// # Concepts
+//
+// Each configured server is an upstream: a Streamable HTTP endpoint, or a child process that speaks over its standard
+// input and output. [Servers] holds them all. A caller reaches the server "files" under /mcp/files through the
+// [Handler]; each tools/call becomes a [signalbox.Call] of kind tool and passes the stations like any other. Servers
+// is the [call.Backend] that sends it, and knows which tools exist ([Servers.Resolve]).
+//
+// # Which half is whose
+//
+// Towards callers the official SDK speaks the protocol, in its stateless form, which serves all protocol versions from
+// 2024-11-05 to 2026-07-28. Only tools/list and tools/call are answered by us, from raw bytes.
+//
+// Towards upstreams we speak JSON-RPC ourselves. The SDK's client decodes results into structs, which loses members it
+// does not know, turns large integers into floats and refuses contents of new types; and over HTTP a call that is
+// cancelled while its answer is being read breaks the connection for all calls that share it. Ours sends and returns the
+// bytes as they are, and calls share nothing but the session's id.
+//
+// # Format
+//
+// The answer of a call is one terminal part: the result object of tools/call as the upstream wrote it, with isError
+// where the tool failed. A JSON-RPC error is an error of the call. Our refusals are JSON-RPC errors whose data holds
+// code, message, remedy, field and request_id.
+//
+// # Invariants
+//
+//   - A tools/call is sent once, and the arguments are the bytes that were checked.
+//   - An upstream is connected at its first use, by one attempt that everybody who needs it waits for, and never by the
+//     goroutine of a caller; nobody waits for another upstream than his own.
+//   - A child sees PATH, HOME, LANG, TMPDIR and what is configured for it; it and all its descendants are dead when Close
+//     returns.
+//   - An unreachable upstream is an error, never an empty list of tools.
+//
+// # Not built yet
+//
+// Resources, prompts, completion, subscriptions, progress, results that ask for input or start a task, and headers that
+// mirror parameters (x-mcp-header) towards upstreams.
+package mcp

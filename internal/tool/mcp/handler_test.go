@@ -1,0 +1,281 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// versions are those that clients in the field speak.
+var versions = []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
+
+func TestClientsOfEveryVersionReachServersOfEveryKind(t *testing.T) {
+	s := newServers(t,
+		Server{ID: "modern", URL: overHTTP(t, true), Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}}},
+		Server{ID: "legacy", URL: overHTTP(t, false)},
+		child("child", "server"),
+	)
+	url, _ := gateway(t, s, nil)
+	for _, id := range s.IDs() {
+		for _, version := range versions {
+			t.Run(id+" "+version, func(t *testing.T) {
+				session := connect(t, url+id, version)
+				list, err := session.ListTools(t.Context(), nil)
+				if err != nil || len(list.Tools) != 7 {
+					t.Fatalf("got %+v, %v; want 7 tools", list, err)
+				}
+				if list.CacheScope != "private" {
+					t.Errorf("got cache scope %q", list.CacheScope)
+				}
+				res, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: "echo", Arguments: map[string]any{"n": 1}})
+				if err != nil || res.IsError || text(res) != `{"n":1}` {
+					t.Fatalf("got %+v, %v", res, err)
+				}
+			})
+		}
+	}
+}
+
+func text(r *sdk.CallToolResult) string {
+	if r == nil || len(r.Content) == 0 {
+		return ""
+	}
+	c, ok := r.Content[0].(*sdk.TextContent)
+	if !ok {
+		return ""
+	}
+	return c.Text
+}
+
+func TestCallsAreRecorded(t *testing.T) {
+	s := newServers(t, Server{
+		ID: "files", URL: overHTTP(t, true), Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}, Source: "config"},
+	})
+	url, log := gateway(t, s, nil)
+	session := connect(t, url+"files", "2025-06-18")
+	cases := []struct {
+		tool     string
+		outcome  signalbox.Outcome
+		finish   string
+		wantErr  string
+		attempts int
+	}{
+		{"echo", signalbox.OutcomeOK, "complete", "", 1},
+		{"fail", signalbox.OutcomeOK, FinishToolError, "", 1},
+		{"refuse", signalbox.OutcomeFailed, "", "not today", 1},
+		{"nothing", signalbox.OutcomeDenied, "", "has no tool", 0},
+	}
+	for _, c := range cases {
+		t.Run(c.tool, func(t *testing.T) {
+			before := len(log.all())
+			res, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: c.tool})
+			if (err == nil) != (c.wantErr == "") || (err != nil && !strings.Contains(err.Error(), c.wantErr)) {
+				t.Fatalf("got %v, want %q", err, c.wantErr)
+			}
+			if c.finish == FinishToolError && (!res.IsError || text(res) != "the disk is full") {
+				t.Errorf("the tool's own error was lost: %+v", res)
+			}
+			records := log.all()[before:]
+			if len(records) != c.attempts+1 {
+				t.Fatalf("got %d records, want %d", len(records), c.attempts+1)
+			}
+			last := records[len(records)-1]
+			if last.Outcome != c.outcome || last.What.ToolName != "files."+c.tool {
+				t.Errorf("got outcome %q of %q", last.Outcome, last.What.ToolName)
+			}
+			if c.attempts == 0 {
+				return
+			}
+			if a := last.Attempts[0]; a.Finish != c.finish || a.Provider != "files" {
+				t.Errorf("got attempt %+v", a)
+			}
+			if c.outcome == signalbox.OutcomeOK && (last.What.Cost == nil || last.What.Cost.String() != "0.002") {
+				t.Errorf("got cost %v, want 0.002", last.What.Cost)
+			}
+		})
+	}
+}
+
+func TestRefusalsAreJSONRPCErrors(t *testing.T) {
+	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	limited := func(call.Handler) call.Handler {
+		return call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {
+			return nil, signalbox.Errorf(signalbox.CodeRateLimited, "Too many.").WithRemedy("Wait.").WithRetryAfter(3 * time.Second)
+		})
+	}
+	url, _ := gateway(t, s, limited)
+	_, err := connect(t, url+"files", "").CallTool(t.Context(), &sdk.CallToolParams{Name: "echo"})
+	var rpc *jsonrpc.Error
+	if !errors.As(err, &rpc) || rpc.Code != -31429 || rpc.Message != "Too many. Wait." {
+		t.Fatalf("got %v", err)
+	}
+	var data struct {
+		Code      string `json:"code"`
+		Message   string `json:"message"`
+		Remedy    string `json:"remedy"`
+		RequestID string `json:"request_id"`
+		Call      string `json:"call"`
+		Retry     int64  `json:"retry_after_ms"`
+	}
+	if err := json.Unmarshal(rpc.Data, &data); err != nil {
+		t.Fatal(err)
+	}
+	if data.Code != "rate_limited" || data.RequestID != "req_test" || data.Retry != 3000 || data.Remedy != "Wait." || data.Call == "" {
+		t.Errorf("got %+v", data)
+	}
+}
+
+func TestAPanicInAStationIsAnErrorOfTheCall(t *testing.T) {
+	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	url, _ := gateway(t, s, func(call.Handler) call.Handler {
+		return call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) { panic("a bug") })
+	})
+	_, err := connect(t, url+"files", "").CallTool(t.Context(), &sdk.CallToolParams{Name: "echo"})
+	var rpc *jsonrpc.Error
+	if !errors.As(err, &rpc) || rpc.Code != rpcInternal || strings.Contains(rpc.Message, "bug") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBadMessages(t *testing.T) {
+	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	url, log := gateway(t, s, nil)
+	callWith := func(params string) string {
+		return `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":` + params + `}`
+	}
+	const good = `{"name":"echo","arguments":{}}`
+	cases := []struct {
+		name, server, body string
+		status             int
+		code               string
+		id                 string
+		recorded           bool
+		headers            []string
+	}{
+		{"no key", "files", callWith(good), 401, "unauthenticated", "null", false, []string{"Authorization", "x"}},
+		{"web page", "files", callWith(good), 403, "forbidden", "null", false, []string{"Origin", "https://evil.example"}},
+		{"no JSON", "files", `hello`, 400, "invalid", "null", true, nil},
+		{"trailing data", "files", callWith(good) + `{}`, 400, "invalid", "null", true, nil},
+		{"batch", "files", `[` + callWith(good) + `]`, 400, "invalid", "null", true, nil},
+		{"too large", "files", callWith(`"` + strings.Repeat("x", 5000) + `"`), 413, "too_large", "null", true, nil},
+		{"too deep", "files", callWith(strings.Repeat("[", 200) + strings.Repeat("]", 200)), 400, "invalid", "null", true, nil},
+		{"duplicate argument", "files", callWith(`{"name":"echo","arguments":{"path":"a","path":"b"}}`), 400, "invalid", "null", true, nil},
+		{"duplicate by case", "files", callWith(`{"name":"echo","arguments":{"path":"a","Path":"b"}}`), 400, "invalid", "null", true, nil},
+		{"name spelt otherwise", "files", callWith(`{"Name":"echo"}`), 400, "invalid", "7", true, nil},
+		{"method spelt otherwise", "files", `{"jsonrpc":"2.0","id":7,"Method":"tools/call"}`, 400, "invalid", "null", true, nil},
+		{"no params", "files", `{"jsonrpc":"2.0","id":7,"method":"tools/call"}`, 400, "invalid", "7", true, nil},
+		{"no name", "files", callWith(`{"arguments":{}}`), 400, "invalid", "7", true, nil},
+		{"name of a number", "files", callWith(`{"name":1}`), 400, "invalid", "7", true, nil},
+		{"arguments of an array", "files", callWith(`{"name":"echo","arguments":[]}`), 400, "invalid", "7", true, nil},
+		{"meta of a string", "files", callWith(`{"name":"echo","_meta":"x"}`), 400, "invalid", "7", true, nil},
+		{"answer to a question", "files", callWith(`{"name":"echo","inputResponses":{}}`), 501, "not_implemented", "7", true, nil},
+		{"no id", "files", `{"jsonrpc":"2.0","method":"tools/call","params":` + good + `}`, 400, "invalid", "null", true, nil},
+		{"another version", "files", `{"jsonrpc":"1.0","id":"a","method":"tools/call"}`, 400, "invalid", `"a"`, true, nil},
+		{"unknown server", "nobody", callWith(good), 404, "not_found", "7", true, nil},
+		{"list of an unknown server", "nobody", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 404, "not_found", "1", false, nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			before := len(log.all())
+			status, body := send(t, url+c.server, c.body, c.headers...)
+			var got struct {
+				ID    json.Value `json:"id"`
+				Error struct {
+					Message string `json:"message"`
+					Data    struct {
+						Code string `json:"code"`
+					} `json:"data"`
+				} `json:"error"`
+			}
+			if err := json.Unmarshal(body, &got); err != nil {
+				t.Fatalf("%v: %s", err, body)
+			}
+			if status != c.status || got.Error.Data.Code != c.code || string(got.ID) != c.id {
+				t.Errorf("got %d %s", status, body)
+			}
+			records := log.all()[before:]
+			if (len(records) == 1) != c.recorded || len(records) > 1 {
+				t.Fatalf("got %d records, want one: %v", len(records), c.recorded)
+			}
+			if c.recorded && records[0].Outcome != signalbox.OutcomeDenied {
+				t.Errorf("got outcome %q", records[0].Outcome)
+			}
+		})
+	}
+}
+
+func TestGetAndDeleteAreNotAllowed(t *testing.T) {
+	// Clients of older versions ask for a stream of their own and take this for "there is none".
+	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	url, _ := gateway(t, s, nil)
+	session := connect(t, url+"files", "2025-03-26")
+	if err := session.Ping(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheTraceGoesOnThroughMeta(t *testing.T) {
+	const trace, header = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"
+	s := newServers(t, Server{ID: "modern", URL: overHTTP(t, true)}, Server{ID: "legacy", URL: overHTTP(t, false)})
+	url, log := gateway(t, s, nil)
+	for _, id := range s.IDs() {
+		for name, want := range map[string]string{"in the message": trace, "in the header": header} {
+			t.Run(id+" "+name, func(t *testing.T) {
+				meta := `{"com.example/own":"kept","progressToken":1}`
+				if want == trace {
+					meta = `{"com.example/own":"kept","traceparent":"00-` + trace + `-b7ad6b7169203331-01"}`
+				}
+				_, body := send(t, url+id, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"meta","_meta":`+meta+`}}`,
+					"Traceparent", "00-"+header+"-b7ad6b7169203331-01", "X-Signalbox-Run", "run_1")
+				records := log.all()
+				last := records[len(records)-1]
+				span := last.Attempts[0].SpanID
+				if want := fmt.Sprintf("00-%s-%s-01 kept", want, span); !strings.Contains(string(body), want) {
+					t.Errorf("got %s, want %s in it", body, want)
+				}
+				if last.When.TraceID != want || last.When.ParentSpanID != "b7ad6b7169203331" || last.Context.RunID != "run_1" {
+					t.Errorf("got %+v", last.When)
+				}
+			})
+		}
+	}
+}
+
+func TestAClientThatGoesAwayCancelsItsCall(t *testing.T) {
+	s := newServers(t, Server{ID: "modern", URL: overHTTP(t, true)}, child("child", "server"))
+	url, log := gateway(t, s, nil)
+	for _, id := range s.IDs() {
+		t.Run(id, func(t *testing.T) {
+			before := len(log.all())
+			session := connect(t, url+id, "2025-06-18")
+			if _, err := session.ListTools(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(50*time.Millisecond, cancel)
+			if _, err := session.CallTool(ctx, &sdk.CallToolParams{Name: "sleep"}); err == nil {
+				t.Fatal("the call came back")
+			}
+			for range 500 {
+				if records := log.all()[before:]; len(records) == 2 {
+					if got := records[1].Outcome; got != signalbox.OutcomeCancelled {
+						t.Errorf("got outcome %q", got)
+					}
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			t.Error("no outcome was recorded")
+		})
+	}
+}

@@ -1,0 +1,290 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"go.uber.org/goleak"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+)
+
+// childRole makes the test binary play the child of a server instead of running tests.
+const childRole = "SIGNALBOX_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(childRole); role != "" {
+		playChild(role)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// playChild is a stdio server with the tools of testServer, or one with a fault.
+func playChild(role string) {
+	switch role {
+	case "dies at once":
+		fmt.Fprintln(os.Stderr, "no configuration")
+		os.Exit(3)
+	case "garbage":
+		fmt.Println("Welcome to my server!")
+		io.Copy(io.Discard, os.Stdin)
+	case "deaf": // Reads nothing, says nothing, ignores the end of its input.
+		select {}
+	case "with a grandchild": // As npx does: the server is a child of the child, and holds its pipes.
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childRole+"=server")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		if err := cmd.Start(); err != nil {
+			os.Exit(4)
+		}
+		if err := os.WriteFile(os.Getenv("PID_FILE"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600); err != nil {
+			os.Exit(5)
+		}
+		select {} // It does not end when its input does.
+	default:
+		for i := range 3 * MaxStderrLines {
+			fmt.Fprintln(os.Stderr, "line", i)
+		}
+		if err := testServer().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
+			os.Exit(0)
+		}
+	}
+}
+
+// testServer is a real server of the SDK with some tools.
+func testServer() *sdk.Server {
+	s := sdk.NewServer(&sdk.Implementation{Name: "test", Version: "1"}, nil)
+	schema := map[string]any{"type": "object"}
+	add := func(name string, h sdk.ToolHandler) {
+		s.AddTool(&sdk.Tool{Name: name, Description: "Test tool " + name, InputSchema: schema}, h)
+	}
+	text := func(format string, args ...any) *sdk.CallToolResult {
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: fmt.Sprintf(format, args...)}}}
+	}
+	add("echo", func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		return text("%s", r.Params.Arguments), nil
+	})
+	add("fail", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		res := text("the disk is full")
+		res.IsError = true
+		return res, nil
+	})
+	add("refuse", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		return nil, fmt.Errorf("not today")
+	})
+	add("meta", func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		return text("%v %v", r.Params.Meta["traceparent"], r.Params.Meta["com.example/own"]), nil
+	})
+	add("env", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		return text("%q", os.Environ()), nil
+	})
+	add("sleep", func(ctx context.Context, _ *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	add("exit", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		os.Exit(1)
+		return nil, nil
+	})
+	return s
+}
+
+// overHTTP serves testServer; a stateful handler speaks the legacy versions only.
+func overHTTP(t *testing.T, stateless bool) string {
+	t.Helper()
+	s := testServer()
+	srv := httptest.NewServer(sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s },
+		&sdk.StreamableHTTPOptions{Stateless: stateless, PropagateRequestCancellation: true}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func child(id, role string, env ...string) Server {
+	s := Server{ID: id, Command: []string{os.Args[0]}, Env: map[string]string{childRole: role}}
+	for i := 0; i+1 < len(env); i += 2 {
+		s.Env[env[i]] = env[i+1]
+	}
+	return s
+}
+
+func newServers(t *testing.T, list ...Server) *Servers {
+	t.Helper()
+	s, err := New(Options{Servers: list, Version: "test", Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// memoryLog keeps records in memory.
+type memoryLog struct {
+	mu      sync.Mutex
+	records []signalbox.Record
+}
+
+func (l *memoryLog) Append(_ context.Context, r signalbox.Record, _ ...signalbox.Effect) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = append(l.records, r)
+	return int64(len(l.records) - 1), nil
+}
+
+func (l *memoryLog) all() []signalbox.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]signalbox.Record(nil), l.records...)
+}
+
+type plain struct{}
+
+func (plain) Mask(text string) string { return text }
+
+// testDoor lets in who sends the right key, and reads at most 4 kB.
+type testDoor struct{}
+
+const testKey = "Bearer secret"
+
+func (testDoor) Admit(
+	_ http.ResponseWriter, r *http.Request, kind signalbox.Kind, protocol signalbox.Protocol,
+) (*signalbox.Call, error) {
+	now := time.Now()
+	c := &signalbox.Call{
+		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: "req_test", Kind: kind, Protocol: protocol, Received: now,
+		Span: signalbox.StartSpan(r.Header.Get("Traceparent"), "", ""), Claims: signalbox.Claims{Run: r.Header.Get("X-Signalbox-Run")},
+	}
+	if r.Header.Get("Authorization") != testKey {
+		return c, signalbox.Errorf(signalbox.CodeUnauthenticated, "No key.").WithRemedy("Send one.")
+	}
+	c.Caller = signalbox.Caller{Tenant: "acme", Key: "main"}
+	return c, nil
+}
+
+func (testDoor) ReadBody(_ http.ResponseWriter, r *http.Request, c *signalbox.Call) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 4097))
+	c.Body = body
+	if err != nil || len(body) > 4096 {
+		c.Invalid = signalbox.Errorf(signalbox.CodeTooLarge, "The body is larger than 4096 bytes.").WithRemedy("Send less.")
+	}
+}
+
+// chain is the real stations but the gate, which belongs to another package; in its place stands what it does about
+// insane calls.
+func chain(s *Servers, log call.Log) call.Handler {
+	recorder := call.NewRecorder(log, plain{}, time.Now, nil)
+	return call.Stations{
+		Record: recorder.Station,
+		Gate: func(next call.Handler) call.Handler {
+			return call.HandlerFunc(func(ctx context.Context, t *call.Track) (call.Answer, error) {
+				if t.Call.Invalid != nil {
+					t.Gate.Status = signalbox.StatusDenied
+					return nil, t.Call.Invalid
+				}
+				t.Gate.Status = signalbox.StatusPassed
+				return next.Serve(ctx, t)
+			})
+		},
+		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{signalbox.KindTool: s}),
+		Attempt: &call.Attempter{
+			Backends: map[signalbox.Kind]map[string]call.Backend{signalbox.KindTool: s.Backends()},
+			Journal:  recorder, Now: time.Now,
+		},
+	}.Chain()
+}
+
+// gateway serves the handler on a real port.
+func gateway(t *testing.T, s *Servers, next func(call.Handler) call.Handler) (string, *memoryLog) {
+	t.Helper()
+	log := &memoryLog{}
+	h := chain(s, log)
+	if next != nil {
+		h = next(h)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(Pattern, NewHandler(s, testDoor{}, h, "test", slog.New(slog.DiscardHandler)))
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	return srv.URL + "/mcp/", log
+}
+
+// withKey adds the key to every request of a client.
+type withKey struct{ base *http.Transport }
+
+func (k withKey) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", testKey)
+	return k.base.RoundTrip(r)
+}
+
+// connect connects a client of the SDK; version pins the protocol.
+func connect(t *testing.T, url, version string) *sdk.ClientSession {
+	t.Helper()
+	transport := &http.Transport{}
+	c := sdk.NewClient(&sdk.Implementation{Name: "client", Version: "1"}, nil)
+	session, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{
+		Endpoint: url, HTTPClient: &http.Client{Transport: withKey{transport}},
+	}, &sdk.ClientSessionOptions{ProtocolVersion: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		session.Close()
+		transport.CloseIdleConnections()
+	})
+	return session
+}
+
+// send posts a raw message and gives status and body.
+func send(t *testing.T, url, body string, headers ...string) (int, []byte) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", testKey)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, data
+}
+
+func wantCode(t *testing.T, err error, want signalbox.Code) *signalbox.Error {
+	t.Helper()
+	if got := signalbox.CodeOf(err); got != want {
+		t.Fatalf("got code %q (%v), want %q", got, err, want)
+	}
+	if err == nil {
+		return nil
+	}
+	e := signalbox.AsError(err)
+	if e.Message == "" || e.Remedy == "" {
+		t.Errorf("an error without message or remedy: %+v", e)
+	}
+	return e
+}

@@ -1,0 +1,169 @@
+package mcp
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// Bounds of what a child's standard error leaves in our log: lines a minute, and bytes of a line.
+const (
+	MaxStderrLines = 60
+	MaxStderrLine  = 1024
+)
+
+// stopGrace is how long a child has to end after its input was closed, and again after it was asked to.
+const stopGrace = 2 * time.Second
+
+// inherited are the names of our environment that a child sees.
+var inherited = []string{"PATH", "HOME", "LANG", "TMPDIR"}
+
+// process is a running child.
+type process struct {
+	cmd    *exec.Cmd
+	stdin  *os.File
+	stdout *os.File
+	exited chan struct{} // Closed when the child has ended and its group is dead.
+	reason error         // How it ended; set before exited is closed.
+	wg     sync.WaitGroup
+}
+
+// start starts the child of a server.
+func start(s Server, logger *slog.Logger, now func() time.Time) (*process, error) {
+	cmd := exec.Command(s.Command[0], s.Command[1:]...) //nolint:noctx // It outlives every request; stop ends it.
+	cmd.Dir, cmd.Env = s.Dir, environment(s.Env)
+	ownGroup(cmd)
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	var child [3]*os.File
+	var stderr *os.File
+	err := errors.Join(pipe(&child[0], &p.stdin), pipe(&p.stdout, &child[1]), pipe(&stderr, &child[2]))
+	if err == nil {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = child[0], child[1], child[2]
+		err = cmd.Start()
+	}
+	closeFiles(child[:]...) // The child has its own.
+	if err != nil {
+		closeFiles(p.stdin, p.stdout, stderr)
+		return nil, fmt.Errorf("start %s: %w", s.Command[0], err)
+	}
+	p.wg.Go(func() { logLines(stderr, logger.With("server", s.ID), now) })
+	p.wg.Go(p.wait)
+	return p, nil
+}
+
+// environment is what a child sees: nothing of ours but what it needs to run, for our own environment holds keys.
+func environment(more map[string]string) []string {
+	env := []string{}
+	for _, name := range inherited {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	for name, value := range more {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// pipe opens a pipe: what is written to w is read from r.
+func pipe(r, w **os.File) error {
+	var err error
+	*r, *w, err = os.Pipe()
+	return err
+}
+
+func closeFiles(files ...*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// wait waits for the child, and then ends what it has left behind: descendants hold its pipes and would live on.
+func (p *process) wait() {
+	err := p.cmd.Wait()
+	signalGroup(p.cmd.Process.Pid, true)
+	p.reason = errors.New("the server's process has ended")
+	if err != nil {
+		p.reason = fmt.Errorf("the server's process has ended: %w", err)
+	}
+	close(p.exited)
+}
+
+// stop ends the child: by closing its input, by asking it, by force. It returns when nothing is left of it.
+func (p *process) stop() {
+	p.stdin.Close()
+	for _, kill := range []bool{false, true} {
+		if p.endsWithin(stopGrace) {
+			break
+		}
+		signalGroup(p.cmd.Process.Pid, kill)
+	}
+	<-p.exited
+	p.wg.Wait()
+	p.stdout.Close()
+}
+
+func (p *process) endsWithin(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// logLines logs what a child writes to its standard error. It reads all of it, so that the child never waits, and logs a
+// bounded part.
+func logLines(stderr *os.File, logger *slog.Logger, now func() time.Time) {
+	defer stderr.Close()
+	r := bufio.NewReaderSize(stderr, MaxStderrLine)
+	var minute time.Time
+	lines, dropped := 0, 0
+	for {
+		line, err := r.ReadSlice('\n')
+		if m := now().Truncate(time.Minute); !m.Equal(minute) {
+			if dropped > 0 {
+				logger.Warn("the server wrote more than is logged", "lines_dropped", dropped)
+			}
+			minute, lines, dropped = m, 0, 0
+		}
+		if len(line) > 0 {
+			if lines++; lines <= MaxStderrLines {
+				logger.Info("the server wrote to its standard error", "text", string(trimEnd(line)))
+			} else {
+				dropped++
+			}
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			err = skipLine(r)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func skipLine(r *bufio.Reader) error {
+	for {
+		_, err := r.ReadSlice('\n')
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
+
+func trimEnd(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
+	}
+	return line
+}

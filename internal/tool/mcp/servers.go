@@ -1,0 +1,113 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+)
+
+// Servers are the configured MCP servers. It is a [call.Backend] and a [call.Resolver], and safe for concurrent use.
+type Servers struct {
+	byID map[string]*upstream
+	ids  []string
+}
+
+// New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
+func New(o Options) (*Servers, error) {
+	s := &Servers{byID: make(map[string]*upstream, len(o.Servers))}
+	for _, server := range o.Servers {
+		complete, err := server.complete()
+		if err != nil {
+			return nil, err
+		}
+		if s.byID[server.ID] != nil {
+			return nil, signalbox.Errorf(signalbox.CodeInvalid, "Two MCP servers have the id %q.", server.ID).
+				WithField("mcp_servers." + server.ID).WithRemedy("Rename one of them.")
+		}
+		s.byID[server.ID] = newUpstream(complete, o)
+		s.ids = append(s.ids, server.ID)
+	}
+	slices.Sort(s.ids)
+	return s, nil
+}
+
+// IDs lists the servers' ids.
+func (s *Servers) IDs() []string { return slices.Clone(s.ids) }
+
+// Close ends all connections and children. Calls that are under way fail.
+func (s *Servers) Close() {
+	var wg sync.WaitGroup
+	for _, u := range s.byID {
+		wg.Go(u.close)
+	}
+	wg.Wait()
+}
+
+// Backends gives the backend of each server's id, which is the candidates' provider.
+func (s *Servers) Backends() map[string]call.Backend {
+	backends := make(map[string]call.Backend, len(s.byID))
+	for id := range s.byID {
+		backends[id] = s
+	}
+	return backends
+}
+
+// Resolve gives the one candidate for a call of kind tool, and no route. Errors: not_found with the names that exist,
+// upstream or timeout where the server's tools can not be known, cancelled.
+func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
+	tool := t.Call.Tool
+	u, err := s.upstream(tool.Server)
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := u.tools(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if !list.has(tool.Name) {
+		return "", nil, signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no tool %q.", u.ID, clip(tool.Name)).
+			WithField("name").WithRemedy("Use one of its tools: " + names(list.names) + ".")
+	}
+	return "", []signalbox.Candidate{{
+		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name, Price: u.Price,
+	}}, nil
+}
+
+func (s *Servers) upstream(id string) (*upstream, error) {
+	if u := s.byID[id]; u != nil {
+		return u, nil
+	}
+	remedy := "No MCP server is configured; add one to mcp_servers."
+	if len(s.ids) > 0 {
+		remedy = "Use one of: " + names(s.ids) + "."
+	}
+	return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no MCP server %q.", clip(id)).WithField("server").
+		WithRemedy(remedy)
+}
+
+// maxNames is how many names an error lists.
+const maxNames = 30
+
+func names(all []string) string {
+	switch {
+	case len(all) == 0:
+		return "it has none"
+	case len(all) > maxNames:
+		return strings.Join(all[:maxNames], ", ") + fmt.Sprintf(" and %d more", len(all)-maxNames)
+	}
+	return strings.Join(all, ", ")
+}
+
+// clip shortens what came from outside for an error message.
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) <= 200 {
+		return s
+	}
+	return strings.ToValidUTF8(s[:200], "") + "…"
+}

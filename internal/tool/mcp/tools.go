@@ -1,0 +1,140 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// toolList is what an upstream has listed: each tool as it was written, in the upstream's order.
+type toolList struct {
+	tools   []json.Value
+	names   []string
+	fetched time.Time
+}
+
+func (l *toolList) has(name string) bool { return slices.Contains(l.names, name) }
+
+// tools gives the upstream's tools, from memory where they were read a moment ago.
+func (u *upstream) tools(ctx context.Context) (*toolList, error) {
+	u.mu.Lock()
+	if u.list != nil && u.now().Sub(u.list.fetched) < u.ListTTL {
+		defer u.mu.Unlock()
+		return u.list, nil
+	}
+	if u.life.Err() != nil {
+		defer u.mu.Unlock()
+		return nil, errClosed(u.ID)
+	}
+	if u.listing == nil {
+		u.listing = launch(u.life, &u.wg, u.ConnectTimeout+u.ListTimeout, u.fetch)
+	}
+	f := u.listing
+	u.mu.Unlock()
+	list, err := f.wait(ctx)
+	if err != nil {
+		return nil, u.unlisted(err)
+	}
+	return list, nil
+}
+
+// fetch reads the list. It is the work of one flight at a time.
+func (u *upstream) fetch(ctx context.Context) (*toolList, error) {
+	u.mu.Lock()
+	epoch := u.epoch
+	u.mu.Unlock()
+	list, err := u.readTools(ctx)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.listing = nil
+	if err != nil {
+		return nil, err
+	}
+	list.fetched = u.now()
+	if epoch == u.epoch { // Else it may be the list before the change.
+		u.list = list
+	}
+	return list, nil
+}
+
+func (u *upstream) readTools(ctx context.Context) (*toolList, error) {
+	s, err := u.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, u.ListTimeout)
+	defer cancel()
+	list, cursor, size := &toolList{}, "", 0
+	for range maxPages {
+		result, err := s.wire.request(ctx, methodListTools, "", listParams(s, cursor))
+		if err != nil {
+			return nil, err
+		}
+		if size += len(result); size > MaxListBytes {
+			return nil, fmt.Errorf("the list of tools is larger than %d bytes", MaxListBytes)
+		}
+		if cursor, err = list.add(result); err != nil || cursor == "" {
+			return list, err
+		}
+	}
+	return nil, fmt.Errorf("the list of tools has more than %d pages", maxPages)
+}
+
+func listParams(s *session, cursor string) []byte {
+	var o object
+	if cursor != "" {
+		o.text("cursor", cursor)
+	}
+	if s.modern {
+		o.add("_meta", s.meta(nil))
+	}
+	return o.bytes()
+}
+
+// add adds a page and gives the cursor of the next one.
+func (l *toolList) add(result json.Value) (string, error) {
+	var page struct {
+		Tools []json.Value `json:"tools"`
+		Next  string       `json:"nextCursor"`
+	}
+	if err := json.Unmarshal(result, &page); err != nil {
+		return "", fmt.Errorf("the list of tools can not be read: %w", err)
+	}
+	for _, raw := range page.Tools {
+		var tool struct {
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(raw, &tool); err != nil || tool.Name == "" {
+			return "", errors.New("the list of tools has an entry without a name")
+		}
+		if l.has(tool.Name) {
+			return "", fmt.Errorf("the list of tools has %q twice", tool.Name)
+		}
+		if len(l.tools) == MaxTools {
+			return "", fmt.Errorf("the list has more than %d tools", MaxTools)
+		}
+		l.tools, l.names = append(l.tools, raw), append(l.names, tool.Name)
+	}
+	return page.Next, nil
+}
+
+// unlisted is the error for an upstream whose tools are not known.
+func (u *upstream) unlisted(err error) *signalbox.Error {
+	var known *signalbox.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
+		return errCancelled()
+	case errors.Is(err, context.DeadlineExceeded):
+		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list its tools in time.", u.ID).
+			WithRemedy("Retry; the server's list_timeout can be raised.").WithCause(err)
+	}
+	return signalbox.Errorf(signalbox.CodeUpstream, "The tools of the MCP server %q are not known: it gave no list that can be used.",
+		u.ID).WithRemedy("See the cause in the log, and check the server.").WithCause(err)
+}
