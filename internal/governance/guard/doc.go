@@ -1,0 +1,32 @@
+// Package guard finds personal data and secrets in text and hides them before the text is kept: in records, spans, logs
+// and summaries.
+//
+// # Concepts
+//
+// A detector looks at a text and gives spans: a piece of it and the tag that replaces the piece.
+//
+//	[email]   mail addresses
+//	[phone]   phone numbers: international (+…, 00…), Korean, and North American in the usual groupings
+//	[card]    payment card numbers (issuer range and Luhn)
+//	[rrn]     Korean resident and foreigner registration numbers (date and, where it must hold, checksum)
+//	[ssn]     US social security numbers, in groups
+//	[iban]    bank account numbers (length of the country and checksum)
+//	[secret]  keys and tokens of known shapes, JSON web tokens, PEM private keys, bearer tokens, values that are
+//	          assigned to names like password or api_key, and the user part of a URL
+//
+// IP addresses are not hidden: without them an operator can not answer where a call came from, and the record of a call
+// has its source in a field of its own.
+//
+// Detectors match on a folded copy of the text: full-width and other decimal digits are ASCII digits there, the many
+// dashes one dash, the many spaces one space, and characters without width are absent. What is replaced is the original.
+//
+// # Invariants
+//
+//   - A text without the bytes that a detector needs is never looked at by it. All of them are linear in the text: every
+//     look to the left or right of a byte is bounded.
+//   - The result is valid UTF-8, never longer than [MaxText], and masking it again changes nothing.
+//   - What can not be judged is hidden: what lies beyond [MaxText] is cut, the word at a cut goes too, and phone number
+//     candidates beyond [MaxPhoneChecks] are hidden without a check.
+//
+// These detectors are a first small set. They know shapes, not meaning: names, addresses and secrets without a shape pass.
+package guard
