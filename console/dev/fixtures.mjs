@@ -163,11 +163,13 @@ export function detail(call) {
   const guarded = call.outcome === "blocked";
   const attempts = Array.from({ length: call.attempts }, (_, i) => {
     const last = i + 1 === call.attempts;
-    const status = last ? (call.outcome === "running" ? "running" : failed ? "failed" : "ok") : "failed";
+    const status = last ? (call.outcome === "running" ? "running" : failed ? "error" : "ok") : "error";
     return {
       n: i + 1, model_name: last ? call.model_name : "gpt-large", provider: last ? call.provider : "openai",
       upstream_model: last ? call.upstream_model : "gpt-5.2", started: call.time, latency_ms: last ? call.latency_ms : 312, status,
-      error_code: status === "failed" ? (last ? call.error_code : "rate_limited") : null,
+      error_code: status === "error" ? (last ? call.error_code : "rate_limited") : null,
+      error_message: status === "error" && !last ? "The provider asked to wait 2 s." : null, http_status: status === "error" && !last ? 429 : null,
+      finish_reason: null, simulated: call.simulated, cost_basis: call.cost_basis,
       input_tokens: last ? call.input_tokens : null, output_tokens: last ? call.output_tokens : null, cost_estimate: last ? call.cost_estimate : "0.000000000",
     };
   });
@@ -177,13 +179,14 @@ export function detail(call) {
     output_summary: call.outcome === "ok" ? "The contract ends on 31 March 2027. It renews by itself unless it is cancelled 60 days before." : null,
     error: failed ? { code: failed[0], message: failed[1], remedy: failed[2] } : null,
     stations: {
-      gate: "ok", resolve: "ok", policy: call.outcome === "denied" ? "denied" : "not_run",
-      guard_input: guarded ? "blocked" : call.outcome === "denied" ? "not_run" : "ok", approval: "not_run",
-      guard_output: call.outcome === "ok" ? "ok" : "not_run",
+      gate: "passed", resolve: "passed", policy: call.outcome === "denied" ? "denied" : "not_run",
+      guard_input: guarded ? "denied" : call.outcome === "denied" ? "not_run" : "passed", approval: "not_run",
+      guard_output: call.outcome === "ok" ? "passed" : "not_run",
+      attempt: call.outcome === "ok" ? "passed" : call.attempts > 0 && failed ? "failed" : "not_run",
     },
     attempts_detail: attempts,
-    rates: call.cost_basis === "reported" ? { source: "anthropic.com/pricing", effective: "2026-09-01", input: "3.00", output: "15.00", cache_read: "0.30", cache_write: "3.75" } : null,
-    policy_version: null,
+    rates: call.cost_basis === "reported" ? { source: "anthropic.com/pricing", effective: "2026-09-01", input: "3.00", output: "15.00", cache_read: "0.30", cache_write: "3.75", per_call: "0.00" } : null,
+    policy_version: null, route: null,
     record: { intent_index: 48_211, outcome_index: call.outcome === "running" ? null : 48_214 },
   };
 }

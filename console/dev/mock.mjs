@@ -22,7 +22,6 @@ function policy() {
 }
 
 const nano = (text) => Math.round(Number(text ?? 0) * 1e9);
-const FAILED = new Set(["failed", "denied", "blocked", "unknown"]);
 
 export function start(port = 0) {
   const started = new Date(Date.now() - 7_500_000).toISOString();
@@ -71,7 +70,7 @@ export function start(port = 0) {
     "GET /health": () => ({
       version: "0.1.0-mock", started, data_as_of: asOf(),
       log: { size: 48_230, checkpoint_size: 48_216, checkpoint_time: new Date(Date.now() - 3_000).toISOString(), root: "pFh8nq1yqLCmC0CXoF3w5r2l6m4yQm0JwB1f8l8m3nE=" },
-      queue: { depth: 14, capacity: 4096 }, projections: { cursor: 48_228, lag_records: 2 },
+      in_flight: 3, queue: { depth: 14, capacity: 4096 }, projections: { cursor: 48_228, lag_records: 2 },
       components: [
         { name: "store", status: "ok", detail: "sqlite, WAL, synchronous=FULL" },
         { name: "projections", status: "ok", detail: "" },
@@ -130,9 +129,12 @@ function identity() {
 }
 
 function sum(calls) {
-  const total = { calls: calls.length, failures: 0, input_tokens: 0, output_tokens: 0, cost: 0 };
+  const total = { calls: calls.length, failures: 0, refusals: 0, running: 0, unpriced: 0, input_tokens: 0, output_tokens: 0, cost: 0 };
   for (const call of calls) {
-    if (FAILED.has(call.outcome)) total.failures++;
+    if (["failed", "unknown"].includes(call.outcome)) total.failures++;
+    if (["denied", "blocked"].includes(call.outcome)) total.refusals++;
+    if (call.outcome === "running") total.running++;
+    if (call.cost_basis === "unpriced") total.unpriced++;
     total.input_tokens += call.input_tokens ?? 0;
     total.output_tokens += call.output_tokens ?? 0;
     total.cost += nano(call.cost_estimate);

@@ -18,6 +18,8 @@ describe("duration", () => {
   ])("%s is %s", (ms, want) => expect(duration(ms)).toBe(want));
 });
 
+it("writes Korean units for prose", () => expect(duration(7_800_000, "ko")).toBe("2시간 10분"));
+
 describe("count and compact", () => {
   it.each([
     [0, "0", "0"],

@@ -24,21 +24,27 @@ function trim(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-/** duration shows milliseconds with three figures that count: 0.42 ms, 812 ms, 1.24 s, 3 m 05 s, 2 h 10 m, 3 d 4 h. */
-export function duration(ms: number | null | undefined): string {
+const UNITS = {
+  en: { s: " s", m: " m", h: " h", d: " d" },
+  ko: { s: "초", m: "분", h: "시간", d: "일" },
+} as const;
+
+/** duration shows milliseconds with three figures that count: 0.42 ms, 812 ms, 1.24 s, 3 m 05 s, 2 h 10 m, 3 d 4 h. Prose in Korean takes its own units; tables keep the short ones. */
+export function duration(ms: number | null | undefined, lang: Lang = "en"): string {
+  const unit = UNITS[lang];
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return NONE;
   if (ms < 1) return ms === 0 ? "0 ms" : trim(ms.toFixed(2)) + " ms";
   if (ms < 1_000) return (ms < 10 ? trim(ms.toFixed(1)) : Math.floor(ms)) + " ms";
-  if (ms < 10_000) return trim((Math.floor(ms / 10) / 100).toFixed(2)) + " s";
-  if (ms < 60_000) return trim((Math.floor(ms / 100) / 10).toFixed(1)) + " s";
+  if (ms < 10_000) return trim((Math.floor(ms / 10) / 100).toFixed(2)) + unit.s;
+  if (ms < 60_000) return trim((Math.floor(ms / 100) / 10).toFixed(1)) + unit.s;
   const seconds = Math.floor(ms / 1_000);
-  if (seconds < 3_600) return pair(Math.floor(seconds / 60), "m", seconds % 60, "s");
-  if (seconds < 86_400) return pair(Math.floor(seconds / 3_600), "h", Math.floor((seconds % 3_600) / 60), "m");
-  return pair(Math.floor(seconds / 86_400), "d", Math.floor((seconds % 86_400) / 3_600), "h");
+  if (seconds < 3_600) return pair(Math.floor(seconds / 60), unit.m, seconds % 60, unit.s);
+  if (seconds < 86_400) return pair(Math.floor(seconds / 3_600), unit.h, Math.floor((seconds % 3_600) / 60), unit.m);
+  return pair(Math.floor(seconds / 86_400), unit.d, Math.floor((seconds % 86_400) / 3_600), unit.h);
 }
 
 function pair(big: number, bigUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`;
+  return small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit} ${small}${smallUnit}`;
 }
 
 export function percent(part: number, whole: number): string {

@@ -33,10 +33,10 @@ describe("search", () => {
 });
 
 describe("time", () => {
-  it("gives whole seconds in UTC", () => {
+  it("gives UTC", () => {
     expect(bounds("1h", Date.UTC(2026, 10, 22, 12, 0, 0, 345))).toEqual({
-      from: "2026-11-22T11:00:00Z",
-      to: "2026-11-22T12:00:00Z",
+      from: "2026-11-22T11:00:00.345Z",
+      to: "2026-11-22T12:00:00.345Z",
     });
   });
   it("goes through a local field and back", () => {
@@ -47,8 +47,8 @@ describe("time", () => {
 });
 
 describe("stackCosts", () => {
-  const point = (time: string, cost: string) => ({ time, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0 });
-  const total = (key: string, cost: string) => ({ key, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0 });
+  const point = (time: string, cost: string) => ({ time, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0, unpriced: 0 });
+  const total = (key: string, cost: string) => ({ key, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0, unpriced: 0 });
   const costs = {
     series: [
       { key: "small", points: [point("2026-01-01T01:00:00Z", "0.10")] },

@@ -9,9 +9,9 @@ export function isRange(text: unknown): text is Range {
   return typeof text === "string" && (RANGES as readonly string[]).includes(text);
 }
 
-/** bounds gives the range that ends now. */
+/** bounds gives the range that ends now, to the millisecond: two refreshes in one second are two questions. */
 export function bounds(range: Range, now: number): { from: string; to: string } {
-  return { from: rfc3339(now - HOURS[range] * 3_600_000), to: rfc3339(now) };
+  return { from: new Date(now - HOURS[range] * 3_600_000).toISOString(), to: new Date(now).toISOString() };
 }
 
 export function rfc3339(ms: number): string {

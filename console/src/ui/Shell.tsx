@@ -39,7 +39,7 @@ export function Shell() {
       <a className="button primary skip" href="#main">
         {t("app.skip")}
       </a>
-      <div className="rail">
+      <header className="rail">
         <Link to="/" className="brand">
           <Mark />
           {t("app.name")}
@@ -49,7 +49,7 @@ export function Shell() {
           <Prefs className="prefs" />
           {session.data && <Who identity={session.data} />}
         </div>
-      </div>
+      </header>
       <main id="main" tabIndex={-1} className={FILLS.test(pathname) ? "main fill" : "main"}>
         {session.error && !session.data ? (
           <ErrorBox error={session.error} retry={() => void session.refetch()} />

@@ -1,5 +1,5 @@
 /**
- * A status as a semaphore: raised is clear, half is caution, level is stop. The shape tells it without colour, and the
+ * A status as a semaphore: lowered is clear, raised is caution, level is stop. The shape tells it without colour, and the
  * word beside it tells it without the picture.
  */
 import { useI18n, type Key } from "../i18n";
@@ -8,6 +8,7 @@ type Aspect = "ok" | "caution" | "stop";
 
 const ASPECTS: Record<string, Aspect> = {
   ok: "ok",
+  passed: "ok",
   denied: "stop",
   blocked: "stop",
   failed: "stop",
@@ -17,6 +18,7 @@ const ASPECTS: Record<string, Aspect> = {
 
 const WORDS: Record<string, Key> = {
   ok: "outcome.ok",
+  passed: "station.passed",
   denied: "outcome.denied",
   blocked: "outcome.blocked",
   failed: "outcome.failed",
@@ -28,7 +30,7 @@ const WORDS: Record<string, Key> = {
   down: "status.down",
 };
 
-const ARMS: Record<Aspect, string> = { ok: "M5 8V1.2", caution: "M5 8 10 3", stop: "M5 8h7.5" };
+const ARMS: Record<Aspect, string> = { ok: "M5.5 4.5 12 11", caution: "M5.5 8.5 12 2", stop: "M5.5 5h9.5" };
 
 export function aspect(status: string): Aspect {
   return ASPECTS[status] ?? "caution";
@@ -45,10 +47,9 @@ export function Signal({ status, title }: { status: string; title?: string | nul
   const at = aspect(status);
   return (
     <span className={"signal " + at} {...(title ? { title } : {})}>
-      <svg viewBox="0 0 14 14" aria-hidden="true" focusable="false">
-        <path d="M5 13V8" stroke="currentColor" strokeWidth="1.5" opacity="0.55" />
-        <path d={ARMS[at]} stroke="currentColor" strokeWidth="3" />
-        <circle cx="5" cy="8" r="1.8" fill="currentColor" />
+      <svg viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+        <path d="M4.2 15V1M2.2 15h4" className="post" />
+        <path d={ARMS[at]} stroke="currentColor" strokeWidth="3.6" />
       </svg>
       <span>{word}</span>
     </span>

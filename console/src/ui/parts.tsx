@@ -24,7 +24,7 @@ interface AsOfProps {
 }
 
 export function AsOf({ asOf, busy, refresh }: AsOfProps) {
-  const { t } = useI18n();
+  const { t, lang } = useI18n();
   const now = useNow(5_000);
   const age = Math.max(0, now - Date.parse(asOf ?? ""));
   return (
@@ -34,7 +34,7 @@ export function AsOf({ asOf, busy, refresh }: AsOfProps) {
           {t("asof.label")}{" "}
           <time dateTime={asOf} title={asOf}>
             {clock(asOf, new Date(now))}
-            {age >= 5_000 && ` (${t("asof.age", { age: duration(Math.floor(age / 1_000) * 1_000) })})`}
+            {age >= 5_000 && ` (${t("asof.age", { age: duration(Math.floor(age / 1_000) * 1_000, lang) })})`}
           </time>
         </span>
       )}

@@ -3,7 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { callQuery } from "../api/queries";
 import type { Attempt, CallDetail as Data } from "../api/types";
-import { useI18n } from "../i18n";
+import { useI18n, type Key } from "../i18n";
 import { count, duration, NONE, stamp } from "../lib/format";
 import { showMoney } from "../lib/money";
 import { ErrorBox } from "../ui/ErrorBox";
@@ -110,8 +110,10 @@ function Fact({ name, code, copy, children }: FactProps) {
         {name}
         {code && <code>{code}</code>}
       </dt>
-      <dd>{children}</dd>
-      {copy ? <Copy text={copy} /> : <span />}
+      <dd>
+        {children}
+        {copy && <Copy text={copy} />}
+      </dd>
     </div>
   );
 }
@@ -122,7 +124,7 @@ function TenFields({ call }: { call: Data }) {
   const text = (value: string | null, mono = false) => (value === null ? <span className="quiet">{NONE}</span> : <span className={mono ? "mono" : ""}>{value}</span>);
   const cost = call.cost_basis === "unpriced" ? t("cost.unpriced") : showMoney(call.cost_estimate);
   return (
-    <dl className="facts ten">
+    <dl className="facts ten panel">
       <Fact name={t("field.request_id")} code="request_id" copy={call.request_id}>{text(call.request_id, true)}</Fact>
       <Fact name={t("field.run_id")} code="run_id" copy={call.run_id}>{text(call.run_id, true)}</Fact>
       <Fact name={t("field.agent_id")} code="agent_id">{text(call.agent_id)}</Fact>
@@ -139,6 +141,23 @@ function TenFields({ call }: { call: Data }) {
   );
 }
 
+const BASES: Record<string, Key> = {
+  reported: "cost.basis.reported",
+  estimated: "cost.basis.estimated",
+  unpriced: "cost.basis.unpriced",
+  none: "cost.basis.none",
+};
+
+const RATES: Record<string, Key> = {
+  source: "rate.source",
+  effective: "rate.effective",
+  input: "rate.input",
+  output: "rate.output",
+  cache_read: "rate.cache_read",
+  cache_write: "rate.cache_write",
+  per_call: "rate.per_call",
+};
+
 function Details({ call }: { call: Data }) {
   const { t } = useI18n();
   const or = (value: string | number | null | undefined) => (value === null || value === undefined || value === "" ? NONE : String(value));
@@ -146,7 +165,7 @@ function Details({ call }: { call: Data }) {
   return (
     <dl className="facts">
       <Fact name={t("call.started")}><span title={call.time}>{stamp(call.time)}</span></Fact>
-      <Fact name={t("call.protocol")}>{call.protocol}, {t(call.stream ? "call.streamed" : "call.unary")}</Fact>
+      <Fact name={t("call.protocol")}>{or(call.protocol)}, {t(call.stream ? "call.streamed" : "call.unary")}</Fact>
       <Fact name={t("calls.tenant")}>{call.tenant}</Fact>
       <Fact name={t("calls.team")}>{or(call.team)}</Fact>
       <Fact name={t("call.key")}>{or(call.key_id)}</Fact>
@@ -157,7 +176,8 @@ function Details({ call }: { call: Data }) {
       <Fact name={t("call.upstream")}>{or(served)}</Fact>
       <Fact name={t("call.firstByte")}>{duration(call.first_byte_ms)}</Fact>
       <Fact name={t("call.cache")}>{count(call.cache_read_tokens)} / {count(call.cache_write_tokens)}</Fact>
-      <Fact name={t("call.basis")}>{t(`cost.basis.${call.cost_basis}`)}</Fact>
+      <Fact name={t("call.basis")}>{BASES[call.cost_basis ?? ""] ? t(BASES[call.cost_basis ?? ""]!) : or(call.cost_basis)}</Fact>
+      <Fact name={t("call.route")}>{or(call.route)}</Fact>
       <Fact name={t("call.policy")}>{or(call.policy_version)}</Fact>
       <Fact name={t("calls.trace")} copy={call.trace_id}><span className="mono">{or(call.trace_id)}</span></Fact>
       <Fact name={t("call.span")} copy={call.span_id}><span className="mono">{or(call.span_id)}</span></Fact>
@@ -199,7 +219,9 @@ function AttemptRow({ attempt }: { attempt: Attempt }) {
     <tr>
       <td className="num">{attempt.n}</td>
       <td>
-        <Signal status={attempt.status} /> {attempt.error_code && <code className="quiet">{attempt.error_code}</code>}
+        <Signal status={attempt.status} />{" "}
+        <code className="quiet">{[attempt.error_code, attempt.http_status].filter((part) => part !== null && part !== undefined).join(" ")}</code>
+        {attempt.error_message && <div className="quiet break">{attempt.error_message}</div>}
       </td>
       <td>
         {attempt.model_name ?? NONE}{" "}
@@ -227,7 +249,7 @@ function Rates({ call }: { call: Data }) {
       ) : (
         <dl className="facts">
           {entries.map(([name, value]) => (
-            <Fact key={name} name={name}>{String(value)}</Fact>
+            <Fact key={name} name={RATES[name] ? t(RATES[name]) : name}>{String(value)}</Fact>
           ))}
         </dl>
       )}

@@ -164,7 +164,7 @@ function Row({ call, index, start, active, onFocus }: RowProps) {
           {name}
           <span className="visually-hidden"> {t(call.kind === "model" ? "kind.model" : "kind.tool")}</span>
         </Link>
-        {call.attempts > 1 && <span className="tag">{t("calls.attempts", { count: call.attempts })}</span>}
+        {call.attempts > 1 && <span className="tag" title={t("calls.attempts", { count: call.attempts })}>×{call.attempts}<span className="visually-hidden"> {t("calls.attempts", { count: call.attempts })}</span></span>}
         {call.simulated && <Simulated />}
       </span>
       <span role="cell" className="w1" title={call.agent_id ?? ""}>{call.agent_id ?? "–"}</span>

@@ -58,15 +58,15 @@ export function Costs() {
 function Downloads({ data }: { data: Data }) {
   const { t } = useI18n();
   const name = (what: string) => `signalbox-cost-${what}-by-${data.by}-${data.from.slice(0, 10)}-${data.to.slice(0, 10)}.csv`;
-  const head = ["calls", "failures", "input_tokens", "output_tokens", "cost_usd"];
+  const head = ["calls", "failures", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"];
   const totals = () =>
-    download(name("totals"), csv([[data.by, ...head], ...data.totals.map((r) => [r.key, r.calls, r.failures, r.input_tokens, r.output_tokens, r.cost])]));
+    download(name("totals"), csv([[data.by, ...head], ...data.totals.map((r) => [r.key, r.calls, r.failures, r.input_tokens, r.output_tokens, r.cost, r.unpriced])]));
   const series = () =>
     download(
       name(data.bucket),
       csv([
         ["time", data.by, ...head],
-        ...data.series.flatMap((s) => s.points.map((p) => [p.time, s.key, p.calls, p.failures, p.input_tokens, p.output_tokens, p.cost])),
+        ...data.series.flatMap((s) => s.points.map((p) => [p.time, s.key, p.calls, p.failures, p.input_tokens, p.output_tokens, p.cost, p.unpriced])),
       ]),
     );
   return (
@@ -88,7 +88,7 @@ function Result({ data, sort, change }: ResultProps) {
   const swatches = useMemo(() => new Map(stack.keys.map((key, i) => [key, i + 1])), [stack]);
   return (
     <>
-      <StackChart data={data} stack={stack} />
+      {stack.times.length > 0 && <StackChart data={data} stack={stack} />}
       <Totals data={data} sort={sort} change={change} swatch={(key) => swatches.get(key) ?? (swatches.get(null) || 8)} />
     </>
   );
@@ -198,7 +198,9 @@ function Totals({ data, sort, change, swatch }: ResultProps & { swatch: (key: st
               <td className={"num" + (row.failures > 0 ? " stop" : "")}>{count(row.failures)}</td>
               <td className="num" title={count(row.input_tokens)}>{compact(row.input_tokens)}</td>
               <td className="num" title={count(row.output_tokens)}>{compact(row.output_tokens)}</td>
-              <td className="num" title={"$" + row.cost}>{showMoney(row.cost)}</td>
+              <td className="num" title={"$" + row.cost}>
+                {row.unpriced > 0 && <span className="tag risk-medium" title={t("costs.unpriced", { count: count(row.unpriced) })}>{t("cost.unpriced")} {count(row.unpriced)}</span>} {showMoney(row.cost)}
+              </td>
               <td className="num"><Share part={parseMoney(row.cost) ?? 0n} whole={total} /></td>
             </tr>
           ))}

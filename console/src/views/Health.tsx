@@ -33,7 +33,7 @@ export function Health() {
 const QUEUE_HIGH = 0.8;
 
 function Gauges({ data }: { data: Data }) {
-  const { t } = useI18n();
+  const { t, lang } = useI18n();
   const now = useNow(5_000);
   const fill = data.queue.capacity > 0 ? data.queue.depth / data.queue.capacity : 0;
   const up = Math.max(0, Math.floor((now - Date.parse(data.started)) / 1_000) * 1_000);
@@ -46,6 +46,7 @@ function Gauges({ data }: { data: Data }) {
           <b style={{ width: `${Math.min(100, fill * 100)}%` }} />
         </div>
         <p>{t("health.queueHint")}</p>
+        <p>{t("health.inFlight", { count: count(data.in_flight) })}</p>
       </section>
       <section className="panel">
         <h2>{t("health.lag")}</h2>
@@ -58,7 +59,7 @@ function Gauges({ data }: { data: Data }) {
         <div className="value">{data.version}</div>
         <p>
           {t("health.started")} <span title={data.started}>{clock(data.started, new Date(now))}</span>,{" "}
-          {t("health.uptime", { age: duration(up) })}
+          {t("health.uptime", { age: duration(up, lang) })}
         </p>
       </section>
     </div>
@@ -97,7 +98,7 @@ function Components({ data }: { data: Data }) {
 function Log({ data }: { data: Data }) {
   const { t } = useI18n();
   const { size, checkpoint_size: signed, checkpoint_time: time, root } = data.log;
-  const open = Math.max(0, size - signed);
+  const open = Math.max(0, size - (signed ?? 0));
   return (
     <section className="section">
       <h2>{t("health.log")}</h2>
@@ -122,8 +123,10 @@ function Log({ data }: { data: Data }) {
         </div>
         <div>
           <dt>{t("health.root")}</dt>
-          <dd className="mono">{root || "–"}</dd>
-          {root && <Copy text={root} />}
+          <dd>
+            <span className="mono">{root || "–"}</span>
+            {root && <Copy text={root} />}
+          </dd>
         </div>
         <div>
           <dt>{t("health.verify")}</dt>

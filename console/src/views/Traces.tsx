@@ -83,7 +83,7 @@ function Table({ seen }: { seen: Seen[] }) {
           {seen.map((row) => (
             <tr key={row.trace}>
               <td className="ellipsis" title={row.first}>{clock(row.first, now)}</td>
-              <td>
+              <td className="nowrap">
                 <Link className="mono" to="/traces/$id" params={{ id: row.trace }} search={{}}>{row.trace}</Link>{" "}
                 {row.simulated && <Simulated />}
               </td>

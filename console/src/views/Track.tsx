@@ -1,6 +1,6 @@
 /** The way of one call through the stations, in their order. What did not run is drawn as not run, never as passed. */
 import type { CallDetail, StationName } from "../api/types";
-import { useI18n, type Key } from "../i18n";
+import { useI18n, type Key, type Translate } from "../i18n";
 import { useStatusWord } from "../ui/Signal";
 
 type Look = "passed" | "skipped" | "halted" | "caution" | "beyond";
@@ -47,7 +47,7 @@ function useStops(call: CallDetail): Stop[] {
   const stops = [
     ...ORDER.map(station),
     record("station.intent", intent),
-    attempts(call, word, t("station.notSent"), (n) => t("calls.attempts", { count: n })),
+    attempts(call, t),
     station("guard_output"),
     record("station.outcome", outcome),
   ];
@@ -55,16 +55,18 @@ function useStops(call: CallDetail): Stop[] {
 }
 
 function look(value: string | undefined): Look {
-  if (value === "ok") return "passed";
+  if (value === "passed" || value === "ok") return "passed";
   if (value === undefined || value === "not_run") return "skipped";
   return HALTS.has(value) ? "halted" : "caution";
 }
 
-function attempts(call: CallDetail, word: (s: string) => string, none: string, many: (n: number) => string): Stop {
-  const last = call.attempts_detail[call.attempts_detail.length - 1];
-  if (!last) return { name: "station.attempt", look: "skipped", state: none };
-  const state = call.attempts_detail.length > 1 ? many(call.attempts_detail.length) : word(last.status);
-  return { name: "station.attempt", look: look(last.status), state };
+/** attempts is the station with the most to tell: how often it was tried, beside what the record says of it. */
+function attempts(call: CallDetail, t: Translate): Stop {
+  const value = call.stations.attempt;
+  if (call.outcome === "running") return { name: "station.attempt", look: "caution", state: t("outcome.running") };
+  const tries = call.attempts_detail.length;
+  const state = tries === 0 ? t("station.notSent") : t(tries === 1 ? "station.oneAttempt" : "calls.attempts", { count: tries });
+  return { name: "station.attempt", look: look(value), state };
 }
 
 /** beyond marks the stations after the one that stopped the call: it never came to them. The outcome is always written. */
