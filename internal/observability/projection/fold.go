@@ -9,10 +9,12 @@ import (
 	"github.com/signalbox/signalbox"
 )
 
-// Item is a record with its place in the log.
+// Item is a record with its place in the log. Where a call's intent and outcome are in one batch, the outcome's item can
+// stand for both: Intent is then the place of the intent, which has no item of its own.
 type Item struct {
 	Index  int64
 	Record signalbox.Record
+	Intent *int64
 }
 
 // Needs is what [Fold] must know of the projections before it can fold: calls by id, and latencies by key.
@@ -26,12 +28,12 @@ type Needs struct {
 func NeedsOf(items []Item) Needs {
 	var n Needs
 	begun, seen := map[string]bool{}, map[signalbox.LatencyKey]bool{}
-	for _, it := range items {
-		r := &it.Record
+	for i := range items {
+		r := &items[i].Record
 		switch {
 		case r.Call == "":
 			continue
-		case r.Type == signalbox.RecordIntent:
+		case r.Type == signalbox.RecordIntent, items[i].Intent != nil:
 			begun[r.Call] = true
 		case !begun[r.Call]:
 			begun[r.Call] = true
@@ -63,7 +65,7 @@ func Fold(state signalbox.ViewState, items []Item) (signalbox.Changes, error) {
 		f.stored[l.LatencyKey] = l.Sketch
 	}
 	for i := range items {
-		if err := f.fold(items[i].Index, &items[i].Record); err != nil {
+		if err := f.fold(&items[i]); err != nil {
 			return signalbox.Changes{}, err
 		}
 	}
@@ -88,18 +90,19 @@ type folder struct {
 	facets  map[signalbox.Facet]bool
 }
 
-func (f *folder) fold(index int64, r *signalbox.Record) error {
+func (f *folder) fold(it *Item) error {
+	r := &it.Record
 	if r.Call == "" {
 		return nil
 	}
 	c := f.calls[r.Call]
 	switch r.Type {
 	case signalbox.RecordIntent:
-		f.begin(c, index, r)
+		f.begin(c, it.Index, r)
 	case signalbox.RecordAttempt:
 		retry(c, r)
 	case signalbox.RecordOutcome:
-		return f.end(c, index, r)
+		return f.end(c, it)
 	case signalbox.RecordAdmin: // It is about no call.
 	}
 	return nil
@@ -128,25 +131,27 @@ func retry(c *callState, r *signalbox.Record) {
 }
 
 // end gives a call its outcome and counts it.
-func (f *folder) end(c *callState, index int64, r *signalbox.Record) error {
+func (f *folder) end(c *callState, it *Item) error {
 	if c != nil && c.view.Outcome != signalbox.OutcomeRunning {
 		return nil
 	}
-	running := int64(0)
+	r, running := &it.Record, int64(0)
 	if c == nil {
 		c = &callState{view: view(r)}
+		c.view.IntentIndex = it.Intent
 		f.calls[r.Call] = c
 	} else {
 		running = -1
 	}
 	c.changed = true
 	v := &c.view
-	ended(v, index, r)
+	ended(v, it.Index, r)
 	run := f.run(v, r)
 	run.Running += running
 	run.Totals = run.Totals.Plus(wholeCall(r))
 	f.rollup(v, r)
 	f.facet(v, len(r.Attempts) > 0)
+	f.tried(v, r)
 	return f.time(r)
 }
 
@@ -169,7 +174,9 @@ func (f *folder) run(v *signalbox.CallView, r *signalbox.Record) *signalbox.RunV
 	if r.Time.After(run.Last) {
 		run.Last = r.Time
 	}
-	run.First = min(run.First, v.First())
+	if v.First() < run.First {
+		run.First, run.Team, run.Agent = v.First(), v.Team, v.AgentID
+	}
 	return run
 }
 
@@ -184,12 +191,7 @@ func (f *folder) rollup(v *signalbox.CallView, r *signalbox.Record) {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		tried := key
-		tried.Provider = a.Provider
-		if v.Kind == signalbox.KindModel {
-			tried.Model = a.Name
-		} else {
-			tried.Tool = a.Name
-		}
+		tried.Model, tried.Tool, tried.Provider = names(v, a)
 		if t := consumed(a); t != (signalbox.Totals{}) {
 			f.add(tried, t)
 		}
@@ -225,19 +227,38 @@ func (f *folder) time(r *signalbox.Record) error {
 
 // facet notes the values of a call; names of what was called only where it was attempted.
 func (f *folder) facet(v *signalbox.CallView, attempted bool) {
-	note := func(field signalbox.FacetField, value string) {
-		if value != "" {
-			f.facets[signalbox.Facet{Tenant: v.Tenant, Field: field, Value: value}] = true
-		}
-	}
-	note(signalbox.FacetTenant, v.Tenant)
-	note(signalbox.FacetTeam, v.Team)
-	note(signalbox.FacetAgent, v.AgentID)
+	f.note(v.Tenant, signalbox.FacetTenant, v.Tenant)
+	f.note(v.Tenant, signalbox.FacetTeam, v.Team)
+	f.note(v.Tenant, signalbox.FacetAgent, v.AgentID)
 	if attempted {
-		note(signalbox.FacetModel, v.ModelName)
-		note(signalbox.FacetTool, v.ToolName)
-		note(signalbox.FacetProvider, v.Provider)
+		f.note(v.Tenant, signalbox.FacetModel, v.ModelName)
+		f.note(v.Tenant, signalbox.FacetTool, v.ToolName)
+		f.note(v.Tenant, signalbox.FacetProvider, v.Provider)
 	}
+}
+
+// tried notes what each attempt called: the same that the intent and the records of further attempts say.
+func (f *folder) tried(v *signalbox.CallView, r *signalbox.Record) {
+	for i := range r.Attempts {
+		model, tool, provider := names(v, &r.Attempts[i])
+		f.note(v.Tenant, signalbox.FacetModel, model)
+		f.note(v.Tenant, signalbox.FacetTool, tool)
+		f.note(v.Tenant, signalbox.FacetProvider, provider)
+	}
+}
+
+func (f *folder) note(tenant string, field signalbox.FacetField, value string) {
+	if value != "" {
+		f.facets[signalbox.Facet{Tenant: tenant, Field: field, Value: value}] = true
+	}
+}
+
+// names gives what an attempt called.
+func names(v *signalbox.CallView, a *signalbox.Attempt) (model, tool, provider string) {
+	if v.Kind == signalbox.KindModel {
+		return a.Name, "", a.Provider
+	}
+	return "", a.Name, a.Provider
 }
 
 // changes gives what was gathered, in an order that depends on nothing but the content.

@@ -179,21 +179,27 @@ type failer interface {
 
 func (l *log) append(t failer, records ...signalbox.Record) {
 	t.Helper()
-	var b signalbox.Batch
+	b := signalbox.Batch{Entries: entriesOf(t, l.next, records)}
+	if err := l.Commit(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	l.next += int64(len(records))
+}
+
+func entriesOf(t failer, from int64, records []signalbox.Record) []signalbox.Entry {
+	t.Helper()
+	var entries []signalbox.Entry
 	for i, r := range records {
 		content, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Entries = append(b.Entries, signalbox.Entry{
-			Index: l.next + int64(i), Time: r.Time, Type: r.Type, Tenant: r.Who.TenantID, Call: r.Call, Content: content,
+		entries = append(entries, signalbox.Entry{
+			Index: from + int64(i), Time: r.Time, Type: r.Type, Tenant: r.Who.TenantID, Call: r.Call, Content: content,
 			Leaf: sha256.Sum256(content),
 		})
 	}
-	if err := l.Commit(context.Background(), b); err != nil {
-		t.Fatal(err)
-	}
-	l.next += int64(len(records))
+	return entries
 }
 
 func decode(e signalbox.Entry) (signalbox.Record, error) {

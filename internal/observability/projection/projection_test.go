@@ -3,7 +3,6 @@ package projection_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -49,38 +48,87 @@ func projector(l *log, batch int) *projection.Projector {
 	return projection.New(l, l.Views(), projection.Options{Decode: decode, Batch: batch})
 }
 
-// TestAnySplitGivesTheSameTables projects random histories while they are written, in random batches, and compares with
-// rebuilt tables, and those with what the records say when they are counted one by one.
+// TestAnySplitGivesTheSameTables projects random histories in random batches, compares with the tables of one batch and
+// of single records, and with what the records say when they are counted one by one.
 func TestAnySplitGivesTheSameTables(t *testing.T) {
-	dir, n := t.TempDir(), 0
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		fresh := openAt(rt, filepath.Join(dir, strconv.Itoa(n)))
-		defer func() {
-			if err := fresh.Close(); err != nil {
-				rt.Fatal(err)
+	rapid.Check(t, func(t *rapid.T) {
+		records := history(t)
+		m := newMemory()
+		m.entries = entriesOf(t, 0, records)
+		project := func(batch int) tables {
+			if err := projection.New(m, m, projection.Options{Decode: decode, Batch: batch}).Rebuild(context.Background()); err != nil {
+				t.Fatal(err)
 			}
-		}()
-		records := history(rt)
-		p := projector(fresh, rapid.IntRange(1, 9).Draw(rt, "batch"))
-		for rest := records; len(rest) > 0; {
-			n := rapid.IntRange(1, len(rest)).Draw(rt, "commit")
-			fresh.append(rt, rest[:n]...)
-			if rest = rest[n:]; rapid.Bool().Draw(rt, "project") || len(rest) == 0 {
-				if err := p.CatchUp(context.Background()); err != nil {
-					rt.Fatal(err)
+			return m.tables()
+		}
+		want := project(1)
+		for _, batch := range []int{rapid.IntRange(2, 20).Draw(t, "batch"), len(records)} {
+			if got := project(batch); !reflect.DeepEqual(got, want) {
+				t.Fatalf("in batches of %d: %+v\none by one: %+v", batch, got, want)
+			}
+		}
+		checkAgainstRecords(t, want, records)
+	})
+}
+
+// TestLiveEqualsRebuilt projects histories on the real store while they are written, and again from the beginning.
+func TestLiveEqualsRebuilt(t *testing.T) {
+	for seed := range 8 {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			l, m := open(t), newMemory()
+			records := rapid.Custom(history).Example(seed)
+			p := projector(l, 1+seed)
+			for rest := records; len(rest) > 0; {
+				n := min(1+seed*2, len(rest))
+				l.append(t, rest[:n]...)
+				rest = rest[n:]
+				if err := p.CatchUp(t.Context()); err != nil {
+					t.Fatal(err)
 				}
 			}
-		}
-		live := dump(rt, fresh)
-		if err := projector(fresh, rapid.IntRange(1, 99).Draw(rt, "rebuild batch")).Rebuild(context.Background()); err != nil {
-			rt.Fatal(err)
-		}
-		if rebuilt := dump(rt, fresh); !reflect.DeepEqual(live, rebuilt) {
-			rt.Fatalf("live and rebuilt tables differ:\n%+v\n%+v", live, rebuilt)
-		}
-		checkAgainstRecords(rt, live, records)
-	})
+			live := dump(t, l)
+			if err := projector(l, 100).Rebuild(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if rebuilt := dump(t, l); !reflect.DeepEqual(live, rebuilt) {
+				t.Fatalf("live and rebuilt tables differ:\n%+v\n%+v", live, rebuilt)
+			}
+			m.entries = entriesOf(t, 0, records)
+			if err := projection.New(m, m, projection.Options{Decode: decode}).CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if want := m.tables(); !reflect.DeepEqual(live, want) {
+				t.Fatalf("the store has\n%+v\nwant\n%+v", live, want)
+			}
+		})
+	}
+}
+
+// TestErrorsAreKept breaks each method of the store in turn; the projector reports it, changes nothing and goes on when
+// it works again.
+func TestErrorsAreKept(t *testing.T) {
+	records := rapid.Custom(history).Example(5)
+	for _, method := range []string{"Page", "Progress", "State", "Apply", "Reset", "Running", "DeleteCalls"} {
+		t.Run(method, func(t *testing.T) {
+			m := newMemory()
+			m.entries = entriesOf(t, 0, records)
+			p := projection.New(m, m, projection.Options{Decode: decode})
+			m.broken[method] = true
+			err := p.CatchUp(t.Context())
+			if !errors.Is(p.Status().Err, err) {
+				t.Fatalf("status = %+v, want %v", p.Status(), err)
+			}
+			_, err1 := p.Running(t.Context())
+			_, err2 := p.Expire(t.Context(), m, start)
+			if err := errors.Join(err, err1, err2, p.Rebuild(t.Context())); !errors.Is(err, errBroken) {
+				t.Fatalf("got %v, want %v", err, errBroken)
+			}
+			m.broken[method] = false
+			if err := p.CatchUp(t.Context()); err != nil || p.Status().Err != nil || m.cursor != int64(len(records)) {
+				t.Fatalf("afterwards: %v, cursor %d, want %d", err, m.cursor, len(records))
+			}
+		})
+	}
 }
 
 // checkAgainstRecords counts the records themselves.
@@ -168,21 +216,51 @@ func TestRunFollowsTheLog(t *testing.T) {
 	}
 }
 
-func TestUndecodableRecordIsCounted(t *testing.T) {
-	l := open(t)
-	l.append(t, rapid.Custom(history).Example(2)...)
-	bad := errors.New("broken")
-	p := projection.New(l, l.Views(), projection.Options{Decode: func(e signalbox.Entry) (signalbox.Record, error) {
-		if e.Index == 1 {
-			return signalbox.Record{}, bad
-		}
-		return decode(e)
-	}})
+func TestUndecodableRecordsAreCounted(t *testing.T) {
+	one, two := signalbox.Record{Call: "call_1", Type: signalbox.RecordIntent}, signalbox.Record{Call: "call_2", Type: signalbox.RecordIntent}
+	end := signalbox.Record{Call: "call_1", Type: signalbox.RecordOutcome, Outcome: signalbox.OutcomeOK}
+	m := newMemory()
+	m.entries = entriesOf(t, 0, []signalbox.Record{one, two, end})
+	m.entries[1].Content, m.entries[2].Content = []byte("{"), nil
+	p := projection.New(m, m, projection.Options{Decode: decode})
 	if err := p.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s := p.Status(); s.Undecodable != 1 || s.Projected != l.next {
-		t.Fatalf("status = %+v, want one undecodable of %d", s, l.next)
+	if s := p.Status(); s.Undecodable != 2 || s.Projected != 3 || len(m.calls) != 1 {
+		t.Fatalf("status = %+v and %d calls, want two undecodable of three and one call", s, len(m.calls))
+	}
+}
+
+// TestOddHistories folds what no gateway writes.
+func TestOddHistories(t *testing.T) {
+	rec := func(typ signalbox.RecordType, o signalbox.Outcome) signalbox.Record {
+		return signalbox.Record{Call: "call_1", Type: typ, Outcome: o, When: signalbox.When{Timestamp: start}}
+	}
+	intent, retry := rec(signalbox.RecordIntent, ""), rec(signalbox.RecordAttempt, "")
+	for name, c := range map[string]struct {
+		records []signalbox.Record
+		want    []signalbox.Outcome
+	}{
+		"two intents":               {[]signalbox.Record{intent, intent}, []signalbox.Outcome{signalbox.OutcomeRunning}},
+		"an attempt of no call":     {[]signalbox.Record{retry}, nil},
+		"an attempt after the end":  {[]signalbox.Record{rec(signalbox.RecordOutcome, signalbox.OutcomeDenied), retry}, []signalbox.Outcome{signalbox.OutcomeDenied}},
+		"an intent after the end":   {[]signalbox.Record{rec(signalbox.RecordOutcome, signalbox.OutcomeDenied), intent}, []signalbox.Outcome{signalbox.OutcomeDenied}},
+		"an admin record of a call": {[]signalbox.Record{rec(signalbox.RecordAdmin, "")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory()
+			m.entries = entriesOf(t, 0, c.records)
+			if err := projection.New(m, m, projection.Options{Decode: decode}).CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var got []signalbox.Outcome
+			for _, v := range m.tables().Calls {
+				got = append(got, v.Outcome)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Fatalf("outcomes %v, want %v", got, c.want)
+			}
+		})
 	}
 }
 
@@ -285,4 +363,15 @@ func TestLatencyWithinOnePerCent(t *testing.T) {
 			t.Fatalf("%+v, want the median %v of %d", got, want, len(ms))
 		}
 	})
+}
+
+func TestRecordsAboutNoCallChangeNothing(t *testing.T) {
+	items := []projection.Item{{Record: signalbox.Record{Type: signalbox.RecordAdmin}}}
+	if n := projection.NeedsOf(items); len(n.Calls)+len(n.Latency) != 0 {
+		t.Fatalf("needs = %+v", n)
+	}
+	got, err := projection.Fold(signalbox.ViewState{}, items)
+	if err != nil || !reflect.DeepEqual(got, signalbox.Changes{}) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
 }

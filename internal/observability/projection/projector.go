@@ -165,7 +165,7 @@ func (p *Projector) step(ctx context.Context, cursor int64) (int64, error) {
 	if err != nil || len(entries) == 0 {
 		return cursor, err
 	}
-	items := p.decode(entries)
+	items, bad := decode(entries, p.options.Decode)
 	needs := NeedsOf(items)
 	state, err := p.store.State(ctx, needs.Calls, needs.Latency)
 	if err != nil {
@@ -182,24 +182,9 @@ func (p *Projector) step(ctx context.Context, cursor int64) (int64, error) {
 	}
 	p.note(func(s *Status) {
 		s.Projected += int64(len(entries))
-		s.Undecodable += int64(len(entries) - len(items))
+		s.Undecodable += int64(bad)
 	})
 	return changes.To, nil
-}
-
-func (p *Projector) decode(entries []signalbox.Entry) []Item {
-	items := make([]Item, 0, len(entries))
-	for _, e := range entries {
-		// Records about no call change nothing: there is nothing to decode.
-		if e.Call == "" {
-			items = append(items, Item{Index: e.Index})
-			continue
-		}
-		if r, err := p.options.Decode(e); err == nil {
-			items = append(items, Item{Index: e.Index, Record: r})
-		}
-	}
-	return items
 }
 
 // Expirer deletes old rows of calls.

@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"strings"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/signalbox/signalbox"
 )
 
@@ -66,8 +68,7 @@ func advance(t *transaction, c signalbox.Changes) error {
 
 func storeCalls(t *transaction, c signalbox.Changes) error {
 	for i := range c.Calls {
-		// REPLACE: a second row of one call would stop the projections for good.
-		if err := t.exec(insertCall, callValues(&c.Calls[i])...); err != nil {
+		if err := storeCall(t, callValues(&c.Calls[i])); err != nil {
 			return err
 		}
 	}
@@ -77,6 +78,16 @@ func storeCalls(t *transaction, c signalbox.Changes) error {
 		}
 	}
 	return nil
+}
+
+// storeCall inserts a row. Should the log hold two calls of one id or place, the later one stays: an error here would stop
+// the projections for good. REPLACE is not the first try, because it journals every page it touches.
+func storeCall(t *transaction, values []driver.Value) error {
+	err := t.exec(insertCall, values...)
+	if primary(err) == sqlite3.SQLITE_CONSTRAINT {
+		return t.exec(replaceCall, values...)
+	}
+	return err
 }
 
 func storeRollups(t *transaction, c signalbox.Changes) error {

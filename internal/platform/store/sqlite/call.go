@@ -22,9 +22,10 @@ var (
 	}
 	callColumns = strings.Join(append(append([]string{}, fixedColumns...), otherColumns...), ", ")
 	selectCalls = "SELECT " + callColumns + " FROM calls "
-	insertCall  = "INSERT OR REPLACE INTO calls (" + callColumns + ") VALUES (" +
-		marks(len(fixedColumns)+len(otherColumns)) + ")"
-	updateCall = "UPDATE calls SET " + strings.Join(otherColumns, " = ?, ") + " = ? WHERE first = ?"
+	insertCall  = "INSERT " + intoCalls
+	replaceCall = "REPLACE " + intoCalls
+	intoCalls   = "INTO calls (" + callColumns + ") VALUES (" + marks(len(fixedColumns)+len(otherColumns)) + ")"
+	updateCall  = "UPDATE calls SET " + strings.Join(otherColumns, " = ?, ") + " = ? WHERE first = ?"
 )
 
 // Bits of the column flags.

@@ -166,7 +166,7 @@ func openWriter(ctx context.Context, file string, s schema, synchronous string, 
 	if err := inspect(ctx, file, s); err != nil {
 		return nil, err
 	}
-	pragmas := []string{"journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)", "foreign_keys(1)",
+	pragmas := []string{"journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)", "foreign_keys(1)", "temp_store(MEMORY)",
 		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", walLimit), fmt.Sprintf("cache_size(%d)", cachePages)}
 	if o.MaxPages > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", o.MaxPages))
