@@ -8,8 +8,9 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/signalbox/signalbox/internal/model/sse"
 	"pgregory.net/rapid"
+
+	"github.com/signalbox/signalbox/internal/model/sse"
 )
 
 // readAll reads a stream to its end and returns events and the error that ended it.

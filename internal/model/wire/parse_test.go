@@ -38,33 +38,39 @@ func TestParse(t *testing.T) {
 		{
 			"openai stream with usage", openAI,
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":6}`,
-			true, signalbox.ModelRequest{Model: "m", MaxOutput: 6, Choices: 1, UsageWanted: true, Messages: 1, Prompt: "hi"},
+			true,
+			signalbox.ModelRequest{Model: "m", MaxOutput: 6, Choices: 1, UsageWanted: true, Messages: 1, Prompt: "hi"},
 		},
 		{
 			"openai nulls", openAI,
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":null,"n":null,"max_tokens":null,"tools":null,"stream_options":null}`,
-			false, signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, Prompt: "hi"},
+			false,
+			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, Prompt: "hi"},
 		},
 		{
 			"openai last user message and tools", openAI,
 			`{"model":"m","messages":[{"role":"user","content":"first"},{"role":"user","content":[{"type":"text","text":"sec"},{"type":"text","text":"ond"}]},` +
 				`{"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","tool_call_id":"x","content":"r"}],"tools":[{},{}]}`,
-			false, signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 4, Tools: 2, Prompt: "second"},
+			false,
+			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 4, Tools: 2, Prompt: "second"},
 		},
 		{
 			"openai inline image", openAI,
 			`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}}]}]}`,
-			false, signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1},
+			false,
+			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1},
 		},
 		{
 			"openai image by address", openAI,
 			`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x"}}]}]}`,
-			false, signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, External: true},
+			false,
+			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, External: true},
 		},
 		{
 			"openai file", openAI,
 			`{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}`,
-			false, signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, External: true},
+			false,
+			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, External: true},
 		},
 		{
 			"openai unknown part", openAI, `{"model":"m","messages":[{"role":"user","content":[{"type":"new"}]}]}`, false,
@@ -86,17 +92,20 @@ func TestParse(t *testing.T) {
 			"anthropic tool result is not the prompt", anthropic,
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"ask"},{"role":"assistant","content":"a"},` +
 				`{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"r"}]}]}],"tools":[{"name":"x"}]}`,
-			false, signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 3, Tools: 1, Prompt: "ask"},
+			false,
+			signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 3, Tools: 1, Prompt: "ask"},
 		},
 		{
 			"anthropic image by address in a tool result", anthropic,
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"image","source":{"type":"url","url":"x"}}]}]}]}`,
-			false, signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 1, External: true},
+			false,
+			signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 1, External: true},
 		},
 		{
 			"anthropic server tool", anthropic,
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`,
-			false, signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 1, Tools: 1, Prompt: "hi", External: true},
+			false,
+			signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 1, Tools: 1, Prompt: "hi", External: true},
 		},
 	}
 	for _, tt := range tests {

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/model/sse"
 	"github.com/signalbox/signalbox/internal/model/wire"
 	"github.com/signalbox/signalbox/internal/platform/json"
-	"pgregory.net/rapid"
 )
 
 var words = rapid.StringMatching(`[a-z"\\한 \n]{1,12}`)

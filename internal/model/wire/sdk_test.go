@@ -14,6 +14,7 @@ import (
 	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
 	openaisdk "github.com/openai/openai-go/v3"
 	openaioption "github.com/openai/openai-go/v3/option"
+
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/model/wire"
 )
@@ -192,7 +193,7 @@ func TestSDKsSeeErrors(t *testing.T) {
 	refused := openAIClient(&translator{client: openAI, backend: anthropic})
 	_, err := refused.Chat.Completions.New(ctx, openAIParams)
 	var e *openaisdk.Error
-	if !errors.As(err, &e) || e.StatusCode != 400 || e.Param != "n" || !strings.Contains(e.Message, "n can not be carried over") {
+	if !errors.As(err, &e) || e.StatusCode != http.StatusBadRequest || e.Param != "n" || !strings.Contains(e.Message, "n can not be carried over") {
 		t.Errorf("openai: got %v", err)
 	}
 	temperature := messageParams
@@ -206,14 +207,14 @@ func TestSDKsSeeErrors(t *testing.T) {
 		cut := strings.Join(strings.SplitAfter(stream, "\n\n")[:3], "")
 		broken := openAIClient(&translator{client: openAI, backend: backend, reply: cut})
 		s := broken.Chat.Completions.NewStreaming(ctx, chatParams)
-		for s.Next() { //nolint:revive // Only the end matters.
+		for s.Next() { // Only the end matters.
 		}
 		if s.Err() == nil || !strings.Contains(s.Err().Error(), "incomplete") {
 			t.Errorf("openai from %s: a cut stream ends with %v", backend, s.Err())
 		}
 		brokenToo := anthropicClient(&translator{client: anthropic, backend: backend, reply: cut})
 		m := brokenToo.Messages.NewStreaming(ctx, messageParams)
-		for m.Next() { //nolint:revive // Only the end matters.
+		for m.Next() { // Only the end matters.
 		}
 		if m.Err() == nil || !strings.Contains(m.Err().Error(), "incomplete") {
 			t.Errorf("anthropic from %s: a cut stream ends with %v", backend, m.Err())

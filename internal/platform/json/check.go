@@ -2,6 +2,7 @@ package json
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -86,7 +87,7 @@ func (c *checker) document() error {
 	if err := c.value(); err != nil {
 		return err
 	}
-	if _, err := c.dec.ReadToken(); err != io.EOF {
+	if _, err := c.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return &SyntaxError{Offset: c.dec.InputOffset(), Reason: "data after the end of the document"}
 	}
 	return nil
@@ -185,8 +186,8 @@ func (c *checker) valueDone() {
 
 // fail reports a fault of syntax.
 func (c *checker) fail(err error) error {
-	err = asSyntaxError(err)
-	if syn, ok := err.(*SyntaxError); ok {
+	var syn *SyntaxError
+	if err = asSyntaxError(err); errors.As(err, &syn) {
 		return syn
 	}
 	return &SyntaxError{Offset: c.dec.InputOffset(), Pointer: c.pointer(), Reason: reason(err)}

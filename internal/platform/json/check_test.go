@@ -26,8 +26,10 @@ func TestCheck(t *testing.T) {
 		{"depth above the limit", deep(json.MaxDepth + 1), "nested deeper than 128 levels"},
 		{"duplicate", `{"a":1,"a":2}`, `duplicate name "a" at offset 7`},
 		{"duplicate by escape", `{"a":1,"\u0061":2}`, `duplicate name "a" at offset 7`},
-		{"duplicate by case", `{"messages":[{"model":1,"Model":2}]}`,
-			`duplicate name "Model" (also written "model") at /messages/0 (offset 24)`},
+		{
+			"duplicate by case", `{"messages":[{"model":1,"Model":2}]}`,
+			`duplicate name "Model" (also written "model") at /messages/0 (offset 24)`,
+		},
 		{"duplicate by Kelvin sign", "{\"key\":1,\"\u212aey\":2}", "duplicate name \"\u212aey\" (also written \"key\")"},
 		{"duplicate by long s", "{\"stop\":1,\"\u017ftop\":2}", `(also written "stop")`},
 		{"duplicate in second element", `[{},{"a":{"b/c":{"x":1,"X":2}}}]`, `at /1/a/b~1c (offset`},

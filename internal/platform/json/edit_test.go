@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/signalbox/signalbox/internal/platform/json"
 	"pgregory.net/rapid"
+
+	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
 func TestEditor(t *testing.T) {

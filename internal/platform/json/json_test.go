@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/signalbox/signalbox/internal/platform/json"
 	"pgregory.net/rapid"
+
+	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
 type record struct {
@@ -74,8 +75,10 @@ func TestCanonical(t *testing.T) {
 		{"order and space", `{ "b" : 1, "a" : [ 1.0, 1e2 ] }`, `{"a":[1,100],"b":1}`},
 		{"order by UTF-16", "{\"\ufb33\":1,\"\U0001f600\":2}", "{\"\U0001f600\":2,\"\ufb33\":1}"},
 		{"escapes", `"\u0041\u000a\/"`, `"A\n/"`},
-		{"numbers as in RFC 8785", `[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001,-0]`,
-			`[333333333.3333333,1e+30,4.5,0.002,1e-27,0]`},
+		{
+			"numbers as in RFC 8785", `[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001,-0]`,
+			`[333333333.3333333,1e+30,4.5,0.002,1e-27,0]`,
+		},
 		{"integer beyond binary64 stays", `[9007199254740993]`, `[9007199254740993]`},
 		{"overflow stays", `[1e400]`, `[1e400]`},
 		{"far exponent stays", `[1e99999999999]`, `[1e99999999999]`},

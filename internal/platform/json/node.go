@@ -52,7 +52,7 @@ func (n Node) Kind() jsontext.Kind {
 	if !n.Exists() {
 		return 0
 	}
-	return Value(n.Bytes()).Kind()
+	return n.Bytes().Kind()
 }
 
 // Null reports whether the value is absent or null. The model APIs treat both alike.
