@@ -45,12 +45,12 @@ func (u *upstream) attemptError(ctx context.Context, err error) *call.AttemptErr
 	var w *wireError
 	var known *signalbox.Error
 	switch {
+	case errors.As(err, &known): // There was no session to send the call in.
+		return &call.AttemptError{Err: known}
 	case errors.As(err, &rpc):
 		return &call.AttemptError{Err: u.refused(rpc), Sent: true}
 	case errors.As(err, &w):
 		return &call.AttemptError{Err: u.broken(ctx, err), HTTPStatus: w.status, Sent: w.sent}
-	case errors.As(err, &known):
-		return &call.AttemptError{Err: known}
 	}
 	return &call.AttemptError{Err: u.broken(ctx, err)}
 }

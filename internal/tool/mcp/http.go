@@ -66,7 +66,7 @@ func (w *httpWire) request(ctx context.Context, method, name string, params []by
 	id := w.ids.Add(1)
 	res, err := w.post(ctx, encode(id, method, params), method, name)
 	if err != nil {
-		return nil, err
+		return nil, w.cancelled(ctx, id, err)
 	}
 	defer res.Body.Close()
 	m, err := w.response(ctx, res, id)

@@ -137,7 +137,7 @@ func (u *upstream) dial(ctx context.Context) (*session, error) {
 	}
 	s, err := open(ctx, w, u.version, u.ConnectTimeout/2)
 	if err != nil {
-		w.close()
+		u.wg.Go(w.close) // A child may take its time to end; who waits for the error need not.
 		return nil, err
 	}
 	return s, nil
