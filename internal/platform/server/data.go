@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 
-	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/governance/guard"
@@ -81,7 +80,7 @@ func (s *Server) auditKey(ctx context.Context, db *sqlite.DB) (*audit.Key, error
 }
 
 func (s *Server) startRecorder() {
-	s.recorder = call.NewRecorder(s.data.writer, guard.Masker{}, s.options.Now, s.telemetry.Ended)
+	s.recorder = call.NewRecorder(s.data.writer, guard.New(), s.options.Now, s.telemetry.Ended)
 	s.every("late outcomes", SettleInterval, func(ctx context.Context) {
 		if err := s.recorder.Settle(ctx); err != nil && ctx.Err() == nil {
 			s.options.Logger.Warn("outcomes still wait for the log", "error", err)
@@ -91,42 +90,4 @@ func (s *Server) startRecorder() {
 
 func (s *Server) stopWriter(ctx context.Context) error {
 	return errors.Join(s.recorder.Settle(ctx), s.data.writer.Close(ctx))
-}
-
-// ErrNoOutcome is what the record of a call says that a crash has ended.
-var errNoOutcome = &signalbox.Failure{
-	Code:    signalbox.CodeInternal,
-	Message: "Signalbox stopped before the outcome of this call was known.",
-	Remedy:  "Check with the provider or tool whether the call had an effect before it is repeated.",
-}
-
-// recover writes an outcome for every call that has an intent and none: the process before this one ended between them.
-func (s *Server) recover(ctx context.Context) error {
-	open, err := s.data.db.Views().Running(ctx)
-	if err != nil {
-		return err
-	}
-	for _, v := range open {
-		if err := s.writeUnknown(ctx, v); err != nil {
-			return err
-		}
-	}
-	if len(open) > 0 {
-		s.options.Logger.Warn("calls were cut by the last stop; their outcome is recorded as unknown", "calls", len(open))
-	}
-	return s.data.projector.CatchUp(ctx)
-}
-
-func (s *Server) writeUnknown(ctx context.Context, v signalbox.CallView) error {
-	intent, err := s.data.db.Entry(ctx, v.First())
-	if err != nil {
-		return err
-	}
-	r, err := audit.Decode(intent)
-	if err != nil {
-		return err
-	}
-	r.Type, r.Time, r.Outcome, r.Error = signalbox.RecordOutcome, s.options.Now().UTC(), signalbox.OutcomeUnknown, errNoOutcome
-	_, err = s.data.writer.Append(ctx, r)
-	return err
 }
