@@ -45,7 +45,7 @@ func dump(t failer, l *log) tables {
 }
 
 func projector(l *log, batch int) *projection.Projector {
-	return projection.New(l, l.Views(), projection.Options{Decode: decode, Batch: batch})
+	return projection.New(l.Views(), l.Views(), projection.Options{Decode: decode, Batch: batch})
 }
 
 // TestAnySplitGivesTheSameTables projects random histories in random batches, compares with the tables of one batch and
@@ -193,7 +193,7 @@ func countOne(r signalbox.Record) signalbox.Totals {
 func TestRunFollowsTheLog(t *testing.T) {
 	l := open(t)
 	wake := make(chan struct{}, 1)
-	p := projection.New(l, l.Views(), projection.Options{Decode: decode, Wake: wake, Delay: time.Millisecond, Poll: time.Hour})
+	p := projection.New(l.Views(), l.Views(), projection.Options{Decode: decode, Wake: wake, Delay: time.Millisecond, Poll: time.Hour})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { p.Run(ctx); close(done) }()

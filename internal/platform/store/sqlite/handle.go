@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -53,6 +54,19 @@ func openHandle(ctx context.Context, dsn string) (*handle, error) {
 	side.SetMaxOpenConns(1)
 	return &handle{db: db, conn: conn, side: side, stmts: map[string]statement{}}, nil
 }
+
+// openSource opens a connection that reads one file for one reader, below database/sql like a writer's.
+func openSource(ctx context.Context, dsn string) (*handle, error) {
+	h, err := openHandle(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	h.pages = noPages
+	return h, nil
+}
+
+// noPages never wakes a checkpointer.
+const noPages = math.MaxInt64
 
 // close finalises the statements and closes the connection.
 func (h *handle) close() error {
@@ -102,6 +116,11 @@ func (h *handle) alone(fn func(t *transaction) error) error {
 		h.raw = raw
 		return fn(&transaction{h})
 	})
+}
+
+// pragma sets a property of the connection.
+func (h *handle) pragma(setting string) error {
+	return h.alone(func(t *transaction) error { return t.exec("PRAGMA " + setting) })
 }
 
 var errClosed = errors.New("the database is closed")

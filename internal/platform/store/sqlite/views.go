@@ -15,6 +15,7 @@ import (
 // Views is the file of the projections. It is safe for concurrent use; Apply is called by one goroutine at a time.
 type Views struct {
 	log     *DB
+	source  *handle // Reads the log for the projector.
 	writer  *handle
 	readers *sql.DB
 }
@@ -30,6 +31,9 @@ func openViews(ctx context.Context, d *DB) (*Views, error) {
 		return nil, err
 	}
 	if v.readers, err = openReaders(file, o.Readers); err != nil {
+		return nil, errors.Join(err, v.close())
+	}
+	if v.source, err = openSource(ctx, dsn(d.file, nil, "query_only(1)")); err != nil {
 		return nil, errors.Join(err, v.close())
 	}
 	if err := v.disown(ctx); err != nil {
@@ -61,7 +65,35 @@ func (v *Views) close() error {
 	if v.readers != nil {
 		err = v.readers.Close()
 	}
+	if v.source != nil {
+		err = errors.Join(err, v.source.close())
+	}
 	return errors.Join(err, v.writer.close())
+}
+
+// Page gives up to limit entries of the log with an index ≥ from, in order. It is [DB.Page] for the one who reads all of
+// it all the time.
+func (v *Views) Page(_ context.Context, from int64, limit int) ([]signalbox.Entry, error) {
+	entries := make([]signalbox.Entry, 0, limit)
+	err := v.source.alone(func(t *transaction) error {
+		return t.query(selectEntries+"WHERE seq >= ? ORDER BY seq LIMIT ?", func(row []driver.Value) error {
+			e := signalbox.Entry{
+				Index: integer(row[0]), Time: time.UnixMicro(integer(row[1])).UTC(), Type: signalbox.RecordType(text(row[2])),
+				Tenant: text(row[3]), Call: text(row[4]), Content: blob(row[5]),
+			}
+			var err error
+			e.Leaf, err = hash(blob(row[6]))
+			entries = append(entries, e)
+			return err
+		}, from, int64(limit))
+	})
+	return entries, explain("read the log", err)
+}
+
+// blob gives a value of a BLOB column; the driver has copied it out of SQLite's memory.
+func blob(v driver.Value) []byte {
+	b, _ := v.([]byte) //nolint:errcheck // STRICT columns hold nothing else.
+	return b
 }
 
 // limited bounds one query of a person.
@@ -98,8 +130,7 @@ func (v *Views) State(_ context.Context, calls []string, latency []signalbox.Lat
 		}
 		for _, key := range latency {
 			if err := t.query("SELECT sketch FROM latencies WHERE hour = ? AND tenant = ?", func(row []driver.Value) error {
-				b, _ := row[0].([]byte) //nolint:errcheck // The column is a BLOB NOT NULL.
-				s.Latency = append(s.Latency, signalbox.LatencyRollup{LatencyKey: key, Sketch: bytes.Clone(b)})
+				s.Latency = append(s.Latency, signalbox.LatencyRollup{LatencyKey: key, Sketch: blob(row[0])})
 				return nil
 			}, hours(key.Hour), key.Tenant); err != nil {
 				return err
@@ -110,16 +141,24 @@ func (v *Views) State(_ context.Context, calls []string, latency []signalbox.Lat
 	return s, explain("read the state of the projections", err)
 }
 
-// Reset removes every projection and sets the cursor to 0.
+// Reset removes every projection and sets the cursor to 0. It does not overwrite what it removes, which would write the
+// whole file once more: the fold that follows uses those pages again.
 func (v *Views) Reset(context.Context) error {
-	return explain("reset the projections", v.writer.write(0, func(t *transaction) error {
-		for _, table := range []string{"calls", "rollups", "latencies", "runs", "facets"} {
-			if err := t.exec("DELETE FROM " + table); err != nil {
-				return err
-			}
+	err := v.writer.pragma("secure_delete = OFF")
+	if err == nil {
+		err = v.writer.write(0, removeAll)
+		err = errors.Join(err, v.writer.pragma("secure_delete = ON"))
+	}
+	return explain("reset the projections", err)
+}
+
+func removeAll(t *transaction) error {
+	for _, table := range []string{"calls", "rollups", "latencies", "runs", "facets"} {
+		if err := t.exec("DELETE FROM " + table); err != nil {
+			return err
 		}
-		return t.exec("UPDATE progress SET cursor = 0, as_of = 0, leaf = x''")
-	}))
+	}
+	return t.exec("UPDATE progress SET cursor = 0, as_of = 0, leaf = x''")
 }
 
 // DeleteCalls deletes up to limit of the oldest calls that came in before that time and have ended. It looks only at the

@@ -69,6 +69,10 @@ var logTests = map[string]func(*testing.T, Store){
 		_, err := s.Log.Entry(t.Context(), 20)
 		refuses(t, err, signalbox.CodeNotFound)
 		checkIndexes(t, must[[]signalbox.Entry](t)(s.Log.Page(t.Context(), 18, 5)), 18, 19)
+		page := must[[]signalbox.Entry](t)(s.Views.Page(t.Context(), 2, 5))
+		if !reflect.DeepEqual(page, all[2:7]) {
+			t.Fatalf("the projector reads %v, want %v", page, all[2:7])
+		}
 		checkIndexes(t, must[[]signalbox.Entry](t)(s.Log.Page(t.Context(), 3, 2)), 3, 4)
 		checkIndexes(t, must[[]signalbox.Entry](t)(s.Log.Newest(t.Context(), -1, 2)), 19, 18)
 		checkIndexes(t, must[[]signalbox.Entry](t)(s.Log.Newest(t.Context(), 1, 2)), 0)

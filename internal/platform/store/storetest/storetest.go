@@ -36,6 +36,7 @@ type Log interface {
 
 // Views is the part of a store that can be rebuilt.
 type Views interface {
+	Page(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error)
 	Progress(ctx context.Context) (signalbox.Progress, error)
 	State(ctx context.Context, calls []string, latency []signalbox.LatencyKey) (signalbox.ViewState, error)
 	Apply(ctx context.Context, c signalbox.Changes) error
