@@ -62,7 +62,7 @@ case ${1:-} in
     trap 'instance_stop; rm -rf "$home"' EXIT
     instance_start "$home" 127.0.0.1:0
     instance_demo
-    script e2e
+    CONSOLE_URL=$SIGNALBOX_URL script e2e
     ;;
   *)
     echo "usage: scripts/console.sh build|check|browser" >&2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the Go tests: unit (all but the tests of the whole), e2e (the tests of the whole, against bin/signalbox),
-# or long (the long form of both). All with the race detector, which is the one thing here that needs cgo, and with the
+# or long (the long form: SIGNALBOX_KILLS crashes, every unit test twenty times, every fuzz target for FUZZ_TIME). All with the race detector, which is the one thing here that needs cgo, and with the
 # same flags, so that dependencies are compiled once.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,6 +15,17 @@ need_whole() {
 }
 
 run() { CGO_ENABLED=1 go test -race -shuffle=on "$@"; }
+
+# fuzz TIME: every fuzz target of the units, one after the other, each for TIME. New finds land in testdata/fuzz.
+fuzz() {
+  local unit targets target
+  for unit in "${units[@]}"; do
+    targets=$(go test -list '^Fuzz' "$unit" | grep '^Fuzz' || true)
+    for target in $targets; do
+      go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$unit"
+    done
+  done
+}
 
 # Assigned on lines of their own, so that a failing `go list` ends the script.
 all=$(go list ./...)
@@ -32,7 +43,9 @@ case ${1:-} in
     ;;
   long)
     need_whole
-    SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 run -count=1 -timeout=6h "${whole[@]}"
+    SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} run -count=1 -timeout=6h "${whole[@]}"
+    run -count=20 -timeout=6h "${units[@]}"
+    fuzz "${FUZZ_TIME:-5m}"
     ;;
   *)
     echo "usage: scripts/gotest.sh unit|e2e|long" >&2
