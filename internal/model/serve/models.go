@@ -38,10 +38,7 @@ type Models struct {
 
 // ServeHTTP lists the models of the caller's tenant, or shows the one whose id is in the path value "id".
 func (m *Models) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	requestID := r.Header.Get(HeaderRequestID)
-	if !signalbox.ValidID(requestID) {
-		requestID = signalbox.NewID(signalbox.RequestPrefix, m.Now())
-	}
+	requestID := requestID(r, m.Now)
 	w.Header().Set(HeaderRequestID, requestID)
 	key, err := m.Door.Authenticate(w, r)
 	if err != nil {

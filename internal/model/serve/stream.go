@@ -68,10 +68,12 @@ func newStreamWriter(w http.ResponseWriter, now func() time.Time) *streamWriter 
 	return out
 }
 
-// fill writes a comment and waits again. A failure is left to the next write of the handler, whose context ends anyway
-// when the connection does.
+// fill writes a comment and waits again. There is no silence to fill while the handler writes. A failure is left to the
+// next write of the handler, whose context ends anyway when the connection does.
 func (o *streamWriter) fill() {
-	o.mu.Lock()
+	if !o.mu.TryLock() {
+		return
+	}
 	defer o.mu.Unlock()
 	o.send([]byte(comment))
 }
