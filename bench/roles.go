@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const benchKey = "sb_benchmark_key_00001"
+
+// config has everything on that a governed call passes: keys, limits, price, masking, the durable record, the tree.
+const config = `listen: 127.0.0.1:0
+database: "sqlite:@DIR@/signalbox.db"
+tenants:
+  - id: bench
+    limits: [{unit: requests, per: minute, max: 100000000}, {unit: concurrent, max: 100000}]
+keys:
+  - {id: bench, secret: ` + benchKey + `, tenant: bench, team: bench, agent: bench, role: agent, limits: [{unit: requests, per: minute, max: 100000000}]}
+providers:
+  mock: {kind: openai_compatible, base_url: "@URL@/v1"}
+models:
+  mock: {provider: mock, price: {input: 0.15, output: 0.60, cache_read: 0.075}}
+`
+
+func writeConfig(dir, upstream string) (string, error) {
+	path := filepath.Join(dir, "signalbox.yml")
+	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(config)
+	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// body is a request of half a kilobyte.
+func body(stream bool) []byte {
+	return fmt.Appendf(nil, `{"model":"mock","max_tokens":200,"stream":%t,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"%s"}]}`,
+		stream, strings.Repeat("How does a signal box keep trains apart? ", 9))
+}
+
+var answer = []byte(`{"id":"chatcmpl-1","object":"chat.completion","created":1764000000,"model":"mock","choices":[{"index":0,"message":{"role":"assistant","content":"` +
+	strings.Repeat("It holds each train until its route is clear. ", 7) +
+	`"},"finish_reason":"stop"}],"usage":{"prompt_tokens":90,"completion_tokens":70,"total_tokens":160}}`)
+
+// stream is a whole answer in [chunks] events of content.
+func streamEvents() [][]byte {
+	const frame = `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1764000000,"model":"mock","choices":[{"index":0,"delta":%s,"finish_reason":%s}],"usage":null}` + "\n\n"
+	events := [][]byte{fmt.Appendf(nil, frame, `{"role":"assistant","content":""}`, "null")}
+	for range chunks {
+		events = append(events, fmt.Appendf(nil, frame, `{"content":" clear"}`, "null"))
+	}
+	return append(events, fmt.Appendf(nil, frame, "{}", `"stop"`),
+		[]byte(`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1764000000,"model":"mock","choices":[],"usage":{"prompt_tokens":90,"completion_tokens":40,"total_tokens":130}}`+"\n\n"),
+		[]byte("data: [DONE]\n\n"))
+}
+
+// serveUpstream answers at once, as a provider does whose model takes no time.
+func serveUpstream(ctx context.Context) error {
+	events := streamEvents()
+	return serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		if !strings.Contains(string(request), `"stream":true`) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Write(answer) //nolint:errcheck // The client has gone.
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, e := range events {
+			w.Write(e) //nolint:errcheck // As above.
+			http.NewResponseController(w).Flush()
+		}
+	}))
+}
+
+// serveProxy is the bare hop that Signalbox is compared with.
+func serveProxy(ctx context.Context, target string) error {
+	u, err := url.Parse(target)
+	if err != nil {
+		return err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = 1024, 1024
+	return serve(ctx, &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: transport, FlushInterval: -1,
+	})
+}
+
+func serve(ctx context.Context, h http.Handler) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("bench serves http://%s\n", l.Addr())
+	server := &http.Server{Handler: h} //nolint:gosec // Its only client is the benchmark.
+	go func() {
+		<-ctx.Done()
+		server.Close() //nolint:errcheck // It ends either way.
+	}()
+	if err := server.Serve(l); err != http.ErrServerClosed {
+		return err
+	}
+	return nil
+}
