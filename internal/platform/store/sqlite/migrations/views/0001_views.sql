@@ -53,6 +53,7 @@ CREATE TABLE calls (
 CREATE UNIQUE INDEX calls_id ON calls (id);
 CREATE INDEX calls_trace ON calls (trace_id);
 CREATE INDEX calls_tenant ON calls (tenant);
+CREATE INDEX calls_team ON calls (team) WHERE team <> '';
 CREATE INDEX calls_agent ON calls (agent_id) WHERE agent_id <> '';
 CREATE INDEX calls_model ON calls (model_name) WHERE model_name <> '';
 CREATE INDEX calls_tool ON calls (tool_name) WHERE tool_name <> '';
