@@ -31,8 +31,10 @@ func TestCost(t *testing.T) {
 		{"reasoning is part of output", full, signalbox.Usage{Output: 100, Reasoning: 90}, 1_500_000},
 		{"without cache rates the input rate holds", plain, signalbox.Usage{Input: 10, CacheRead: 4, CacheWrite: 4, CacheWrite1h: 2}, 10_000},
 		{
-			"hour-long writes without a rate cost what others do", signalbox.Rates{Input: 1_000_000, CacheWrite: money(2_000_000)},
-			signalbox.Usage{Input: 2, CacheWrite: 2, CacheWrite1h: 1}, 4,
+			"hour-long writes without a rate cost what others do",
+			signalbox.Rates{Input: 1_000_000, CacheWrite: money(2_000_000)},
+			signalbox.Usage{Input: 2, CacheWrite: 2, CacheWrite1h: 1},
+			4,
 		},
 		{"a free cache is not an unknown one", signalbox.Rates{Input: 1_000_000, CacheRead: money(0)}, signalbox.Usage{Input: 3, CacheRead: 3}, 0},
 		{"less than a nano-dollar is one", signalbox.Rates{Input: 1}, signalbox.Usage{Input: 1}, 1},

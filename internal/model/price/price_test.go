@@ -40,7 +40,8 @@ func TestKnownCosts(t *testing.T) {
 		// 100 × 1 + 600 × 0.10 + 200 × 1.25 + 100 × 2 + 10 × 5 = 660 millionths.
 		{
 			"haiku with every cache", price.Anthropic, "claude-haiku-4-5-20251001",
-			signalbox.Usage{Input: 1000, CacheRead: 600, CacheWrite: 300, CacheWrite1h: 100, Output: 10}, 660_000,
+			signalbox.Usage{Input: 1000, CacheRead: 600, CacheWrite: 300, CacheWrite1h: 100, Output: 10},
+			660_000,
 		},
 		// 200,000 × 3 + 1 × 15: the edge of the base rates.
 		{"sonnet at its tier", price.Anthropic, "claude-sonnet-4-5", signalbox.Usage{Input: 200_000, Output: 1}, 600_015_000},

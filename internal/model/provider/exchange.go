@@ -84,7 +84,7 @@ func (x *exchange) Read(p []byte) (int, error) {
 
 // follow lets ctx cut the exchange, where it is not the one that does so anyway. The result ends that.
 func (x *exchange) follow(ctx context.Context) (stop func() bool) {
-	if ctx == x.caller { //nolint:errorlint // Identity is what is meant.
+	if ctx == x.caller { // The very same one.
 		return func() bool { return true }
 	}
 	return context.AfterFunc(ctx, func() { x.cancel(context.Cause(ctx)) })
@@ -114,6 +114,6 @@ func (x *exchange) close() {
 	x.phase.Stop()
 	x.mu.Unlock()
 	if x.body != nil {
-		x.body.Close() //nolint:errcheck // Nothing more is expected of it.
+		x.body.Close() // Nothing more is expected of it.
 	}
 }

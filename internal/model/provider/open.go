@@ -24,7 +24,7 @@ const HeaderUpstreamRequestID = "X-Signalbox-Upstream-Request-Id"
 
 // open sends the request and reads the answer until it has begun well.
 func (x *exchange) open(c *signalbox.Call, pair wire.Pair, r *http.Request) (call.Upstream, error) {
-	response, err := x.send(r)
+	response, err := x.send(r) //nolint:bodyclose // The exchange closes it, whatever comes of it.
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func WriteError(w http.ResponseWriter, api API, e *signalbox.Error, requestID st
 		h.Set(HeaderRetryAfter, after)
 	}
 	w.WriteHeader(status)
-	w.Write(body) //nolint:errcheck // A caller that is gone can not be told.
+	w.Write(body) // A caller that is gone can not be told.
 }
 
 // retryAfter gives whole seconds, rounded up and at least one, for the codes that promise the header and wherever the

@@ -52,7 +52,7 @@ func (m *Models) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Write(body) //nolint:errcheck // A caller that is gone can not be told.
+	w.Write(body) // A caller that is gone can not be told.
 }
 
 func (m *Models) body(tenant, id string) ([]byte, error) {

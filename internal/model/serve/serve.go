@@ -115,7 +115,7 @@ func (s *Server) unary(ctx context.Context, w http.ResponseWriter, t *call.Track
 	dropEmpty(h, HeaderCost)
 	setDeadline(w, s.Now().Add(WriteTimeout))
 	w.WriteHeader(http.StatusOK)
-	w.Write(part.Data) //nolint:errcheck // The outcome is durable; a caller that is gone can not be told.
+	w.Write(part.Data) // The outcome is durable; a caller that is gone can not be told.
 }
 
 // fail writes an error in place of an answer.

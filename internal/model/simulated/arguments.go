@@ -84,11 +84,16 @@ func (s *session) object(n json.Node, depth int) []byte {
 	}
 	var b bytes.Buffer
 	b.WriteByte('{')
-	for i, r := range required {
-		if i > 0 {
+	seen := map[string]bool{}
+	for _, r := range required {
+		name := text(r)
+		if seen[name] {
+			continue
+		}
+		if len(seen) > 0 {
 			b.WriteByte(',')
 		}
-		name := text(r)
+		seen[name] = true
 		b.Write(json.Quote(name))
 		b.WriteByte(':')
 		b.Write(s.value(member(properties, name), name, depth+1))
@@ -127,8 +132,8 @@ func (s *session) number(n json.Node) []byte {
 		most = least + 9
 	}
 	v := least
-	if most > least && most-least < 1<<32 {
-		v += s.random.Int64N(most - least + 1)
+	if width := uint64(most) - uint64(least); most > least && width < 1<<32 {
+		v += s.random.Int64N(int64(width) + 1)
 	}
 	return strconv.AppendInt(nil, v, 10)
 }

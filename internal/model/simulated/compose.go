@@ -78,7 +78,7 @@ func (s *session) length() int64 {
 		return min(s.script.Tokens, MaxTokens)
 	}
 	if most > least {
-		least += int64(draw % uint64(most-least+1)) //nolint:gosec // The remainder is small.
+		least += int64(draw % uint64(most-least+1))
 	}
 	return min(least, MaxTokens)
 }

@@ -130,7 +130,7 @@ func NewTransport(c Config) *Transport {
 // RoundTrip answers one request.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
-	r.Body.Close() //nolint:errcheck // It is memory.
+	r.Body.Close()
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +151,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func source(seed int64, body []byte, attempt int) *rand.Rand {
 	h := sha256.New()
 	var head [16]byte
-	binary.BigEndian.PutUint64(head[:8], uint64(seed))    //nolint:gosec // Any bits will do.
-	binary.BigEndian.PutUint64(head[8:], uint64(attempt)) //nolint:gosec // Any bits will do.
+	binary.BigEndian.PutUint64(head[:8], uint64(seed))
+	binary.BigEndian.PutUint64(head[8:], uint64(attempt))
 	h.Write(head[:])
 	h.Write(body)
 	sum := h.Sum(nil)
