@@ -196,6 +196,9 @@ function useMarks({ axis, view, width }: ScaleProps) {
   }, [axis, view, width]);
 }
 
+/** Room a gap's length needs on the ruler; of two gaps closer than that, the first is named. */
+const GAP_LABEL = 58;
+
 function Ruler(props: ScaleProps) {
   const { t } = useI18n();
   const { times, gaps } = useMarks(props);
@@ -208,7 +211,7 @@ function Ruler(props: ScaleProps) {
           {duration(Math.round(tick.ms * 1e6) / 1e6)}
         </span>
       ))}
-      {gaps.map((gap) => (
+      {gaps.filter((gap, i) => i === 0 || gap.left - gaps[i - 1]!.left >= GAP_LABEL).map((gap) => (
         <span key={gap.left} className="gap-mark" style={{ left: gap.left - 30, width: gap.wide + 60 }} title={t("trace.gap", { duration: duration(gap.ms) })}>
           <b>{duration(gap.ms)}</b>
         </span>
