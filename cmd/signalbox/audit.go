@@ -53,7 +53,7 @@ type auditVerifyCmd struct {
 	format
 	Database   string `help:"Verify this database file without contacting a server." placeholder:"URL"`
 	Checkpoint string `help:"A checkpoint that was kept elsewhere; only with --database." type:"path" placeholder:"FILE"`
-	KeyFile    string `name:"key-file" help:"The log's public key; without it the key beside the database is used." type:"path" placeholder:"FILE"`
+	KeyFile    string `name:"key" help:"The log's public key; without it the key beside the database is used." type:"path" placeholder:"FILE"`
 }
 
 // Run verifies and says yes or no.

@@ -21,7 +21,7 @@ const maxAnswer = 64 << 20
 // remote is how commands reach a running instance.
 type remote struct {
 	URL string `name:"url" env:"SIGNALBOX_URL" default:"http://127.0.0.1:8080" help:"Address of the instance."`
-	Key string `name:"key" env:"SIGNALBOX_API_KEY" help:"API key; better given by the environment than on the command line."`
+	Key string `name:"api-key" env:"SIGNALBOX_API_KEY" help:"API key; better given by the environment than on the command line."`
 }
 
 // unreachableError says that nobody answered.

@@ -109,7 +109,9 @@ type bench struct {
 func newBench(r call.Resolver, backends map[string]call.Backend) *bench {
 	b := &bench{log: &memoryLog{}, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { b.now = b.now.Add(10 * time.Millisecond); return b.now }
-	b.recorder = call.NewRecorder(b.log, hideDigits{}, clock, func(r signalbox.Record) { b.ended = append(b.ended, r) })
+	b.recorder = call.NewRecorder(call.RecorderOptions{
+		Log: b.log, Masker: hideDigits{}, Now: clock, Ended: func(r signalbox.Record) { b.ended = append(b.ended, r) },
+	})
 	b.handler = call.Stations{
 		Record:  b.recorder.Station,
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{signalbox.KindModel: r}),
@@ -372,5 +374,22 @@ func TestTooManyLostOutcomesCloseTheDoor(t *testing.T) {
 	}
 	if _, err := b.handler.Serve(t.Context(), call.NewTrack(modelCall())); err != nil {
 		t.Fatalf("after settling: %v", err)
+	}
+}
+
+func TestNoContentLeavesSizesOnly(t *testing.T) {
+	b := newBench(fixedResolver{candidates: []signalbox.Candidate{candidate("small", "p")}}, map[string]call.Backend{
+		"p": serves(&script{parts: []call.Part{{Terminal: true}}, report: call.Report{Excerpt: "words"}}),
+	})
+	b.recorder.NoContent = true
+	a, err := b.handler.Serve(t.Context(), call.NewTrack(modelCall()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(t, a); err != nil {
+		t.Fatal(err)
+	}
+	if w := b.log.last().What; w.InputSummary != "300 bytes, 1 messages, 0 tools" || w.OutputSummary != "" {
+		t.Errorf("summaries %q and %q", w.InputSummary, w.OutputSummary)
 	}
 }

@@ -13,7 +13,7 @@ const MaxSummary = 240
 
 // record makes the record of a track as it stands.
 func (r *Recorder) record(t *Track, kind signalbox.RecordType) signalbox.Record {
-	now := r.now().UTC()
+	now := r.Now().UTC()
 	return signalbox.Record{
 		Type: kind, Call: t.Call.ID, Time: now,
 		Who:      who(t),
@@ -49,20 +49,27 @@ func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
 func (r *Recorder) input(c *signalbox.Call) string {
 	switch {
 	case c.Model != nil:
-		return fmt.Sprintf("%d bytes, %d messages, %d tools: %s",
-			len(c.Body), c.Model.Messages, c.Model.Tools, r.summary(c.Model.Prompt))
+		return join(fmt.Sprintf("%d bytes, %d messages, %d tools", len(c.Body), c.Model.Messages, c.Model.Tools),
+			r.summary(c.Model.Prompt))
 	case c.Tool != nil:
-		return fmt.Sprintf("%d bytes of arguments: %s", len(c.Tool.Arguments), r.summary(string(c.Tool.Arguments)))
+		return join(fmt.Sprintf("%d bytes of arguments", len(c.Tool.Arguments)), r.summary(string(c.Tool.Arguments)))
 	}
 	return fmt.Sprintf("%d bytes", len(c.Body))
 }
 
+func join(size, text string) string {
+	if text == "" {
+		return size
+	}
+	return size + ": " + text
+}
+
 // summary masks first and cuts then, so that the cut can not hide a secret from its detector.
 func (r *Recorder) summary(text string) string {
-	if text == "" {
+	if text == "" || r.NoContent {
 		return ""
 	}
-	masked := strings.Join(strings.Fields(r.masker.Mask(text)), " ")
+	masked := strings.Join(strings.Fields(r.Masker.Mask(text)), " ")
 	if len(masked) <= MaxSummary {
 		return masked
 	}
@@ -123,7 +130,7 @@ func (r *Recorder) maskedAttempts(t *Track, kind signalbox.RecordType) []signalb
 	}
 	attempts := make([]signalbox.Attempt, len(t.Attempts))
 	for i, a := range t.Attempts {
-		a.Message = r.masker.Mask(a.Message)
+		a.Message = r.Masker.Mask(a.Message)
 		attempts[i] = a
 	}
 	return attempts

@@ -21,22 +21,28 @@ const MaxLost = 10_000
 
 // Recorder is the record station: it writes the intent and the outcome of every call. It is safe for concurrent use.
 type Recorder struct {
-	log    Log
-	masker Masker
-	now    func() time.Time
-	ended  func(signalbox.Record)
+	RecorderOptions
 
 	mu       sync.Mutex
 	inFlight map[string]*Track
 	lost     []signalbox.Record // Outcomes that could not be committed.
 }
 
-// NewRecorder makes a recorder. ended is told of every durable outcome and must not block; it may be nil.
-func NewRecorder(log Log, masker Masker, now func() time.Time, ended func(signalbox.Record)) *Recorder {
-	if ended == nil {
-		ended = func(signalbox.Record) {}
+// RecorderOptions configure a recorder. Log, Masker and Now are required.
+type RecorderOptions struct {
+	Log       Log
+	Masker    Masker
+	Now       func() time.Time
+	Ended     func(signalbox.Record) // Told of every durable outcome; it must not block. Nil: nobody is told.
+	NoContent bool                   // Summaries hold sizes only, and no text of requests and answers.
+}
+
+// NewRecorder makes a recorder.
+func NewRecorder(o RecorderOptions) *Recorder {
+	if o.Ended == nil {
+		o.Ended = func(signalbox.Record) {}
 	}
-	return &Recorder{log: log, masker: masker, now: now, ended: ended, inFlight: map[string]*Track{}}
+	return &Recorder{RecorderOptions: o, inFlight: map[string]*Track{}}
 }
 
 // Station is the outermost station.
@@ -60,7 +66,7 @@ func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) er
 		rec.Type = signalbox.RecordAttempt
 	}
 	rec.Attempts = []signalbox.Attempt{*a}
-	_, err := r.log.Append(ctx, rec)
+	_, err := r.Log.Append(ctx, rec)
 	return err
 }
 
@@ -90,21 +96,21 @@ func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
 	rec.Stations = t.stations(attemptStatus(t, rec.Outcome))
 	if err != nil {
 		e := signalbox.AsError(err)
-		rec.Error = &signalbox.Failure{Code: e.Code, Message: r.masker.Mask(e.Message), Remedy: e.Remedy}
+		rec.Error = &signalbox.Failure{Code: e.Code, Message: r.Masker.Mask(e.Message), Remedy: e.Remedy}
 	}
 	appendErr := r.append(ctx, rec)
 	r.leave(t, rec, appendErr)
 	if appendErr != nil {
 		return appendErr
 	}
-	r.ended(rec)
+	r.Ended(rec)
 	return err
 }
 
 func (r *Recorder) append(ctx context.Context, rec signalbox.Record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CommitWait)
 	defer cancel()
-	_, err := r.log.Append(ctx, rec)
+	_, err := r.Log.Append(ctx, rec)
 	return err
 }
 
@@ -131,10 +137,10 @@ func (r *Recorder) Settle(ctx context.Context) error {
 		}
 		rec := r.lost[0]
 		r.mu.Unlock()
-		if _, err := r.log.Append(ctx, rec); err != nil {
+		if _, err := r.Log.Append(ctx, rec); err != nil {
 			return fmt.Errorf("write the outcome of %s late: %w", rec.Call, err)
 		}
-		r.ended(rec)
+		r.Ended(rec)
 		r.mu.Lock()
 		r.lost = r.lost[1:]
 		r.mu.Unlock()

@@ -75,6 +75,12 @@ type Provider struct {
 	Simulated Simulated         `json:"simulated"` // Only for KindSimulated.
 }
 
+// ToolTimeouts bound what is asked of an MCP server.
+type ToolTimeouts struct {
+	Connect time.Duration `json:"connect"` // Until the handshake is done; for a command, its start included.
+	Total   time.Duration `json:"total"`   // The whole call of a tool.
+}
+
 // Timeouts bound one attempt at an upstream.
 type Timeouts struct {
 	Connect   time.Duration `json:"connect"`    // Until the connection stands, TLS included; for stdio, the start.
@@ -147,7 +153,7 @@ type MCPServer struct {
 	Command  []string          `json:"command"` // Program and arguments; empty for a URL. They are visible to the machine's users: secrets belong in Env.
 	Env      map[string]Secret `json:"env"`     // Added to the environment of the child.
 	Headers  map[string]Secret `json:"headers"` // Sent with every request.
-	Timeouts Timeouts          `json:"timeouts"`
+	Timeouts ToolTimeouts      `json:"timeouts"`
 	Price    ToolPrice         `json:"price"`
 }
 

@@ -22,10 +22,8 @@ const (
 	DefaultTotalTimeout     = 10 * time.Minute
 
 	// A tool server may have to be started first.
-	DefaultToolConnectTimeout   = 30 * time.Second
-	DefaultToolFirstByteTimeout = time.Minute
-	DefaultToolIdleTimeout      = time.Minute
-	DefaultToolTotalTimeout     = 5 * time.Minute
+	DefaultToolConnectTimeout = 30 * time.Second
+	DefaultToolTotalTimeout   = 5 * time.Minute
 
 	DefaultMaxBodyBytes       = 32 << 20 // The largest request that Anthropic takes.
 	DefaultMaxHeaderBytes     = 64 << 10
@@ -58,10 +56,8 @@ func DefaultTimeouts() Timeouts {
 }
 
 // DefaultToolTimeouts are those of an MCP server.
-func DefaultToolTimeouts() Timeouts {
-	return Timeouts{
-		DefaultToolConnectTimeout, DefaultToolFirstByteTimeout, DefaultToolIdleTimeout, DefaultToolTotalTimeout,
-	}
+func DefaultToolTimeouts() ToolTimeouts {
+	return ToolTimeouts{DefaultToolConnectTimeout, DefaultToolTotalTimeout}
 }
 
 // Quickstart is the file behind [Default].

@@ -82,6 +82,14 @@ func timeoutsTable(t *Timeouts) value {
 	}}
 }
 
+func toolTimeoutsTable(t *ToolTimeouts) value {
+	const least, most = time.Millisecond, 24 * time.Hour
+	return object{fields: []field{
+		key("connect", "Until the handshake is done; for a command, its start included.", duration(&t.Connect, least, most)),
+		key("total", "The whole call of a tool.", duration(&t.Total, least, most)),
+	}}
+}
+
 func simulatedTable(m *Simulated) value {
 	*m = Simulated{
 		Seed: DefaultSimulatedSeed, Latency: Latency{DefaultSimulatedP50, DefaultSimulatedP95},
@@ -201,7 +209,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("command", "Program and arguments of a stdio server.", listOf(&m.Command, func(s *string) value { return textInto(s, singleLine) }).atLeastOne()),
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
-		key("timeouts", "Bounds of one call.", timeoutsTable(&m.Timeouts)),
+		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
 		key("price", "What calls of its tools cost.", object{fields: []field{
 			need("per_call", "US dollars per call.", money(&m.Price.PerCall)),
 		}}),

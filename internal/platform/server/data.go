@@ -9,6 +9,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/governance/guard"
 	"github.com/signalbox/signalbox/internal/observability/projection"
+	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/store"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
@@ -80,7 +81,10 @@ func (s *Server) auditKey(ctx context.Context, db *sqlite.DB) (*audit.Key, error
 }
 
 func (s *Server) startRecorder() {
-	s.recorder = call.NewRecorder(s.data.writer, guard.New(), s.options.Now, s.telemetry.Ended)
+	s.recorder = call.NewRecorder(call.RecorderOptions{
+		Log: s.data.writer, Masker: guard.New(), Now: s.options.Now, Ended: s.telemetry.Ended,
+		NoContent: s.config.Records.Content == config.ContentNone,
+	})
 	s.every("late outcomes", SettleInterval, func(ctx context.Context) {
 		if err := s.recorder.Settle(ctx); err != nil && ctx.Err() == nil {
 			s.options.Logger.Warn("outcomes still wait for the log", "error", err)

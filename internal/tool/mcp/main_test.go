@@ -40,7 +40,7 @@ func playChild(role string) {
 		fmt.Fprintln(os.Stderr, "no configuration")
 		os.Exit(3)
 	case "garbage":
-		fmt.Println("Welcome to my server!")
+		fmt.Fprintln(os.Stdout, "Welcome to my server!")
 		io.Copy(io.Discard, os.Stdin)
 	case "deaf": // Reads nothing, says nothing, ignores the end of its input.
 		select {}
@@ -185,7 +185,7 @@ func (testDoor) ReadBody(_ http.ResponseWriter, r *http.Request, c *signalbox.Ca
 // chain is the real stations but the gate, which belongs to another package; in its place stands what it does about
 // insane calls.
 func chain(s *Servers, log call.Log) call.Handler {
-	recorder := call.NewRecorder(log, plain{}, time.Now, nil)
+	recorder := call.NewRecorder(call.RecorderOptions{Log: log, Masker: plain{}, Now: time.Now})
 	return call.Stations{
 		Record: recorder.Station,
 		Gate: func(next call.Handler) call.Handler {
