@@ -1,0 +1,210 @@
+package telemetry
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/signalbox/signalbox"
+)
+
+// spans makes the call's span and those of its attempts. A record without valid ids has none.
+func (t *Telemetry) spans(r signalbox.Record) {
+	traceID, err := trace.TraceIDFromHex(r.When.TraceID)
+	if err != nil {
+		return
+	}
+	spanID, err := trace.SpanIDFromHex(r.When.SpanID)
+	if err != nil {
+		return
+	}
+	ctx := withIDs(parentOf(traceID, r.When.ParentSpanID), traceID, spanID)
+	ctx, span := t.tracer.Start(ctx, callName(r), trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithTimestamp(r.When.Timestamp), trace.WithAttributes(t.callAttributes(r)...))
+	for _, a := range r.Attempts {
+		t.attempt(ctx, traceID, r, a)
+	}
+	if r.Outcome != signalbox.OutcomeOK {
+		span.SetStatus(codes.Error, failure(r))
+	}
+	span.End(trace.WithTimestamp(after(r.When.Timestamp, r.When.DurationMS)))
+}
+
+// parentOf gives a context with the caller's span, or an empty one. A recorded call is always sampled here: its record is
+// kept whole, and so is its trace.
+func parentOf(traceID trace.TraceID, parent string) context.Context {
+	id, err := trace.SpanIDFromHex(parent)
+	if err != nil {
+		return context.Background()
+	}
+	return trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: traceID, SpanID: id, TraceFlags: trace.FlagsSampled, Remote: true,
+	}))
+}
+
+func (t *Telemetry) attempt(ctx context.Context, traceID trace.TraceID, r signalbox.Record, a signalbox.Attempt) {
+	id, err := trace.SpanIDFromHex(a.SpanID)
+	if err != nil {
+		return
+	}
+	name := operationChat + " " + a.Upstream
+	if r.What.Kind == signalbox.KindTool {
+		name = methodCall + " " + a.Upstream
+	}
+	_, span := t.tracer.Start(withIDs(ctx, traceID, id), name, trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithTimestamp(a.Started), trace.WithAttributes(t.attemptAttributes(r, a)...))
+	if a.Code != "" {
+		span.SetStatus(codes.Error, a.Message)
+	}
+	span.End(trace.WithTimestamp(after(a.Started, a.DurationMS)))
+}
+
+func after(start time.Time, ms int64) time.Time {
+	return start.Add(time.Duration(ms) * time.Millisecond)
+}
+
+func failure(r signalbox.Record) string {
+	if r.Error != nil {
+		return r.Error.Message
+	}
+	return string(r.Outcome)
+}
+
+func callName(r signalbox.Record) string {
+	if r.What.Kind == signalbox.KindTool {
+		return strings.TrimSpace(operationTool + " " + r.What.ToolName)
+	}
+	return strings.TrimSpace(operationChat + " " + asked(r))
+}
+
+// asked is the model as the caller wrote it, or the one that was taken.
+func asked(r signalbox.Record) string {
+	if r.Context.RequestedModel != "" {
+		return r.Context.RequestedModel
+	}
+	return r.Context.ModelName
+}
+
+// list collects attributes and leaves out those that are not known.
+type list []attribute.KeyValue
+
+func (l *list) text(key attribute.Key, value string) {
+	if value != "" {
+		*l = append(*l, key.String(value))
+	}
+}
+
+func (l *list) number(key attribute.Key, value int64) {
+	if value != 0 {
+		*l = append(*l, key.Int64(value))
+	}
+}
+
+// callAttributes are those of the call as a whole.
+func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
+	l := common(r)
+	l.text(callKey, r.Call)
+	l.text(requestKey, r.Context.RequestID)
+	l.text(outcomeKey, string(r.Outcome))
+	l.text(routeKey, r.Context.Route)
+	l.number(attemptsKey, int64(len(r.Attempts)))
+	if r.What.Kind == signalbox.KindModel {
+		l.text(semconv.GenAIRequestModelKey, asked(r))
+		l.text(semconv.GenAIResponseModelKey, r.Context.ModelName)
+		l = append(l, semconv.GenAIRequestStreamKey.Bool(r.Context.Stream))
+	}
+	if r.What.Cost != nil {
+		l.text(costTotalKey, r.What.Cost.String())
+	}
+	l.text(costBasisKey, string(r.What.CostBasis))
+	if r.Error != nil {
+		l.text(semconv.ErrorTypeKey, string(r.Error.Code))
+	} else if r.Outcome != signalbox.OutcomeOK {
+		l.text(semconv.ErrorTypeKey, string(r.Outcome))
+	}
+	if t.content {
+		l.text(inputExcerptKey, r.What.InputSummary)
+		l.text(outputExcerptKey, r.What.OutputSummary)
+	}
+	return l
+}
+
+// common are the attributes of the call and of its attempts.
+func common(r signalbox.Record) list {
+	l := make(list, 0, 32)
+	l.text(agentIDKey, r.Who.AgentID)
+	l.text(agentNameKey, r.Who.AgentID) // Agents are named by their ids.
+	l.text(agentRoleKey, r.Who.AgentRole)
+	if r.Context.StepIndex != nil {
+		l = append(l, agentStepKey.Int64(*r.Context.StepIndex))
+	}
+	l.text(runIDKey, r.Context.RunID)
+	l.text(semconv.GenAIAgentIDKey, r.Who.AgentID)
+	l.text(parentAgentKey, r.Who.ParentAgentID)
+	l.text(stepKindKey, r.Context.StepKind)
+	l.text(tenantKey, r.Who.TenantID)
+	l.text(teamKey, r.Who.Team)
+	if r.What.Kind == signalbox.KindTool {
+		l.text(semconv.GenAIOperationNameKey, operationTool)
+		l.text(semconv.McpMethodNameKey, methodCall)
+		l.text(semconv.GenAIToolNameKey, r.What.ToolName)
+	} else {
+		l.text(semconv.GenAIOperationNameKey, operationChat)
+	}
+	if r.Context.Simulated {
+		l = append(l, simulatedKey.Bool(true))
+	}
+	return l
+}
+
+// attemptAttributes are those of one attempt, with what it consumed.
+func (t *Telemetry) attemptAttributes(r signalbox.Record, a signalbox.Attempt) []attribute.KeyValue {
+	l := common(r)
+	l = append(l, attemptKey.Int(a.N))
+	if r.What.Kind == signalbox.KindModel {
+		l.model(r, a)
+	}
+	l.text(semconv.ErrorTypeKey, string(a.Code))
+	if a.HTTPStatus != 0 {
+		l = append(l, semconv.HTTPResponseStatusCode(a.HTTPStatus))
+	}
+	if a.Cost != nil {
+		dollars, err := strconv.ParseFloat(a.Cost.String(), 64)
+		if err == nil { // A float for show, as the conventions want it; accounts are kept elsewhere.
+			l = append(l, estimateKey.Float64(dollars), costAmountKey.Float64(dollars))
+		}
+		l.text(costCurrencyKey, "USD")
+		l.text(costSourceKey, "local") // Computed from a price table, not told by the provider.
+	}
+	l.text(costBasisKey, string(a.Basis))
+	return l
+}
+
+func (l *list) model(r signalbox.Record, a signalbox.Attempt) {
+	l.text(semconv.GenAIProviderNameKey, a.ProviderName)
+	l.text(systemKey, a.ProviderName)
+	l.text(semconv.GenAIRequestModelKey, a.Upstream)
+	l.text(semconv.GenAIResponseModelKey, a.ResponseName)
+	l.text(semconv.GenAIResponseIDKey, a.ResponseID)
+	l.text(finishReasonKey, a.Finish)
+	if a.Finish != "" {
+		*l = append(*l, semconv.GenAIResponseFinishReasons(a.Finish))
+	}
+	*l = append(*l, semconv.GenAIRequestStreamKey.Bool(r.Context.Stream))
+	if r.Context.Stream && a.FirstByteMS > 0 {
+		*l = append(*l, semconv.GenAIResponseTimeToFirstChunk(float64(a.FirstByteMS)/1000))
+	}
+	if u := a.Usage; u != nil {
+		*l = append(*l, semconv.GenAIUsageInputTokensKey.Int64(u.Input), semconv.GenAIUsageOutputTokensKey.Int64(u.Output))
+		l.number(semconv.GenAIUsageCacheReadInputTokensKey, u.CacheRead)
+		l.number(semconv.GenAIUsageCacheCreationInputTokensKey, u.CacheWrite)
+		l.number(usageCacheWriteKey, u.CacheWrite)
+		l.number(usageReasoningKey, u.Reasoning)
+	}
+}
