@@ -95,8 +95,8 @@ func (p *Projector) Run(ctx context.Context) {
 		case <-p.options.Wake:
 			wait = p.options.Delay
 		case <-timer.C:
-			// The error is kept in the status; what remains is to wait before the next try.
-			_ = p.CatchUp(ctx) //nolint:errcheck // See above.
+			// The status keeps the error; what remains is to wait before the next try.
+			_ = p.CatchUp(ctx)
 		}
 		timer.Reset(wait)
 	}

@@ -110,5 +110,5 @@ func (s *sketch) latency() (signalbox.Latency, error) {
 	if err != nil {
 		return signalbox.Latency{}, err
 	}
-	return signalbox.Latency{Count: int64(total), P50: q[0], P95: q[1], P99: q[2]}, nil //nolint:gosec // A count.
+	return signalbox.Latency{Count: int64(total), P50: q[0], P95: q[1], P99: q[2]}, nil // A count.
 }

@@ -108,8 +108,9 @@ func storeRollups(t *transaction, c signalbox.Changes) error {
 
 func storeRuns(t *transaction, c signalbox.Changes) error {
 	for _, r := range c.Runs {
-		values := append([]driver.Value{r.Tenant, r.ID, r.First, r.Team, r.Agent, r.Started.UnixMicro(), r.Last.UnixMicro(),
-			r.Running}, totalValues(r.Totals)...)
+		values := append([]driver.Value{
+			r.Tenant, r.ID, r.First, r.Team, r.Agent, r.Started.UnixMicro(), r.Last.UnixMicro(), r.Running,
+		}, totalValues(r.Totals)...)
 		if err := t.exec(upsertRun, values...); err != nil {
 			return err
 		}

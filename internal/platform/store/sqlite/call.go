@@ -146,7 +146,7 @@ func text(v driver.Value) string {
 }
 
 func integer(v driver.Value) int64 {
-	n, _ := v.(int64) //nolint:errcheck // NULL is 0.
+	n, _ := v.(int64) // NULL is 0.
 	return n
 }
 

@@ -249,7 +249,7 @@ func TestReadOnlyFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	defer func() { _ = os.Chmod(dir, 0o700) }() //nolint:gosec // So that it can be removed.
+	defer func() { _ = os.Chmod(dir, 0o700) }() // So that it can be removed.
 	unprivileged(t, func() {
 		refused(t, file, signalbox.CodeUnavailable, "read-only")
 		refused(t, filepath.Join(dir, "new.db"), signalbox.CodeUnavailable, "read-only")

@@ -95,7 +95,7 @@ func (h *handle) write(bytes int64, fn func(t *transaction) error) error {
 		}
 		h.wrote(bytes)
 		if err != nil {
-			_ = t.exec("ROLLBACK") //nolint:errcheck // Most errors have rolled back already, and then this one is an error.
+			_ = t.exec("ROLLBACK") // Most errors have rolled back already, and then this one is an error.
 		}
 		return err
 	})

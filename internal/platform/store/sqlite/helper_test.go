@@ -54,7 +54,7 @@ func helper(t *testing.T, mode, file string) (*exec.Cmd, *bufio.Scanner) {
 // helperAppend appends from several goroutines until it is killed, and prints the index of each durable record.
 func helperAppend(file string, goroutines int) {
 	_, w := helperOpen(file)
-	var print sync.Mutex
+	var output sync.Mutex
 	var group sync.WaitGroup
 	for range goroutines {
 		group.Go(func() {
@@ -63,9 +63,9 @@ func helperAppend(file string, goroutines int) {
 				if err != nil {
 					panic(err)
 				}
-				print.Lock()
+				output.Lock()
 				fmt.Println(index)
-				print.Unlock()
+				output.Unlock()
 			}
 		})
 	}

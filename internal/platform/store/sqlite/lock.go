@@ -21,11 +21,11 @@ type lock struct{ file *os.File }
 // acquire takes the lock or says who has it. The kernel releases it when the process ends, however that happens.
 func acquire(database string) (*lock, error) {
 	path := database + LockSuffix
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // The path is the operator's.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // The path is the operator's.
 	if err != nil {
 		return nil, cannotOpen(path, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // A descriptor fits.
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { // A descriptor fits.
 		defer func() { _ = f.Close() }() // It was only read.
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, held(database, f)
@@ -51,7 +51,7 @@ func sign(f *os.File) error {
 
 func held(database string, f *os.File) error {
 	buf := make([]byte, 32)
-	n, _ := f.ReadAt(buf, 0) //nolint:errcheck // Whoever holds it may not have written yet; io.EOF is usual.
+	n, _ := f.ReadAt(buf, 0) // Whoever holds it may not have written yet; io.EOF is usual.
 	holder := "another process"
 	if pid := strings.TrimSpace(string(buf[:n])); pid != "" {
 		holder = "process " + pid

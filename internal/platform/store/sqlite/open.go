@@ -166,8 +166,10 @@ func openWriter(ctx context.Context, file string, s schema, synchronous string, 
 	if err := inspect(ctx, file, s); err != nil {
 		return nil, err
 	}
-	pragmas := []string{"journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)", "foreign_keys(1)", "temp_store(MEMORY)",
-		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", walLimit), fmt.Sprintf("cache_size(%d)", cachePages)}
+	pragmas := []string{
+		"journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)", "foreign_keys(1)", "temp_store(MEMORY)",
+		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", walLimit), fmt.Sprintf("cache_size(%d)", cachePages),
+	}
 	if o.MaxPages > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", o.MaxPages))
 	}
@@ -183,7 +185,7 @@ func openWriter(ctx context.Context, file string, s schema, synchronous string, 
 
 // create makes the file with its mode, so that SQLite gives the same to the WAL.
 func create(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, fileMode) //nolint:gosec // The path is the operator's.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, fileMode) // The path is the operator's.
 	if err != nil {
 		return cannotOpen(file, err)
 	}

@@ -97,7 +97,8 @@ var logTests = map[string]func(*testing.T, Store){
 		if want != n {
 			t.Fatalf("ended before %d, want %d", want, n)
 		}
-		for range s.Log.Entries(t.Context(), 0) {
+		for _, err := range s.Log.Entries(t.Context(), 0) {
+			ok(t, err)
 			break // Leaving early must not keep anything open.
 		}
 	},
