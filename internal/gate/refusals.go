@@ -122,7 +122,7 @@ func (f *Refusals) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		if err := f.flush(ctx, f.now().UTC().Truncate(time.Minute)); err != nil {
-			f.logger.Warn("refusals are not recorded yet; they are kept and tried again in a minute", "error", err)
+			f.logger.WarnContext(ctx, "refusals are not recorded yet; they are kept and tried again in a minute", "error", err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ var secretEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").With
 // NewSecret makes a secret of 256 random bits.
 func NewSecret() string {
 	var b [32]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails.
+	rand.Read(b[:]) // It never fails.
 	return SecretPrefix + secretEncoding.EncodeToString(b[:])
 }
 

@@ -107,7 +107,7 @@ func (s *Sessions) makeRoom(key string, now time.Time) {
 
 // cookie is out of reach of scripts and of requests from other sites.
 func cookie(token string, maxAge int, secure bool) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure is left out only where the console is served without TLS.
 		Name: SessionCookie, Value: token, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
 	}

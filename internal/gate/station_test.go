@@ -119,6 +119,8 @@ func TestStationRefusesWhatIsNotSaneOrHasNoKey(t *testing.T) {
 
 func TestStationKeepsLimits(t *testing.T) {
 	minute := signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 2}
+	lower, higher, three := minute, minute, signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: 3}
+	lower.Max, higher.Max = 1, 4
 	cases := []struct {
 		name        string
 		key, tenant []signalbox.Limit
@@ -130,14 +132,8 @@ func TestStationKeepsLimits(t *testing.T) {
 		{"no limits", nil, nil, 0, 5, "", ""},
 		{"key", []signalbox.Limit{minute}, nil, 0, 2, "rate_limited", "2 requests per minute of key k"},
 		{"tenant", nil, []signalbox.Limit{minute}, 0, 2, "rate_limited", "2 requests per minute of tenant acme"},
-		{
-			"two for one window: the lower", []signalbox.Limit{minute, {Unit: minute.Unit, Per: minute.Per, Max: 1}}, nil, 0, 1,
-			"rate_limited", "1 requests per minute",
-		},
-		{
-			"in flight", []signalbox.Limit{{Unit: signalbox.UnitConcurrent, Max: 3}}, []signalbox.Limit{{Unit: minute.Unit, Per: minute.Per, Max: 4}},
-			0, 3, "rate_limited", "3 concurrent calls of key k",
-		},
+		{"two for one window: the lower", []signalbox.Limit{minute, lower}, nil, 0, 1, "rate_limited", "1 requests per minute"},
+		{"in flight", []signalbox.Limit{three}, []signalbox.Limit{higher}, 0, 3, "rate_limited", "3 concurrent calls of key k"},
 		{"process", nil, nil, 4, 4, "unavailable", "4 calls at once"},
 		{"limit that nobody can keep", nil, []signalbox.Limit{{Unit: "usd", Max: 9}}, 0, 0, "internal", "not valid"},
 	}

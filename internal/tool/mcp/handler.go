@@ -115,8 +115,7 @@ func (h *Handler) refuse(ctx context.Context, c *signalbox.Call) error {
 	if err != nil {
 		return err
 	}
-	answer.Close()
-	return errors.New("a call that can not be served was served")
+	return errors.Join(errors.New("a call that can not be served was served"), answer.Close())
 }
 
 // exchange is what belongs to one HTTP request while the SDK handles its message.
@@ -137,11 +136,12 @@ func (h *Handler) middleware(u *upstream) sdk.Middleware {
 			}
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
-			defer context.AfterFunc(x.http, cancel)()
+			stop := context.AfterFunc(x.http, cancel)
+			defer stop()
 			defer func() {
 				if p := recover(); p != nil { // This goroutine is the SDK's, which would let the process die.
 					res, err = nil, rpcFailure(x.call, fmt.Errorf("panic: %v", p))
-					h.logger.Error("a call panicked", "call", x.call.ID, "panic", p)
+					h.logger.ErrorContext(ctx, "a call panicked", "call", x.call.ID, "panic", p)
 				}
 			}()
 			if method == methodListTools {
@@ -156,7 +156,7 @@ func (h *Handler) middleware(u *upstream) sdk.Middleware {
 func (h *Handler) list(ctx context.Context, c *signalbox.Call, u *upstream) (sdk.Result, error) {
 	list, err := u.tools(ctx)
 	if err != nil {
-		h.logger.Warn("the tools of an MCP server could not be listed", "server", u.ID, "request_id", c.RequestID, "error", err)
+		h.logger.WarnContext(ctx, "the tools of an MCP server could not be listed", "server", u.ID, "request_id", c.RequestID, "error", err)
 		return nil, rpcFailure(c, err)
 	}
 	return &rawResult{data: list.encode(u.ListTTL)}, nil
@@ -168,9 +168,8 @@ func (h *Handler) call(ctx context.Context, c *signalbox.Call) (sdk.Result, erro
 	if err != nil {
 		return nil, rpcFailure(c, err)
 	}
-	defer answer.Close()
 	data, err := read(ctx, answer)
-	if err != nil {
+	if err = errors.Join(err, answer.Close()); err != nil {
 		return nil, rpcFailure(c, err)
 	}
 	return &rawResult{data: data}, nil

@@ -147,6 +147,23 @@ func TestAPanicInAStationIsAnErrorOfTheCall(t *testing.T) {
 	}
 }
 
+func TestAnUnreachableServerListsAnError(t *testing.T) {
+	s := newServers(t, child("files", "dies at once"))
+	url, log := gateway(t, s, nil)
+	session := connect(t, url+"files", "") // The handshake is ours, and works.
+	list, err := session.ListTools(t.Context(), nil)
+	var rpc *jsonrpc.Error
+	if !errors.As(err, &rpc) || rpc.Code != -31502 || !strings.Contains(string(rpc.Data), `"code":"upstream"`) {
+		t.Errorf("got %+v, %v", list, err)
+	}
+	if _, err = session.CallTool(t.Context(), &sdk.CallToolParams{Name: "echo"}); !errors.As(err, &rpc) {
+		t.Errorf("got %v", err)
+	}
+	if records := log.all(); len(records) != 1 || records[0].Error == nil || records[0].Error.Code != signalbox.CodeUpstream {
+		t.Errorf("got %+v", records)
+	}
+}
+
 func TestBadMessages(t *testing.T) {
 	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
 	url, log := gateway(t, s, nil)

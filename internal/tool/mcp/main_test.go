@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -44,6 +45,8 @@ func playChild(role string) {
 		io.Copy(io.Discard, os.Stdin)
 	case "deaf": // Reads nothing, says nothing, ignores the end of its input.
 		select {}
+	case "legacy":
+		playLegacy(os.Stdin, os.Stdout)
 	case "with a grandchild": // As npx does: the server is a child of the child, and holds its pipes.
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childRole+"=server")
@@ -61,6 +64,36 @@ func playChild(role string) {
 		}
 		if err := testServer().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
 			os.Exit(0)
+		}
+	}
+}
+
+// playLegacy is a server that knows no server/discover, asks back before it answers, and says that its tools change.
+func playLegacy(in io.Reader, out io.Writer) {
+	initialized, pinged := false, false
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		m, err := decode(lines.Bytes())
+		if err != nil {
+			os.Exit(6)
+		}
+		result := func(r string) { fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", m.id, r) }
+		switch m.method {
+		case "": // The response to our ping.
+			pinged = pinged || (string(m.id) == `"ping-1"` && string(m.result) == "{}")
+		case methodInitialize:
+			result(`{"protocolVersion":"2024-11-05","capabilities":{"tools":{}},"serverInfo":{"name":"old","version":"1"}}`)
+		case methodInitialized:
+			initialized = true
+			fmt.Fprintln(out, `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+			fmt.Fprintln(out, `{"jsonrpc":"2.0","id":"ping-1","method":"ping"}`)
+			fmt.Fprintln(out, `{"jsonrpc":"2.0","id":"roots-1","method":"roots/list"}`)
+		case methodListTools:
+			result(`{"tools":[{"name":"state","inputSchema":{"type":"object"}}]}`)
+		case methodCallTool:
+			result(fmt.Sprintf(`{"content":[{"type":"text","text":"initialized %v, pinged %v"}]}`, initialized, pinged))
+		default:
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"Method not found"}}`+"\n", m.id)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (u *upstream) connect(ctx context.Context) (*session, error) {
 	u.connecting = nil
 	if err != nil {
 		u.failed(err)
-		u.logger.Warn("an MCP server could not be connected", "server", u.ID, "error", err, "failures", u.failures)
+		u.logger.WarnContext(ctx, "an MCP server could not be connected", "server", u.ID, "error", err, "failures", u.failures)
 		return nil, err
 	}
 	s.started = u.now()

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,6 +70,40 @@ func TestAChildSeesABareEnvironment(t *testing.T) {
 	}
 	if strings.Contains(got, "a secret of ours") || !strings.Contains(got, "DECLARED=yes") || !strings.Contains(got, "PATH=") {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestALegacyChildIsInitializedAndAnswered(t *testing.T) {
+	s := newServers(t, child("child", "legacy"))
+	list, err := s.byID["child"].tools(t.Context())
+	if err != nil || strings.Join(list.names, " ") != "state" {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	got, err := use(t.Context(), s, "child", "state", `{}`)
+	if err != nil || !strings.Contains(got, "initialized true, pinged true") {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestAServerOverHTTPMayAskBackInItsStream(t *testing.T) {
+	var mu sync.Mutex
+	var replies []string
+	stream := "data: {\"jsonrpc\":\"2.0\",\"id\":\"p\",\"method\":\"ping\"}\n\n" +
+		"data: {\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"sampling/createMessage\"}\n\n" +
+		"data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[]}}\n\n"
+	url := scripted(t, "text/event-stream", 200, stream, func(b []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		replies = append(replies, string(b))
+	})
+	s := newServers(t, Server{ID: "a", URL: url})
+	if _, err := use(t.Context(), s, "a", "x", `{}`); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(replies) != 3 || replies[1] != `{"jsonrpc":"2.0","id":"p","result":{}}` || !strings.Contains(replies[2], "-32601") {
+		t.Errorf("got %q", replies)
 	}
 }
 
@@ -375,7 +410,8 @@ func TestFaultyAnswers(t *testing.T) {
 			s := newServers(t, Server{ID: "a", URL: scripted(t, c.contentType, c.status, c.body, func([]byte) { calls++ })})
 			_, err := use(t.Context(), s, "a", "x", `{}`)
 			wantCode(t, err, c.code)
-			if ae, ok := err.(*call.AttemptError); !ok || !ae.Sent || ae.Next {
+			var ae *call.AttemptError
+			if !errors.As(err, &ae) || !ae.Sent || ae.Next {
 				t.Errorf("got %+v", err)
 			}
 			if calls != 1 {
