@@ -104,8 +104,11 @@ func uncertain(err error) error {
 // cannotOpen is the error of the operating system about a file that we need to read and write.
 func cannotOpen(path string, err error) error {
 	f, what := faults[sqlite3.SQLITE_CANTOPEN], "can not be opened"
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		f, what = faults[sqlite3.SQLITE_READONLY], "can not be written: it or its directory is read-only"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		f, what = faults[sqlite3.SQLITE_FULL], "can not be written: the disk is full"
 	}
 	return signalbox.Errorf(f.code, "The file %s %s.", path, what).WithField("database").
 		WithRemedy(f.remedy).WithCause(err)

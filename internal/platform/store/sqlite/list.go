@@ -20,7 +20,7 @@ const (
 // ListCalls gives a page of calls, newest first, and the cursor of the next page, "" at the end. A cursor or limit that
 // can not be is an error of code invalid; a filter that would have to look through too much is one of code timeout.
 func (v *Views) ListCalls(ctx context.Context, f signalbox.CallFilter) ([]signalbox.CallView, string, error) {
-	limit, err := pageSize(f.Limit)
+	limit, err := rowsOf(f.Limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -119,7 +119,7 @@ func (d *DB) indexAt(ctx context.Context, t time.Time) (int64, error) {
 	return low, explain("find a time in the log", err)
 }
 
-func pageSize(limit int) (int, error) {
+func rowsOf(limit int) (int, error) {
 	switch {
 	case limit == 0:
 		return signalbox.DefaultPage, nil
@@ -170,7 +170,7 @@ const selectRuns = "SELECT tenant, id, first, team, agent, started, last, runnin
 
 // Runs gives a page of runs, those that began last first, and the cursor of the next page.
 func (v *Views) Runs(ctx context.Context, f signalbox.RunFilter) ([]signalbox.RunView, string, error) {
-	limit, err := pageSize(f.Limit)
+	limit, err := rowsOf(f.Limit)
 	if err != nil {
 		return nil, "", err
 	}

@@ -96,6 +96,9 @@ func (d *DB) open(ctx context.Context) error {
 	if d.writer, err = openWriter(ctx, d.file, logSchema, "FULL", d.options); err != nil {
 		return err
 	}
+	if err := prefill(d.file+"-wal", d.options.WALPages*pageSize); err != nil {
+		return err
+	}
 	if d.readers, err = openReaders(d.file, d.options.Readers); err != nil {
 		return err
 	}

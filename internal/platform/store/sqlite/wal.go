@@ -3,7 +3,9 @@ package sqlite
 import (
 	"database/sql/driver"
 	"errors"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -12,6 +14,8 @@ const (
 	// DefaultWALPages is how many pages are written before a checkpoint: 16 MiB of 4 KiB pages. The WAL's file keeps
 	// about that size and is overwritten, which makes syncs cheaper than growing it.
 	DefaultWALPages = 4096
+	// pageSize is SQLite's default, which our files have.
+	pageSize = 4096
 	// walInterval is how often the WAL is looked at besides.
 	walInterval = 10 * time.Second
 	// walLimit is the size to which a WAL that grew under a long read is cut back, in bytes.
@@ -92,12 +96,40 @@ func (h *handle) watch(pages int64, wake chan struct{}) {
 
 // wrote counts what a transaction wrote, in bytes, as pages: its content, and two that change with every transaction.
 func (h *handle) wrote(bytes int64) {
-	const page, touched = 4096, 2
-	if h.written.Add(bytes/page+touched) < h.pages {
+	const touched = 2
+	if h.written.Add(bytes/pageSize+touched) < h.pages {
 		return
 	}
 	select {
 	case h.wake <- struct{}{}:
 	default: // It has been told.
 	}
+}
+
+// prefill gives the WAL's file its usual size before the first commit, because a sync of a file that grows costs several
+// times one of a file that is written over. SQLite reads a WAL up to the first frame that is not valid, and zeros are not.
+// Where there is no room, the WAL grows as it would have.
+func prefill(wal string, size int64) error {
+	f, err := os.OpenFile(wal, os.O_WRONLY, 0) // SQLite has made it.
+	if err != nil {
+		return cannotOpen(wal, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(cannotOpen(wal, err), f.Close())
+	}
+	zeros := make([]byte, 1<<20)
+	for at := info.Size(); at < size && err == nil; at += int64(len(zeros)) {
+		_, err = f.WriteAt(zeros, at)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
+		err = f.Truncate(info.Size())
+	}
+	if err != nil {
+		return errors.Join(cannotOpen(wal, err), f.Close())
+	}
+	return f.Close()
 }
