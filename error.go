@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -83,7 +84,7 @@ func (e *Error) Error() string {
 		s = fmt.Sprintf("%s: %s: %s", e.Code, e.Field, e.Message)
 	}
 	if e.Cause != nil {
-		s += ": " + e.Cause.Error()
+		s = strings.TrimSuffix(s, ".") + ": " + e.Cause.Error()
 	}
 	return s
 }

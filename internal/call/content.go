@@ -19,7 +19,7 @@ func (r *Recorder) record(t *Track, kind signalbox.RecordType) signalbox.Record 
 		Who:      who(t),
 		What:     r.what(t, kind),
 		When:     when(t, now.Sub(t.Call.Received).Milliseconds(), kind),
-		Context:  recordContext(t),
+		Context:  r.context(t),
 		Attempts: r.maskedAttempts(t, kind),
 	}
 }
@@ -64,9 +64,17 @@ func join(size, text string) string {
 	return size + ": " + text
 }
 
-// summary masks first and cuts then, so that the cut can not hide a secret from its detector.
+// summary is what is kept of content; nothing, where the operator wants none of it.
 func (r *Recorder) summary(text string) string {
-	if text == "" || r.NoContent {
+	if r.NoContent {
+		return ""
+	}
+	return r.short(text)
+}
+
+// short masks first and cuts then, so that the cut can not hide a secret from its detector.
+func (r *Recorder) short(text string) string {
+	if text == "" {
 		return ""
 	}
 	masked := strings.Join(strings.Fields(r.Masker.Mask(text)), " ")
@@ -94,14 +102,20 @@ func when(t *Track, duration int64, kind signalbox.RecordType) signalbox.When {
 	return w
 }
 
-func recordContext(t *Track) signalbox.Context {
+// context is what surrounded the call. What the caller wrote freely, be it in place of a model's name, is masked and cut
+// like any other text.
+func (r *Recorder) context(t *Track) signalbox.Context {
 	c := signalbox.Context{
 		RequestID: t.Call.RequestID, RunID: t.Gate.Run, StepIndex: t.Call.Claims.Step, StepKind: t.Call.Claims.StepKind,
-		Purpose: t.Call.Claims.Purpose, RiskLevel: t.Policy.Risk, PolicyVersion: t.Policy.Version,
+		Purpose: r.short(t.Call.Claims.Purpose), RiskLevel: t.Policy.Risk, PolicyVersion: t.Policy.Version,
 		Route: t.Resolve.Route, Protocol: t.Call.Protocol, Stream: t.Call.Stream, ApprovedBy: t.Approval.By,
 	}
 	if t.Call.Model != nil {
-		c.RequestedModel, c.ModelName = t.Call.Model.Model, t.Call.Model.Model
+		c.RequestedModel = t.Call.Model.Model
+		if t.Resolve.Status != signalbox.StatusPassed { // Nobody knows a model or route of this name.
+			c.RequestedModel = r.short(c.RequestedModel)
+		}
+		c.ModelName = c.RequestedModel
 	}
 	if served := current(t); served != nil {
 		c.Provider, c.Simulated = served.Provider, served.Simulated

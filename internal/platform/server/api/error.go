@@ -59,8 +59,19 @@ func NewErrorAnswer(err error, requestID string) *ErrorAnswer {
 	return f
 }
 
-// newError turns huma's own errors into ours: they are about parameters and bodies that do not fit the schema.
+// newError is the error that huma writes, with its headers, which huma itself sets only for errors of operations.
 func newError(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+	e := errorOf(ctx, status, message, errs...)
+	if ctx != nil {
+		for name := range e.GetHeaders() {
+			ctx.SetHeader(name, e.GetHeaders().Get(name))
+		}
+	}
+	return e
+}
+
+// errorOf turns huma's own errors into ours: they are about parameters and bodies that do not fit the schema.
+func errorOf(ctx huma.Context, status int, message string, errs ...error) *ErrorAnswer {
 	var ours *signalbox.Error
 	for _, err := range errs {
 		if errors.As(err, &ours) {
