@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
 
 	"github.com/signalbox/signalbox"
 )
@@ -26,6 +24,11 @@ type instruments struct {
 	used       []usageCounter
 	mcpClient  metric.Float64Histogram
 	mcpServer  metric.Float64Histogram
+
+	callLabels  cache[callKey, callLabels]
+	modelLabels cache[modelKey, modelLabels]
+	toolLabels  cache[toolKey, []metric.RecordOption]
+	costLabels  cache[costKey, []metric.AddOption]
 }
 
 // usageCounter counts one kind of tokens.
@@ -74,6 +77,10 @@ func newInstruments(meter metric.Meter) (instruments, error) {
 		output:       m.tokens(metricOperationOutput, "Output tokens of attempts."),
 		mcpClient:    m.seconds(metricMCPClient, "How long attempts at tools took.", secondBuckets),
 		mcpServer:    m.seconds(metricMCPServer, "How long calls of tools took.", secondBuckets),
+		callLabels:   newCache(callKey.labels),
+		modelLabels:  newCache(modelKey.labels),
+		toolLabels:   newCache(toolKey.labels),
+		costLabels:   newCache(costKey.labels),
 	}
 	for _, u := range []struct {
 		name string
@@ -94,11 +101,12 @@ func newInstruments(meter metric.Meter) (instruments, error) {
 func (i *instruments) call(r signalbox.Record) {
 	ctx := context.Background()
 	seconds := float64(r.When.DurationMS) / 1000
-	of := attribute.NewSet(kindKey.String(string(r.What.Kind)), outcomeLabelKey.String(string(r.Outcome)), codeKey.String(codeOf(r)))
-	i.calls.Add(ctx, 1, metric.WithAttributeSet(of))
-	i.callDuration.Record(ctx, seconds, metric.WithAttributes(kindKey.String(string(r.What.Kind)), outcomeLabelKey.String(string(r.Outcome))))
+	code := codeOf(r)
+	l := i.callLabels.get(callKey{r.What.Kind, r.Outcome, code})
+	i.calls.Add(ctx, 1, l.count...)
+	i.callDuration.Record(ctx, seconds, l.duration...)
 	if r.What.Kind == signalbox.KindTool {
-		i.mcpServer.Record(ctx, seconds, metric.WithAttributes(toolAttributes(r, codeOf(r))...))
+		i.mcpServer.Record(ctx, seconds, i.toolLabels.get(toolKeyOf(r, code))...)
 	}
 	for _, a := range r.Attempts {
 		i.attempt(ctx, r, a)
@@ -115,17 +123,16 @@ func codeOf(r signalbox.Record) string {
 func (i *instruments) attempt(ctx context.Context, r signalbox.Record, a signalbox.Attempt) {
 	seconds := float64(a.DurationMS) / 1000
 	if r.What.Kind == signalbox.KindTool {
-		i.mcpClient.Record(ctx, seconds, metric.WithAttributes(toolAttributes(r, string(a.Code))...))
+		i.mcpClient.Record(ctx, seconds, i.toolLabels.get(toolKeyOf(r, string(a.Code)))...)
 	} else {
 		i.model(ctx, r, a, seconds)
 	}
 	if a.Cost != nil {
-		i.cost.Add(ctx, int64(*a.Cost), metric.WithAttributes(
-			kindKey.String(string(r.What.Kind)), attribute.String("provider", a.Provider), attribute.String("model", priced(r, a))))
+		i.cost.Add(ctx, int64(*a.Cost), i.costLabels.get(costKey{r.What.Kind, a.Provider, priced(r, a)})...)
 	}
 }
 
-// priced names what was paid for: a model as it is configured, or a tool's server.
+// priced names what was paid for: a model as it is configured; a tool's server has its name already.
 func priced(r signalbox.Record, a signalbox.Attempt) string {
 	if r.What.Kind == signalbox.KindTool {
 		return ""
@@ -133,47 +140,21 @@ func priced(r signalbox.Record, a signalbox.Attempt) string {
 	return a.Name
 }
 
-// toolAttributes leave the tool's name out of failures: what does not exist has any name that a caller makes up.
-func toolAttributes(r signalbox.Record, code string) []attribute.KeyValue {
-	l := list{semconv.McpMethodNameKey.String(methodCall), semconv.GenAIOperationNameKey.String(operationTool)}
-	l.text(semconv.ErrorTypeKey, code)
-	if code == "" && r.Outcome == signalbox.OutcomeOK {
-		l.text(semconv.GenAIToolNameKey, r.What.ToolName)
-	}
-	return l
-}
-
 func (i *instruments) model(ctx context.Context, r signalbox.Record, a signalbox.Attempt, seconds float64) {
-	base := list{
-		semconv.GenAIOperationNameKey.String(operationChat), semconv.GenAIProviderNameKey.String(a.ProviderName),
-		semconv.GenAIRequestModelKey.String(a.Name),
-	}
-	if r.Context.Simulated || a.Simulated {
-		base = append(base, simulatedKey.Bool(true))
-	}
-	known := metric.WithAttributeSet(attribute.NewSet(base...))
+	l := i.modelLabels.get(modelKey{a.ProviderName, a.Name, a.Code, r.Context.Simulated || a.Simulated})
 	if r.Context.Stream && a.FirstByteMS > 0 {
-		i.firstChunk.Record(ctx, float64(a.FirstByteMS)/1000, known)
+		i.firstChunk.Record(ctx, float64(a.FirstByteMS)/1000, l.known...)
 	}
-	failed := append(list{}, base...)
-	failed.text(semconv.ErrorTypeKey, string(a.Code))
-	i.duration.Record(ctx, seconds, metric.WithAttributeSet(attribute.NewSet(failed...)))
-	i.tokens(ctx, a, base, known)
-}
-
-// tokens counts what was used; an attempt that used nothing adds zero, so that its series exists.
-func (i *instruments) tokens(ctx context.Context, a signalbox.Attempt, base list, known metric.MeasurementOption) {
+	i.duration.Record(ctx, seconds, l.ended...)
 	var used signalbox.Usage
 	if a.Usage != nil {
 		used = *a.Usage
-		i.input.Record(ctx, used.Input, known)
-		i.output.Record(ctx, used.Output, known)
-		for kind, n := range map[string]int64{"input": used.Input, "output": used.Output} {
-			i.tokenUsage.Record(ctx, n, metric.WithAttributeSet(attribute.NewSet(append(base[:len(base):len(base)], semconv.GenAITokenTypeKey.String(kind))...)))
-		}
+		i.input.Record(ctx, used.Input, l.known...)
+		i.output.Record(ctx, used.Output, l.known...)
+		i.tokenUsage.Record(ctx, used.Input, l.input...)
+		i.tokenUsage.Record(ctx, used.Output, l.output...)
 	}
-	modal := metric.WithAttributeSet(attribute.NewSet(append(base[:len(base):len(base)], tokenModalityKey.String("unknown"))...))
-	for _, u := range i.used {
-		u.Add(ctx, u.of(used), modal)
+	for _, u := range i.used { // What used nothing adds zero, so that its series exists.
+		u.Add(ctx, u.of(used), l.modal...)
 	}
 }

@@ -41,7 +41,7 @@ const (
 	runIDKey     = attribute.Key("orchestration.run_id")
 	estimateKey  = attribute.Key("gen_ai.cost.estimate_usd")
 
-	callKey          = attribute.Key("signalbox.call")
+	callIDKey        = attribute.Key("signalbox.call")
 	requestKey       = attribute.Key("signalbox.request_id")
 	tenantKey        = attribute.Key("signalbox.tenant")
 	teamKey          = attribute.Key("signalbox.team")

@@ -109,7 +109,7 @@ func (l *list) number(key attribute.Key, value int64) {
 // callAttributes are those of the call as a whole.
 func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
 	l := common(r)
-	l.text(callKey, r.Call)
+	l.text(callIDKey, r.Call)
 	l.text(requestKey, r.Context.RequestID)
 	l.text(outcomeKey, string(r.Outcome))
 	l.text(routeKey, r.Context.Route)

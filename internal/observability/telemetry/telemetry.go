@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -43,6 +42,7 @@ type Telemetry struct {
 	registry *prometheus.Registry
 	meters   *sdkmetric.MeterProvider
 	traces   *sdktrace.TracerProvider // Nil where nobody wants spans.
+	exporter sdktrace.SpanExporter
 	tracer   trace.Tracer
 	meter    metric.Meter
 	metrics  instruments
@@ -106,6 +106,7 @@ func (t *Telemetry) startTraces(ctx context.Context, p plan, res *resource.Resou
 	if err != nil {
 		return err
 	}
+	t.exporter = exporter
 	t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithIDGenerator(givenIDs{}),
 		sdktrace.WithBatcher(exporter))
 	t.tracer = t.traces.Tracer(scope, trace.WithInstrumentationVersion(version))
@@ -141,9 +142,9 @@ func (t *Telemetry) Counter(name, description string, f func() int64) error {
 	return err
 }
 
-func observe(f func() int64, attrs ...attribute.KeyValue) metric.Int64Callback {
+func observe(f func() int64) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(f(), metric.WithAttributes(attrs...))
+		o.Observe(f())
 		return nil
 	}
 }
@@ -156,8 +157,12 @@ func (t *Telemetry) Handler() http.Handler {
 // Shutdown sends what is waiting and ends the exporters; what they can not send until ctx ends is lost.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	err := t.meters.Shutdown(ctx)
-	if t.traces != nil {
-		err = errors.Join(err, t.traces.Shutdown(ctx))
+	if t.traces == nil {
+		return err
+	}
+	if failed := t.traces.Shutdown(ctx); failed != nil {
+		// The provider goes on sending behind its own back; this stops it.
+		err = errors.Join(err, failed, t.exporter.Shutdown(ctx))
 	}
 	return err
 }
