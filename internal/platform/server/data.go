@@ -52,7 +52,7 @@ func (s *Server) startData(ctx context.Context) error {
 		return err
 	}
 	s.onStop("publisher", d.publisher.Stop)
-	d.writer = store.NewWriter(db, d.sequencer, store.Options{QueueEntries: int(s.config.Limits.MaxQueuedRecords)})
+	d.writer = store.NewWriter(timedCommitter{db, s.telemetry, s.options.Now}, d.sequencer, store.Options{QueueEntries: int(s.config.Limits.MaxQueuedRecords)})
 	s.startRecorder()
 	s.onStop("writer", s.stopWriter)
 	return s.startProjector(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 )
@@ -35,7 +36,7 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 	}
 	h.Components = []api.Component{
 		s.writerHealth(stats.Depth, stats.Capacity, stats.Failed), s.checkpointHealth(ctx, &h.Log),
-		projectionHealth(h.Projections.LagRecords),
+		s.projectionHealth(h.Projections.LagRecords),
 	}
 	h.Components = append(h.Components, s.tools.health()...)
 	return h, nil
@@ -74,10 +75,17 @@ func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.C
 	return c
 }
 
-func projectionHealth(lag int64) api.Component {
+func (s *Server) projectionHealth(lag int64) api.Component {
 	c := api.Component{Name: "projections", Status: statusOK, Detail: fmt.Sprintf("%d records behind", lag)}
-	if lag > maxLag {
+	status := s.data.projector.Status()
+	if lag > maxLag || status.Err != nil {
 		c.Status = statusDegraded
+	}
+	if status.Err != nil {
+		c.Detail += "; the last try failed: " + signalbox.AsError(status.Err).Message
+	}
+	if status.Undecodable > 0 {
+		c.Detail += fmt.Sprintf("; %d records could not be read", status.Undecodable)
 	}
 	return c
 }

@@ -137,7 +137,7 @@ func (s *Server) serveModels(mux *http.ServeMux, door serve.Door) {
 		openAI.ServeHTTP(w, r)
 	})
 	mux.Handle("GET /v1/models", handler)
-	mux.Handle("GET /v1/models/{id}", handler)
+	mux.Handle("GET /v1/models/{id...}", handler)
 }
 
 // prices is the table in force: what the configuration says of its models, then what is built in.

@@ -27,6 +27,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("POST /v1/chat/completions", &serve.Server{API: openai.API{}, Door: door, Handler: chain, Now: s.options.Now})
 	mux.Handle("POST /v1/messages", &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
 	s.serveModels(mux, door)
+	mux.Handle("/v1/", &serve.Missing{OpenAI: openai.API{}, Anthropic: anthropic.API{}, Now: s.options.Now})
 	mux.Handle("/mcp/{server}", mcp.NewHandler(s.tools.servers, door, chain, s.options.Version, s.options.Logger))
 	api.New(mux, s.api())
 	mux.Handle("GET /audit/", s.readers(audit.Handler(s.data.db, s.fail)))

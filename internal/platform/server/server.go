@@ -78,7 +78,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		run  func(context.Context) error
 	}{
 		{"telemetry", s.startTelemetry}, {"database", s.startData}, {"recovery", s.recover}, {"keys", s.startKeys},
-		{"models", s.startModels}, {"tools", s.startTools}, {"listener", s.listen},
+		{"models", s.startModels}, {"tools", s.startTools}, {"metrics", s.startMetrics}, {"listener", s.listen},
 	}
 	for _, step := range steps {
 		if err := step.run(ctx); err != nil {

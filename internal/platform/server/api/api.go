@@ -155,6 +155,11 @@ type Paging struct {
 
 func cursor(next string) *string { return orNull(next) }
 
+func errCursor() error {
+	return signalbox.Errorf(signalbox.CodeInvalid, "the cursor is not one of ours").WithField("cursor").
+		WithRemedy("Take `next` of the page before, or leave it out.")
+}
+
 // orNull is nil for the zero value.
 func orNull[T comparable](v T) *T {
 	var zero T

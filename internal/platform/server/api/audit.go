@@ -54,8 +54,7 @@ func (s *server) listRecords(ctx context.Context, q *Paging) (*Body[Page[Record]
 	if q.Cursor != "" {
 		var err error
 		if before, err = strconv.ParseInt(q.Cursor, 10, 64); err != nil || before < 0 {
-			return nil, fail(c, signalbox.Errorf(signalbox.CodeInvalid, "the cursor is not one of ours").WithField("cursor").
-				WithRemedy("Take `next` of the page before, or leave it out."))
+			return nil, fail(c, errCursor())
 		}
 	}
 	entries, err := s.Records.Newest(ctx, before, q.Limit)

@@ -188,12 +188,13 @@ func (s *server) getCall(ctx context.Context, in *struct {
 ) (*Body[CallDetail], error) {
 	c := callerOf(ctx)
 	view, err := s.Views.CallByID(ctx, in.ID)
+	// A foreign call does not exist, not even as something forbidden: both answers are the same.
+	if signalbox.CodeOf(err) == signalbox.CodeNotFound || err == nil && !c.maySee(view.Tenant) {
+		err = signalbox.Errorf(signalbox.CodeNotFound, "there is no such call").WithField("id").
+			WithRemedy("Check the id; calls older than the retention of projections are no longer shown.")
+	}
 	if err != nil {
 		return nil, fail(c, err)
-	}
-	if !c.maySee(view.Tenant) { // A foreign call does not exist, not even as something forbidden.
-		return nil, fail(c, signalbox.Errorf(signalbox.CodeNotFound, "there is no call %s", in.ID).WithField("id").
-			WithRemedy("Check the id; calls older than the retention of projections are no longer shown."))
 	}
 	detail := CallDetail{Call: callRow(view), Record: RecordIndices{view.IntentIndex, view.OutcomeIndex}, Detail: []Attempt{}}
 	record, err := s.lastRecord(ctx, view)

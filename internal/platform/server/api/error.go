@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -53,10 +54,20 @@ func NewErrorAnswer(err error, requestID string) *ErrorAnswer {
 	f := &ErrorAnswer{status: e.Code.Status(), Err: ErrorBody{
 		Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: orNull(e.Field), RequestID: orNull(requestID),
 	}}
-	if e.RetryAfter > 0 {
-		f.retryAfter = strconv.Itoa(max(1, int(e.RetryAfter.Seconds())))
-	}
+	f.retryAfter = retryAfter(e)
 	return f
+}
+
+// retryAfter gives whole seconds, rounded up, for the codes that promise the header and wherever the error names a time.
+func retryAfter(e *signalbox.Error) string {
+	after := e.RetryAfter
+	if after <= 0 && (e.Code == signalbox.CodeRateLimited || e.Code == signalbox.CodeUnavailable) {
+		after = time.Second
+	}
+	if after <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10)
 }
 
 // newError is the error that huma writes, with its headers, which huma itself sets only for errors of operations.

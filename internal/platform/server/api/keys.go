@@ -64,21 +64,23 @@ func keyRow(k signalbox.Key) Key {
 }
 
 // listKeys pages over the keys in memory, newest first; the cursor is the id of the last one shown.
-func (s *server) listKeys(_ context.Context, q *Paging) (*Body[Page[Key]], error) {
+func (s *server) listKeys(ctx context.Context, q *Paging) (*Body[Page[Key]], error) {
 	all := s.Keys.List()
 	slices.Reverse(all)
-	page := Page[Key]{Items: []Key{}, AsOf: s.Now().UTC()}
-	started := q.Cursor == ""
-	for _, k := range all {
-		switch {
-		case !started:
-			started = k.ID == q.Cursor
-		case len(page.Items) == q.Limit:
-			page.Next = cursor(page.Items[len(page.Items)-1].ID)
-			return &Body[Page[Key]]{page}, nil
-		default:
-			page.Items = append(page.Items, keyRow(k))
+	if q.Cursor != "" {
+		last := slices.IndexFunc(all, func(k signalbox.Key) bool { return k.ID == q.Cursor })
+		if last < 0 {
+			return nil, fail(callerOf(ctx), errCursor())
 		}
+		all = all[last+1:]
+	}
+	page := Page[Key]{Items: []Key{}, AsOf: s.Now().UTC()}
+	if len(all) > q.Limit {
+		all = all[:q.Limit]
+		page.Next = cursor(all[q.Limit-1].ID)
+	}
+	for _, k := range all {
+		page.Items = append(page.Items, keyRow(k))
 	}
 	return &Body[Page[Key]]{page}, nil
 }

@@ -64,8 +64,7 @@ func (s *server) getTrace(ctx context.Context, q *TraceQuery) (*Body[Trace], err
 	if q.Cursor != "" {
 		n, err := strconv.Atoi(q.Cursor)
 		if err != nil || n < 0 {
-			return nil, fail(c, signalbox.Errorf(signalbox.CodeInvalid, "the cursor is not one of ours").WithField("cursor").
-				WithRemedy("Take `next` of the page before, or leave it out."))
+			return nil, fail(c, errCursor())
 		}
 		offset = n
 	}

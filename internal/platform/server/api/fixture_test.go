@@ -1,0 +1,350 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/observability/projection"
+	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/platform/store"
+	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start is when the tests' clock stands; it is not at the beginning of an hour, a minute or a second.
+var start = time.Date(2026, 11, 22, 9, 58, 7, 123_456_000, time.UTC)
+
+// site is the control API over a real database, a real writer, the real gate and real projections.
+type site struct {
+	t         failer
+	now       time.Time
+	db        *sqlite.DB
+	sequencer *audit.Sequencer
+	writer    *store.Writer
+	projector *projection.Projector
+	ring      *gate.Keyring
+	refusals  *gate.Refusals
+	mux       *http.ServeMux
+	verified  int
+}
+
+// failer is what testing.TB and rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+}
+
+// secretOf is the API key of a role in a tenant.
+func secretOf(tenant string, role signalbox.Role) string {
+	return fmt.Sprintf("secret-of-the-%s-of-%s", role, tenant)
+}
+
+// tenants of the site; each has a key for each role.
+var tenants = []string{"acme", "globex", "initech"}
+
+func staticKeys(t failer) []signalbox.Key {
+	t.Helper()
+	var keys []signalbox.Key
+	for _, tenant := range tenants {
+		for _, role := range signalbox.Roles() {
+			key, err := gate.StaticKey(signalbox.Key{ID: tenant + "-" + string(role), Tenant: tenant, Role: role}, secretOf(tenant, role))
+			if err != nil {
+				t.Fatalf("static key: %v", err)
+			}
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// open starts a site on a new database.
+func open(t testing.TB) *site {
+	t.Helper()
+	s, closeIt := openAt(t, filepath.Join(t.TempDir(), "s.db"))
+	t.Cleanup(closeIt)
+	return s
+}
+
+func openAt(t failer, file string) (*site, func()) {
+	t.Helper()
+	s := &site{t: t, now: start}
+	clock := func() time.Time { return s.now }
+	ctx := context.Background()
+	var err error
+	if s.db, err = sqlite.Open(ctx, file, sqlite.Options{Now: clock, ReadTimeout: time.Minute}); err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	tree, err := audit.Restore(ctx, s.db)
+	if err != nil {
+		t.Fatalf("restore: %v", err)
+	}
+	s.sequencer = audit.NewSequencer(tree)
+	s.writer = store.NewWriter(s.db, s.sequencer, store.Options{})
+	s.projector = projection.New(s.db, s.db.Views(), projection.Options{Decode: audit.Decode})
+	if s.ring, err = gate.NewKeyring(staticKeys(t)...); err != nil {
+		t.Fatalf("keyring: %v", err)
+	}
+	s.refusals = gate.StartRefusals(s.writer, clock, slog.New(slog.DiscardHandler))
+	s.serve(clock)
+	return s, func() {
+		if err := s.refusals.Close(); err != nil {
+			t.Errorf("close refusals: %v", err)
+		}
+		if err := s.writer.Close(ctx); err != nil {
+			t.Errorf("close writer: %v", err)
+		}
+		if err := s.db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+}
+
+func (s *site) serve(clock func() time.Time) {
+	open := gate.NewSessions(s.ring, clock)
+	views := s.db.Views()
+	s.mux = http.NewServeMux()
+	api.New(s.mux, api.Options{
+		Views: views, Traces: views, Records: s.db, Decode: audit.Decode, Now: clock, Version: "test",
+		Auth:     gate.NewDoor(gate.DoorOptions{Keys: s.ring, Refusals: s.refusals, Sessions: open, Now: clock}),
+		Sessions: logins{s.ring, open}, Keys: keyring{s.ring, gate.NewIssuer(s.ring, s.writer, clock)},
+		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
+			return projection.Overview(ctx, views, q)
+		},
+		Verify: func(context.Context) (api.VerifyReport, error) {
+			s.verified++
+			return api.VerifyReport{OK: true, Findings: []api.Finding{}}, nil
+		},
+		Health: func(context.Context) (api.Health, error) { return api.Health{Components: []api.Component{}}, nil },
+		Prices: func() []api.Price { return []api.Price{} },
+	})
+}
+
+// logins and keyring do what the server's wiring does.
+type logins struct {
+	ring *gate.Keyring
+	open *gate.Sessions
+}
+
+func (l logins) Secret(secret string) (signalbox.Key, error) { return l.ring.Lookup(secret) }
+
+func (l logins) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) (time.Time, error) {
+	cookie, err := l.open.Start(key, true)
+	if err == nil {
+		http.SetCookie(w, cookie)
+		return cookie.Expires, nil
+	}
+	return time.Time{}, err
+}
+
+func (l logins) Close(w http.ResponseWriter, r *http.Request) {
+	token := ""
+	if c, err := r.Cookie(gate.SessionCookie); err == nil {
+		token = c.Value
+	}
+	http.SetCookie(w, l.open.End(token, true))
+}
+
+type keyring struct {
+	ring *gate.Keyring
+	*gate.Issuer
+}
+
+func (k keyring) List() []signalbox.Key { return k.ring.List() }
+
+// write appends records in one transaction, past the writer, which must be idle, and projects them.
+func (s *site) write(records ...signalbox.Record) {
+	s.t.Helper()
+	entries := make([]signalbox.Entry, 0, len(records))
+	for _, r := range records {
+		e, err := s.sequencer.Encode(r)
+		if err != nil {
+			s.t.Fatalf("encode: %v", err)
+		}
+		entries = append(entries, e)
+	}
+	b, err := s.sequencer.Sequence(entries)
+	if err != nil {
+		s.t.Fatalf("sequence: %v", err)
+	}
+	if err := s.db.Commit(context.Background(), b); err != nil {
+		s.t.Fatalf("commit: %v", err)
+	}
+	s.sequencer.Committed(b)
+	if err := s.projector.CatchUp(context.Background()); err != nil {
+		s.t.Fatalf("project: %v", err)
+	}
+}
+
+// answer is what the API said.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// ask makes a request with a key ("" for none) and pairs of header names and values.
+func (s *site) ask(method, path, key, body string, header ...string) answer {
+	s.t.Helper()
+	var r io.Reader
+	if body != "" {
+		r = strings.NewReader(body)
+	}
+	q := httptest.NewRequest(method, path, r)
+	if body != "" {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		q.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		q.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, q)
+	return answer{w.Code, w.Header(), w.Body.Bytes()}
+}
+
+// get asks for a good answer and decodes it strictly.
+func get[T any](s *site, path, key string, query ...string) T {
+	s.t.Helper()
+	values := url.Values{}
+	for i := 0; i+1 < len(query); i += 2 {
+		values.Set(query[i], query[i+1])
+	}
+	a := s.ask(http.MethodGet, "/api/v1"+path+"?"+values.Encode(), key, "")
+	var v T
+	if a.status != http.StatusOK {
+		s.t.Fatalf("GET %s?%s answers %d: %s", path, values.Encode(), a.status, a.body)
+	}
+	if err := json.UnmarshalKnown(a.body, &v); err != nil {
+		s.t.Fatalf("GET %s: %v: %s", path, err, a.body)
+	}
+	return v
+}
+
+var (
+	admin   = secretOf("acme", signalbox.RoleAdmin)
+	auditor = secretOf("acme", signalbox.RoleAuditor)
+	agent   = secretOf("acme", signalbox.RoleAgent)
+)
+
+// sample is a call to be recorded.
+type sample struct {
+	n        int
+	tenant   string
+	team     string
+	agent    string
+	run      string
+	trace    string
+	parent   string
+	model    string // "" for a tool's call.
+	tool     string
+	outcome  signalbox.Outcome // "" while it runs.
+	at       time.Duration     // After start.
+	attempts int               // 0 is one.
+	unpriced bool
+}
+
+func (c sample) id() string { return fmt.Sprintf("call_%026d", c.n) }
+
+func (c sample) span() string { return fmt.Sprintf("%016x", c.n+1) }
+
+func hex32(n int) string { return fmt.Sprintf("%032x", n+1) }
+
+// records are what the log holds of the call.
+func (c sample) records() []signalbox.Record {
+	r := c.record()
+	if c.outcome == signalbox.OutcomeDenied {
+		return []signalbox.Record{c.end(r, 0)}
+	}
+	intent := r
+	intent.Type, intent.Attempts = signalbox.RecordIntent, []signalbox.Attempt{c.attempt(1)}
+	if c.outcome == "" {
+		return []signalbox.Record{intent}
+	}
+	return []signalbox.Record{intent, c.end(r, max(1, c.attempts))}
+}
+
+func (c sample) record() signalbox.Record {
+	at := start.Add(c.at)
+	step := int64(c.n)
+	r := signalbox.Record{
+		Call: c.id(), Time: at,
+		Who:  signalbox.Who{TenantID: c.tenant, Team: c.team, AgentID: c.agent, KeyID: c.tenant + "-agent", Role: signalbox.RoleAgent},
+		What: signalbox.What{Action: signalbox.ActionModelCall, Kind: signalbox.KindModel, InputSummary: "asked by " + c.tenant},
+		When: signalbox.When{Timestamp: at, TraceID: c.trace, SpanID: c.span(), ParentSpanID: c.parent},
+		Context: signalbox.Context{
+			RequestID: fmt.Sprintf("req-%d-of-%s", c.n, c.tenant), RunID: c.run, StepIndex: &step, ModelName: c.model,
+			Protocol: signalbox.ProtocolOpenAIChat,
+		},
+	}
+	if c.model == "" {
+		r.What.Action, r.What.Kind, r.What.ToolName = signalbox.ActionToolCall, signalbox.KindTool, c.tool
+		r.Context.Protocol = signalbox.ProtocolMCP
+	} else {
+		r.Context.Provider = "provider-of-" + c.model
+	}
+	return r
+}
+
+func (c sample) attempt(n int) signalbox.Attempt {
+	return signalbox.Attempt{
+		N: n, Name: c.model + c.tool, Provider: "provider-of-" + c.model, Upstream: "up", SpanID: fmt.Sprintf("%08x%08x", n, c.n+1),
+		Started: start.Add(c.at), Basis: signalbox.BasisNone,
+	}
+}
+
+// end is the outcome after so many attempts, of which the last one serves a call that ended well.
+func (c sample) end(r signalbox.Record, attempts int) signalbox.Record {
+	r.Type, r.Outcome, r.Time = signalbox.RecordOutcome, c.outcome, r.Time.Add(250*time.Millisecond)
+	r.When.DurationMS = 250
+	r.Stations = &signalbox.Stations{Gate: signalbox.StatusPassed}
+	for n := 1; n <= attempts; n++ {
+		r.Attempts = append(r.Attempts, c.attempt(n))
+	}
+	if c.outcome != signalbox.OutcomeOK {
+		r.Error = &signalbox.Failure{Code: signalbox.CodeUpstream, Message: "broken", Remedy: "Retry."}
+	}
+	r.What.CostBasis = signalbox.BasisNone
+	if attempts == 0 {
+		return r
+	}
+	last := &r.Attempts[attempts-1]
+	r.What.Tokens = &signalbox.Usage{Input: 100, Output: 20, CacheRead: 40}
+	last.Usage, last.Basis = r.What.Tokens, signalbox.BasisReported
+	r.What.CostBasis = signalbox.BasisReported
+	if c.unpriced {
+		last.Basis, r.What.CostBasis = signalbox.BasisUnpriced, signalbox.BasisUnpriced
+		return r
+	}
+	cost := signalbox.Money(1_250)
+	r.What.Cost, last.Cost = &cost, &cost
+	last.Rates, last.RateSource = &signalbox.Rates{Input: signalbox.Dollar, Output: 2 * signalbox.Dollar}, "test"
+	return r
+}
+
+// all gives the records of many calls, in order.
+func all(calls ...sample) []signalbox.Record {
+	var records []signalbox.Record
+	for _, c := range calls {
+		records = append(records, c.records()...)
+	}
+	return records
+}
