@@ -332,7 +332,7 @@ func TestDoorKeepsTheConnectionAfterTheBodyTimeout(t *testing.T) {
 	k := ring(t, staticKey(t, signalbox.Key{ID: "main"}, staticSecret))
 	refusals := StartRefusals(&memoryLog{}, time.Now, slog.New(slog.DiscardHandler))
 	defer refusals.Close()
-	door := NewDoor(DoorOptions{Keys: k, Refusals: refusals, Now: at(noon), BodyTimeout: 50 * time.Millisecond})
+	door := NewDoor(DoorOptions{Keys: k, Refusals: refusals, Now: at(noon), BodyTimeout: 500 * time.Millisecond})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, err := door.Begin(w, r, signalbox.KindModel, ""); err != nil || c.Invalid != nil {
 			w.WriteHeader(http.StatusBadRequest)
@@ -341,7 +341,7 @@ func TestDoorKeepsTheConnectionAfterTheBodyTimeout(t *testing.T) {
 		select {
 		case <-r.Context().Done():
 			w.WriteHeader(http.StatusTeapot)
-		case <-time.After(150 * time.Millisecond):
+		case <-time.After(700 * time.Millisecond):
 		}
 	}))
 	defer srv.Close()

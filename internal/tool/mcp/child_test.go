@@ -50,7 +50,9 @@ func TestFaultyChildren(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.role, func(t *testing.T) {
 			server := child("child", c.role)
-			server.ConnectTimeout = 500 * time.Millisecond
+			if c.code == signalbox.CodeTimeout {
+				server.ConnectTimeout = 500 * time.Millisecond
+			}
 			s := newServers(t, server)
 			_, err := use(t.Context(), s, "child", "echo", `{}`)
 			if e := wantCode(t, err, c.code); !strings.Contains(e.Message, c.message) {
@@ -77,7 +79,7 @@ func TestAChildThatDiesFailsItsCallAndIsStartedAgain(t *testing.T) {
 		}
 		_, err := use(t.Context(), s, "child", "exit", `{}`)
 		wantCode(t, err, signalbox.CodeUpstream)
-		for range 100 { // The second death in a row costs a pause.
+		for range 500 { // The second death in a row costs a pause.
 			if _, err = use(t.Context(), s, "child", "echo", `{}`); err == nil {
 				break
 			}

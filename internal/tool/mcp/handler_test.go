@@ -279,7 +279,12 @@ func TestAClientThatGoesAwayCancelsItsCall(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(50*time.Millisecond, cancel)
+			go func() {
+				for len(log.all()) == before { // Until the intent is written.
+					time.Sleep(time.Millisecond)
+				}
+				cancel()
+			}()
 			if _, err := session.CallTool(ctx, &sdk.CallToolParams{Name: "sleep"}); err == nil {
 				t.Fatal("the call came back")
 			}

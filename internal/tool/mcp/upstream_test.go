@@ -86,26 +86,29 @@ func TestASlowServerDelaysNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	s := newServers(t,
-		Server{ID: "silent", URL: "http://" + silent.Addr().String(), ConnectTimeout: 2 * time.Second},
-		Server{ID: "good", URL: overHTTP(t, true)},
-	)
+	s := newServers(t, Server{ID: "silent", URL: "http://" + silent.Addr().String()}, Server{ID: "good", URL: overHTTP(t, true)})
+	waiting, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var ended atomic.Int64
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			_, err := use(t.Context(), s, "silent", "echo", `{}`)
-			if code := signalbox.CodeOf(err); code != signalbox.CodeTimeout && code != signalbox.CodeUpstream {
+			_, err := use(waiting, s, "silent", "echo", `{}`)
+			ended.Add(1)
+			if code := signalbox.CodeOf(err); code != signalbox.CodeCancelled {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // Half of the silent one's time-out.
-	defer cancel()
 	for range 20 {
-		if _, err := use(ctx, s, "good", "echo", `{}`); err != nil {
+		if _, err := use(t.Context(), s, "good", "echo", `{}`); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if n := ended.Load(); n != 0 {
+		t.Errorf("%d calls of the silent server ended before those of the good one", n)
+	}
+	cancel()
 	wg.Wait()
 }
 
@@ -114,8 +117,11 @@ func TestOneSlowCallDelaysNoOtherOfItsServer(t *testing.T) {
 		"modern": {ID: "a", URL: overHTTP(t, true)}, "legacy": {ID: "a", URL: overHTTP(t, false)}, "child": child("a", "server"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			server.CallTimeout = 500 * time.Millisecond
+			server.CallTimeout = 2 * time.Second
 			s := newServers(t, server)
+			if _, err := s.byID["a"].tools(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			slow := make(chan error)
 			go func() {
 				_, err := use(context.Background(), s, "a", "sleep", `{}`)
