@@ -21,7 +21,7 @@ const MaxContent = 1 << 20
 func Encode(r signalbox.Record) (signalbox.Entry, error) {
 	content, err := json.Marshal(r)
 	if err != nil {
-		r = clean(reflect.ValueOf(r)).Interface().(signalbox.Record) //nolint:errcheck // It is what went in.
+		r = clean(reflect.ValueOf(r)).Interface().(signalbox.Record)
 		if content, err = json.Marshal(r); err != nil {
 			return signalbox.Entry{}, signalbox.Errorf(signalbox.CodeInternal, "The record can not be encoded.").
 				WithRemedy("Report this as a bug; the log has the cause.").WithCause(err)
@@ -55,7 +55,7 @@ func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 func clean(v reflect.Value) reflect.Value {
 	out := reflect.New(v.Type()).Elem()
 	out.Set(v)
-	switch v.Kind() { //nolint:exhaustive // Other kinds hold no text.
+	switch v.Kind() {
 	case reflect.String:
 		out.SetString(validText(v.String()))
 	case reflect.Pointer:

@@ -1,6 +1,9 @@
 package guard
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // group is a run of digits inside of a text.
 type group struct{ from, to int }
@@ -71,12 +74,27 @@ func (n *numbers) at(i int) int {
 // begins reports whether a number can begin at the group: not inside of a word or an identifier.
 func (n *numbers) begins(i int) bool {
 	from := n.groups[i].from
-	return from == 0 || !isWord(n.text[from-1]) && !(n.text[from-1] == '-' && from > 1 && isAlnum(n.text[from-2]) && !isDigit(n.text[from-2]))
+	switch {
+	case from == 0:
+		return true
+	case n.text[from-1] == '-' && from > 1:
+		return !isLetter(n.text[from-2])
+	}
+	return !isWord(n.text[from-1])
 }
 
+// ends is begins at the other side.
 func (n *numbers) ends(to int) bool {
-	return to == len(n.text) || !isWord(n.text[to]) && !(n.text[to] == '-' && to+1 < len(n.text) && isAlnum(n.text[to+1]) && !isDigit(n.text[to+1]))
+	switch {
+	case to == len(n.text):
+		return true
+	case n.text[to] == '-' && to+1 < len(n.text):
+		return !isLetter(n.text[to+1])
+	}
+	return !isWord(n.text[to])
 }
+
+func isLetter(c byte) bool { return isAlnum(c) && !isDigit(c) }
 
 func isWord(c byte) bool { return isAlnum(c) || c == '_' }
 
@@ -122,15 +140,7 @@ func onlyDigits(s string) string {
 
 // lengths reports whether the groups have these lengths.
 func lengths(groups []group, want ...int) bool {
-	if len(groups) != len(want) {
-		return false
-	}
-	for i, g := range groups {
-		if g.to-g.from != want[i] {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(groups, want, func(g group, n int) bool { return g.to-g.from == n })
 }
 
 // isCard checks length, issuer range and Luhn's checksum. Groups are joined by one space, dash or dot.
@@ -178,13 +188,14 @@ func luhn(d string) bool {
 // sex, and the checksum where it must hold. Numbers given out since October 2020 have none; written with the dash, a
 // number is therefore believed without it.
 func isRRN(groups []group, raw, digits string) bool {
-	if len(digits) != 13 || !(lengths(groups, 13) || lengths(groups, 6, 7) && len(raw) == 14) {
+	whole, parted := lengths(groups, 13), lengths(groups, 6, 7) && len(raw) == 14
+	if !whole && !parted {
 		return false
 	}
 	if !isDate(digits[2:4], digits[4:6]) {
 		return false
 	}
-	dashed := len(groups) == 2 && raw[6] == '-'
+	dashed := parted && raw[6] == '-'
 	recent := strings.IndexByte("3478", digits[6]) >= 0 && digits[:2] >= "20"
 	return dashed || recent || rrnSum(digits)
 }

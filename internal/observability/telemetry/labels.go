@@ -13,19 +13,19 @@ import (
 // cache keeps the labels of each key, which cost more to make than to use. Keys hold only what is configured or ours, so
 // that there are few of them.
 type cache[K comparable, V any] struct {
-	kept *sync.Map
-	make func(K) V
+	kept   *sync.Map
+	labels func(K) V
 }
 
-func newCache[K comparable, V any](make func(K) V) cache[K, V] {
-	return cache[K, V]{kept: new(sync.Map), make: make}
+func newCache[K comparable, V any](labels func(K) V) cache[K, V] {
+	return cache[K, V]{kept: new(sync.Map), labels: labels}
 }
 
 func (c cache[K, V]) get(key K) V {
 	if v, ok := c.kept.Load(key); ok {
-		return v.(V) //nolint:errcheck // Nothing else is stored.
+		return v.(V)
 	}
-	v := c.make(key)
+	v := c.labels(key)
 	c.kept.Store(key, v)
 	return v
 }

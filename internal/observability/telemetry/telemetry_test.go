@@ -1,126 +1,25 @@
 package telemetry
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/hex"
-	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	collectormetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
-	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/signalbox/signalbox"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// receiver is an OTLP/HTTP receiver that keeps what it gets.
-type receiver struct {
-	*httptest.Server
-	mu       sync.Mutex
-	spans    map[string]*tracepb.Span // By id.
-	resource map[string]string
-	metrics  map[string]*metricspb.Metric
-	paths    []string
-}
-
-func newReceiver(t *testing.T) *receiver {
-	r := &receiver{spans: map[string]*tracepb.Span{}, resource: map[string]string{}, metrics: map[string]*metricspb.Metric{}}
-	r.Server = httptest.NewServer(r)
-	t.Cleanup(r.Close)
-	return r
-}
-
-func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	body := io.Reader(q.Body)
-	if q.Header.Get("Content-Encoding") == "gzip" {
-		unzipped, err := gzip.NewReader(q.Body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		body = unzipped
-	}
-	b, err := io.ReadAll(body)
-	if err == nil {
-		err = r.keep(q.URL.Path, b)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	w.Header().Set("Content-Type", "application/x-protobuf")
-}
-
-func (r *receiver) keep(path string, b []byte) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.paths = append(r.paths, path)
-	var traces collectortrace.ExportTraceServiceRequest
-	var metrics collectormetrics.ExportMetricsServiceRequest
-	if strings.HasSuffix(path, "/metrics") {
-		if err := proto.Unmarshal(b, &metrics); err != nil {
-			return err
-		}
-	} else if err := proto.Unmarshal(b, &traces); err != nil {
-		return err
-	}
-	for _, rs := range traces.GetResourceSpans() {
-		r.resource = attributes(rs.GetResource().GetAttributes())
-		for _, ss := range rs.GetScopeSpans() {
-			for _, s := range ss.GetSpans() {
-				r.spans[hex.EncodeToString(s.GetSpanId())] = s
-			}
-		}
-	}
-	for _, rm := range metrics.GetResourceMetrics() {
-		for _, sm := range rm.GetScopeMetrics() {
-			for _, m := range sm.GetMetrics() {
-				r.metrics[m.GetName()] = m
-			}
-		}
-	}
-	return nil
-}
-
-// attributes gives values as text.
-func attributes(list []*commonpb.KeyValue) map[string]string {
-	m := map[string]string{}
-	for _, kv := range list {
-		switch v := kv.GetValue().GetValue().(type) {
-		case *commonpb.AnyValue_StringValue:
-			m[kv.GetKey()] = v.StringValue
-		case *commonpb.AnyValue_IntValue:
-			m[kv.GetKey()] = strconv.FormatInt(v.IntValue, 10)
-		case *commonpb.AnyValue_DoubleValue:
-			m[kv.GetKey()] = strconv.FormatFloat(v.DoubleValue, 'g', -1, 64)
-		case *commonpb.AnyValue_BoolValue:
-			m[kv.GetKey()] = strconv.FormatBool(v.BoolValue)
-		case *commonpb.AnyValue_ArrayValue:
-			var all []string
-			for _, e := range v.ArrayValue.GetValues() {
-				all = append(all, e.GetStringValue())
-			}
-			m[kv.GetKey()] = "[" + strings.Join(all, " ") + "]"
-		}
-	}
-	return m
-}
 
 func env(pairs ...string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
@@ -237,7 +136,8 @@ func TestSpansOfAModelCall(t *testing.T) {
 		},
 		{
 			nextSpan, "chat claude-haiku-4-5", callSpan, tracepb.Span_SPAN_KIND_CLIENT, tracepb.Status_STATUS_CODE_UNSET,
-			300 * time.Millisecond, 600 * time.Millisecond, map[string]string{
+			300 * time.Millisecond, 600 * time.Millisecond,
+			map[string]string{
 				"gen_ai.provider.name": "anthropic", "gen_ai.system": "anthropic", "gen_ai.request.model": "claude-haiku-4-5",
 				"gen_ai.response.model": "claude-haiku-4-5-20251001", "gen_ai.response.id": "msg_1",
 				"gen_ai.response.finish_reasons": "[end_turn]", "gen_ai.response.finish_reason": "end_turn",
