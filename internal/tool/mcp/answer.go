@@ -59,9 +59,13 @@ func (l *toolList) encode(ttl time.Duration) []byte {
 	return o.bytes()
 }
 
-// setHeaders sets the headers that every answer has.
+// setHeaders sets the headers that every answer has. A request without a valid key has no call: its id would be found
+// nowhere.
 func setHeaders(h http.Header, c *signalbox.Call) {
 	h.Set("X-Request-Id", c.RequestID)
+	if c.Caller.Tenant == "" {
+		return
+	}
 	h.Set("X-Signalbox-Call", c.ID)
 	h.Set("X-Signalbox-Trace", c.Span.TraceID)
 	if c.Claims.Run != "" {
