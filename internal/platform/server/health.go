@@ -69,6 +69,9 @@ func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.C
 	}
 	root := point.Root.String()
 	log.CheckpointSize, log.Root = &point.Size, &root
+	if newest, err := s.data.db.Entry(ctx, point.Size-1); err == nil {
+		log.CheckpointTime = &newest.Time
+	}
 	if behind := log.Size - point.Size; behind > 0 {
 		c.Detail = fmt.Sprintf("%d records are not signed yet; a checkpoint is made every %s", behind, time.Duration(audit.PublishInterval))
 	}

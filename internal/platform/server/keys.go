@@ -105,10 +105,14 @@ func (s *Server) gateStation() call.Station {
 type sessions struct {
 	*keys
 	secure bool
+	now    func() time.Time
 }
 
-// Secret gives the key of a secret typed in.
-func (x sessions) Secret(secret string) (signalbox.Key, error) { return x.ring.Lookup(secret) }
+// Secret gives the key of a secret typed in. A wrong one is looked for and counted as if it had come in a header.
+func (x sessions) Secret(w http.ResponseWriter, r *http.Request, secret string) (signalbox.Key, error) {
+	typed := &http.Request{RemoteAddr: r.RemoteAddr, Header: http.Header{"X-Api-Key": {secret}}}
+	return x.door.Authenticate(w, typed)
+}
 
 // Open begins a session and sets its cookie.
 func (x sessions) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) (time.Time, error) {
@@ -117,7 +121,7 @@ func (x sessions) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key
 		return time.Time{}, err
 	}
 	http.SetCookie(w, cookie)
-	return cookie.Expires, nil
+	return x.now().Add(time.Duration(cookie.MaxAge) * time.Second).UTC(), nil
 }
 
 // Close ends the request's session and takes its cookie away.

@@ -30,6 +30,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("/v1/", &serve.Missing{OpenAI: openai.API{}, Anthropic: anthropic.API{}, Now: s.options.Now})
 	mux.Handle("/mcp/{server}", mcp.NewHandler(s.tools.servers, door, chain, s.options.Version, s.options.Logger))
 	api.New(mux, s.api())
+	mux.HandleFunc("/api/", s.noOperation)
 	mux.Handle("GET /audit/", s.readers(audit.Handler(s.data.db, s.fail)))
 	mux.Handle("GET /metrics", s.readers(s.telemetry.Handler()))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
@@ -45,7 +46,7 @@ func (s *Server) api() api.Options {
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
 		}, Decode: audit.Decode, Auth: s.keys.door,
-		Sessions: sessions{s.keys, s.config.TLS.Enabled()}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
+		Sessions: sessions{s.keys, s.config.TLS.Enabled(), s.options.Now}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
 		Prices: func() []api.Price { return s.models.prices(s.config.Models) }, Now: s.options.Now, Version: s.options.Version,
 	}
 }
@@ -68,7 +69,18 @@ func (s *Server) readers(next http.Handler) http.Handler {
 
 // fail answers with an error in the control API's shape.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	api.WriteError(w, err, r.Header.Get("X-Request-Id"))
+	id := r.Header.Get(serve.HeaderRequestID)
+	if !signalbox.ValidID(id) {
+		id = signalbox.NewID(signalbox.RequestPrefix, s.options.Now())
+	}
+	w.Header().Set(serve.HeaderRequestID, id)
+	api.WriteError(w, err, id)
+}
+
+// noOperation answers for paths below the control API that are none of its operations.
+func (s *Server) noOperation(w http.ResponseWriter, r *http.Request) {
+	s.fail(w, r, signalbox.Errorf(signalbox.CodeNotFound, "there is no operation %s %s", r.Method, r.URL.Path).
+		WithRemedy("See /api/v1/openapi.json for what there is."))
 }
 
 // ready says whether calls can be served: whether the log can be written. It waits for no upstream.

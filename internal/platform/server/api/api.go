@@ -53,11 +53,12 @@ type Authenticator interface {
 	Authenticate(w http.ResponseWriter, r *http.Request) (signalbox.Key, error)
 }
 
-// Sessions are the console's logins. Open is given the key that has just been authenticated.
+// Sessions are the console's logins. Secret gives the key of a secret typed in at the login, with errors like those of
+// [Authenticator]; Open is given the key that has just been authenticated.
 type Sessions interface {
 	Open(w http.ResponseWriter, r *http.Request, key signalbox.Key) (expires time.Time, err error)
 	Close(w http.ResponseWriter, r *http.Request)
-	Secret(secret string) (signalbox.Key, error) // The key of a secret typed in at the login.
+	Secret(w http.ResponseWriter, r *http.Request, secret string) (signalbox.Key, error)
 }
 
 // Keys administers API keys.

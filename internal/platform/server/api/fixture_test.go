@@ -118,12 +118,12 @@ func openAt(t failer, file string) (*site, func()) {
 
 func (s *site) serve(clock func() time.Time) {
 	open := gate.NewSessions(s.ring, clock)
+	door := gate.NewDoor(gate.DoorOptions{Keys: s.ring, Refusals: s.refusals, Sessions: open, Now: clock})
 	views := s.db.Views()
 	s.mux = http.NewServeMux()
 	api.New(s.mux, api.Options{
 		Views: views, Traces: views, Records: s.db, Decode: audit.Decode, Now: clock, Version: "test",
-		Auth:     gate.NewDoor(gate.DoorOptions{Keys: s.ring, Refusals: s.refusals, Sessions: open, Now: clock}),
-		Sessions: logins{s.ring, open}, Keys: keyring{s.ring, gate.NewIssuer(s.ring, s.writer, clock)},
+		Auth: door, Sessions: logins{door, open, clock}, Keys: keyring{s.ring, gate.NewIssuer(s.ring, s.writer, clock)},
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
 		},
@@ -138,17 +138,20 @@ func (s *site) serve(clock func() time.Time) {
 
 // logins and keyring do what the server's wiring does.
 type logins struct {
-	ring *gate.Keyring
+	door *gate.Door
 	open *gate.Sessions
+	now  func() time.Time
 }
 
-func (l logins) Secret(secret string) (signalbox.Key, error) { return l.ring.Lookup(secret) }
+func (l logins) Secret(w http.ResponseWriter, r *http.Request, secret string) (signalbox.Key, error) {
+	return l.door.Authenticate(w, &http.Request{RemoteAddr: r.RemoteAddr, Header: http.Header{"X-Api-Key": {secret}}})
+}
 
 func (l logins) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) (time.Time, error) {
 	cookie, err := l.open.Start(key, true)
 	if err == nil {
 		http.SetCookie(w, cookie)
-		return cookie.Expires, nil
+		return l.now().Add(time.Duration(cookie.MaxAge) * time.Second).UTC(), nil
 	}
 	return time.Time{}, err
 }

@@ -24,7 +24,7 @@ type Health struct {
 type LogHealth struct {
 	Size           int64      `json:"size"`
 	CheckpointSize *int64     `json:"checkpoint_size"`
-	CheckpointTime *time.Time `json:"checkpoint_time"`
+	CheckpointTime *time.Time `json:"checkpoint_time" doc:"Of the newest record that the checkpoint covers."`
 	Root           *string    `json:"root"`
 }
 

@@ -63,7 +63,7 @@ func (s *server) logIn(ctx context.Context, in *loginInput) (*Body[Identity], er
 		return nil, fail(c, signalbox.Errorf(signalbox.CodeForbidden, "a login needs the header %s", ConsoleHeader).
 			WithField(ConsoleHeader).WithRemedy("Log in on the console's page."))
 	}
-	key, err := s.Sessions.Secret(in.Body.Key)
+	key, err := s.Sessions.Secret(in.w, in.r, in.Body.Key)
 	if err != nil {
 		return nil, fail(c, err)
 	}
