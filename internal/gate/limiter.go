@@ -10,7 +10,7 @@ import (
 // limiter keeps the counters of all limits and the number of calls in flight.
 type limiter struct {
 	mu       sync.Mutex
-	counters map[counterKey]counter
+	counters map[counterKey]*counter
 	sweepAt  int // Number of counters at which idle ones are dropped.
 	inFlight int64
 	max      int64
@@ -27,43 +27,58 @@ type counterKey struct {
 const minSweep = 1024
 
 func newLimiter(maxInFlight int64) *limiter {
-	return &limiter{counters: map[counterKey]counter{}, sweepAt: minSweep, max: maxInFlight}
+	return &limiter{counters: map[counterKey]*counter{}, sweepAt: minSweep, max: maxInFlight}
+}
+
+// place is what a call holds under a limit of concurrent calls. Its counter is not idle while it is held, so that no
+// sweep drops it.
+type place struct {
+	limit   signalbox.Limit
+	counter *counter
 }
 
 // take takes one place under every bound and one of the process, or none and says why. The bounds are distinct (see
-// [distinct]). The places must be given back with give, once.
-func (l *limiter) take(now time.Time, bounds []bound) *signalbox.Error {
+// [distinct]). What it returns must be given back with give, once.
+func (l *limiter) take(now time.Time, bounds []bound) ([]place, *signalbox.Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.inFlight >= l.max {
-		return signalbox.Errorf(signalbox.CodeUnavailable, "Signalbox is serving %d calls at once, which is its limit.", l.max).
+		return nil, signalbox.Errorf(signalbox.CodeUnavailable, "Signalbox is serving %d calls at once, which is its limit.", l.max).
 			WithRemedy("Retry shortly; the operator can raise max_concurrent.").WithRetryAfter(concurrentRetry)
 	}
-	state := make([]counter, len(bounds))
+	l.sweep(now)
+	state, held := make([]counter, len(bounds)), make([]place, len(bounds))
 	for i, b := range bounds {
-		state[i] = l.counters[b.key()]
+		held[i] = place{b.limit, l.counter(b.key())}
+		state[i] = *held[i].counter
 	}
 	next, refused := take(now, bounds, state)
-	for i, b := range bounds {
-		l.counters[b.key()] = next[i]
+	for i := range held {
+		*held[i].counter = next[i]
 	}
-	l.sweep(now)
 	if refused != nil {
-		return refused.error()
+		return nil, refused.error()
 	}
 	l.inFlight++
-	return nil
+	return held, nil
+}
+
+func (l *limiter) counter(key counterKey) *counter {
+	c := l.counters[key]
+	if c == nil {
+		c = &counter{}
+		l.counters[key] = c
+	}
+	return c
 }
 
 // give gives back what take took.
-func (l *limiter) give(bounds []bound) {
+func (l *limiter) give(held []place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	for _, b := range bounds {
-		if c, ok := l.counters[b.key()]; ok {
-			l.counters[b.key()] = give(b.limit, c)
-		}
+	for _, p := range held {
+		*p.counter = give(p.limit, *p.counter)
 	}
 }
 
@@ -73,7 +88,7 @@ func (l *limiter) sweep(now time.Time) {
 		return
 	}
 	for key, c := range l.counters {
-		if idle(now, signalbox.Limit{Unit: key.unit, Per: key.per}, c) {
+		if idle(now, signalbox.Limit{Unit: key.unit, Per: key.per}, *c) {
 			delete(l.counters, key)
 		}
 	}

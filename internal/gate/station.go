@@ -56,10 +56,11 @@ func (g *gate) serve(ctx context.Context, t *call.Track, next call.Handler) (cal
 	if err != nil {
 		return nil, err
 	}
-	if err := g.limiter.take(g.Now(), bounds); err != nil {
-		return nil, err
+	held, full := g.limiter.take(g.Now(), bounds)
+	if full != nil {
+		return nil, full
 	}
-	lease := sync.OnceFunc(func() { g.limiter.give(bounds) })
+	lease := sync.OnceFunc(func() { g.limiter.give(held) })
 	t.Gate.Status = signalbox.StatusPassed
 	return hold(ctx, t, next, lease)
 }

@@ -96,21 +96,28 @@ const MaxLimit = math.MaxInt32
 // checkLimits refuses limits that the gate could not keep.
 func checkLimits(limits []signalbox.Limit) error {
 	for i, l := range limits {
-		field := fmt.Sprintf("limits[%d]", i)
-		switch {
-		case l.Unit != signalbox.UnitRequests && l.Unit != signalbox.UnitConcurrent:
-			return signalbox.Errorf(signalbox.CodeInvalid, "%q is not a unit of limits.", clip(string(l.Unit))).
-				WithField(field + ".unit").WithRemedy("Use requests or concurrent.")
-		case l.Max < 1 || l.Max > MaxLimit:
-			return signalbox.Errorf(signalbox.CodeInvalid, "A limit of %d is out of range.", l.Max).
-				WithField(field + ".max").WithRemedy(fmt.Sprintf("Use 1 to %d.", MaxLimit))
-		case l.Unit == signalbox.UnitRequests && l.Per < time.Second:
-			return signalbox.Errorf(signalbox.CodeInvalid, "A limit of requests needs a window of a second or more.").
-				WithField(field + ".per").WithRemedy("Use second, minute, hour or day.")
-		case l.Unit == signalbox.UnitConcurrent && l.Per != 0:
-			return signalbox.Errorf(signalbox.CodeInvalid, "A limit of concurrent calls has no window.").
-				WithField(field + ".per").WithRemedy("Remove it.")
+		if err := checkLimit(l); err != nil {
+			err.Field = fmt.Sprintf("limits[%d].%s", i, err.Field)
+			return err
 		}
+	}
+	return nil
+}
+
+func checkLimit(l signalbox.Limit) *signalbox.Error {
+	switch {
+	case l.Unit != signalbox.UnitRequests && l.Unit != signalbox.UnitConcurrent:
+		return signalbox.Errorf(signalbox.CodeInvalid, "%q is not a unit of limits.", clip(string(l.Unit))).
+			WithField("unit").WithRemedy("Use requests or concurrent.")
+	case l.Max < 1 || l.Max > MaxLimit:
+		return signalbox.Errorf(signalbox.CodeInvalid, "A limit of %d is out of range.", l.Max).
+			WithField("max").WithRemedy(fmt.Sprintf("Use 1 to %d.", MaxLimit))
+	case l.Unit == signalbox.UnitRequests && l.Per < time.Second:
+		return signalbox.Errorf(signalbox.CodeInvalid, "A limit of requests needs a window of a second or more.").
+			WithField("per").WithRemedy("Use second, minute, hour or day.")
+	case l.Unit == signalbox.UnitConcurrent && l.Per != 0:
+		return signalbox.Errorf(signalbox.CodeInvalid, "A limit of concurrent calls has no window.").
+			WithField("per").WithRemedy("Remove it.")
 	}
 	return nil
 }

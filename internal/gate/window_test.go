@@ -194,7 +194,7 @@ func TestLimiterForgetsIdleCounters(t *testing.T) {
 			owner: account{"key", strings.Repeat("k", i%7) + string(rune(i))},
 			limit: signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Second, Max: 1},
 		}
-		if err := l.take(noon.Add(time.Duration(i)*time.Second), []bound{b}); err != nil {
+		if _, err := l.take(noon.Add(time.Duration(i)*time.Second), []bound{b}); err != nil {
 			t.Fatal(i, err)
 		}
 		if n := len(l.counters); n > minSweep {
