@@ -20,7 +20,7 @@ const (
 
 	// Long is a model whose stream has [LongEvents] words, one every [LongPace].
 	Long       = "long"
-	LongEvents = 600
+	LongEvents = 240
 	LongPace   = 25 * time.Millisecond
 )
 
