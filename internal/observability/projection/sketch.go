@@ -16,6 +16,8 @@ import (
 const (
 	sketchVersion = 1
 	accuracy      = 0.01
+	maxBin        = 4096    // The longest latency that there is, 1<<63 ms, is in bin 2,184.
+	maxCount      = 1 << 50 // Calls in one sketch; a float64 counts them exactly.
 )
 
 // errSketch is the error of a stored sketch that this program did not write.
@@ -32,6 +34,7 @@ var bins = func() *mapping.LogarithmicMapping {
 
 // sketch counts latencies by bin.
 type sketch struct {
+	total uint64 // Zeros and bins together.
 	zeros uint64
 	bins  map[int]uint64
 }
@@ -40,6 +43,7 @@ type sketch struct {
 func (s *sketch) add(ms int64) {
 	if ms <= 0 {
 		s.zeros++
+		s.total++
 		return
 	}
 	s.bin(bins.Index(float64(ms)), 1)
@@ -50,6 +54,7 @@ func (s *sketch) bin(index int, n uint64) {
 		s.bins = map[int]uint64{}
 	}
 	s.bins[index] += n
+	s.total += n
 }
 
 func (s *sketch) encode() []byte {
@@ -72,7 +77,11 @@ func (s *sketch) merge(b []byte) error {
 	if b[0] != sketchVersion || n <= 0 {
 		return errSketch
 	}
+	if zeros > maxCount-s.total {
+		return errSketch
+	}
 	s.zeros += zeros
+	s.total += zeros
 	index := 0
 	for b = b[1+n:]; len(b) > 0; {
 		step, n := binary.Varint(b)
@@ -83,7 +92,12 @@ func (s *sketch) merge(b []byte) error {
 		if m <= 0 {
 			return errSketch
 		}
-		index += int(step)
+		if step < -maxBin || step > maxBin || count > maxCount-s.total {
+			return errSketch
+		}
+		if index += int(step); index < 0 || index > maxBin {
+			return errSketch
+		}
 		s.bin(index, count)
 		b = b[n+m:]
 	}
@@ -93,7 +107,6 @@ func (s *sketch) merge(b []byte) error {
 // latency reads the quantiles off.
 func (s *sketch) latency() (signalbox.Latency, error) {
 	dd := ddsketch.NewDDSketch(bins, store.NewSparseStore(), store.NewSparseStore())
-	total := s.zeros
 	if s.zeros > 0 {
 		if err := dd.AddWithCount(0, float64(s.zeros)); err != nil {
 			return signalbox.Latency{}, err
@@ -101,14 +114,13 @@ func (s *sketch) latency() (signalbox.Latency, error) {
 	}
 	for index, n := range s.bins {
 		dd.GetPositiveValueStore().AddWithCount(index, float64(n))
-		total += n
 	}
-	if total == 0 {
+	if s.total == 0 {
 		return signalbox.Latency{}, nil
 	}
 	q, err := dd.GetValuesAtQuantiles([]float64{0.5, 0.95, 0.99})
 	if err != nil {
 		return signalbox.Latency{}, err
 	}
-	return signalbox.Latency{Count: int64(total), P50: q[0], P95: q[1], P99: q[2]}, nil // A count.
+	return signalbox.Latency{Count: int64(s.total), P50: q[0], P95: q[1], P99: q[2]}, nil // A count.
 }

@@ -11,7 +11,9 @@ import (
 )
 
 const (
-	upsertRollup = "INSERT INTO rollups (hour, tenant, team, agent, model, tool, provider, " + totalColumns + ") " +
+	upsertHour   = "INSERT INTO rollups " + upsertRollup
+	upsertDay    = "INSERT INTO rollup_days " + upsertRollup
+	upsertRollup = "(hour, tenant, team, agent, model, tool, provider, " + totalColumns + ") " +
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " + addTotals
 	upsertRun = "INSERT INTO runs (tenant, id, first, team, agent, started, last, running, " + totalColumns + ") " +
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " +
@@ -94,7 +96,11 @@ func storeRollups(t *transaction, c signalbox.Changes) error {
 	for _, r := range c.Rollups {
 		values := append([]driver.Value{hours(r.Hour), r.Tenant, r.Team, r.Agent, r.Model, r.Tool, r.Provider},
 			totalValues(r.Totals)...)
-		if err := t.exec(upsertRollup, values...); err != nil {
+		if err := t.exec(upsertHour, values...); err != nil {
+			return err
+		}
+		values[0] = hours(r.Hour) / hoursPerDay * hoursPerDay
+		if err := t.exec(upsertDay, values...); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"math"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -17,10 +18,12 @@ const (
 const sumTotals = "sum(calls), sum(failures), sum(refusals), sum(input), sum(output), sum(cache_read), sum(cache_write), " +
 	"sum(cost), sum(unpriced)"
 
+const wholeRange = "min(hour)"
+
 // starts are the expressions that give the hour in which the bucket of a rollup begins.
 var starts = map[signalbox.Bucket]string{
-	"":                    "min(hour)",
-	signalbox.BucketTotal: "min(hour)",
+	"":                    wholeRange,
+	signalbox.BucketTotal: wholeRange,
 	signalbox.BucketHour:  "hour",
 	signalbox.BucketDay:   "hour / 24 * 24",
 	signalbox.BucketMonth: "unixepoch(hour * 3600, 'unixepoch', 'start of month') / 3600",
@@ -37,8 +40,8 @@ var splits = map[signalbox.FacetField]string{
 	signalbox.FacetProvider: "provider",
 }
 
-// Costs gives totals from the hourly rollups, ordered by start and key. A split or bucket that there is not is an error
-// of code invalid. Start of an answer in one bucket is the query's From, or the first hour where that is zero.
+// Costs gives totals from the rollups, ordered by start and key. A split or bucket that there is not is an error of code
+// invalid. Start of an answer in one bucket is the query's From, or the first day where that is zero.
 func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error) {
 	start, known := starts[q.Bucket]
 	if !known {
@@ -52,19 +55,39 @@ func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.C
 	}
 	ctx, cancel := v.limited(ctx)
 	defer cancel()
-	w := hoursOf(q)
+	from, w := sourceOf(q)
 	group := "start, key"
-	if start == "min(hour)" {
+	if start == wholeRange {
 		group = "key"
 	}
 	rows, err := collect(ctx, v.readers, "add up costs", scanCost, "SELECT "+start+" AS start, "+split+" AS key, "+sumTotals+
-		" FROM rollups"+w.String()+" GROUP BY "+group+" ORDER BY start, key LIMIT ?", append(w.args, MaxCostRows)...)
-	if group == "key" && !q.From.IsZero() {
+		" FROM "+from+w.String()+" GROUP BY "+group+" ORDER BY start, key LIMIT ?", append(w.args, MaxCostRows)...)
+	if start == wholeRange && !q.From.IsZero() {
 		for i := range rows {
 			rows[i].Start = q.From.UTC().Truncate(time.Hour)
 		}
 	}
 	return rows, err
+}
+
+// sourceOf gives what a query adds up: hours where it asks for hours, else days, and hours at the ends of its range.
+func sourceOf(q signalbox.CostQuery) (string, *where) {
+	if q.Bucket == signalbox.BucketHour {
+		return "rollups", hoursOf(q)
+	}
+	from, to := int64(0), int64(math.MaxInt64)
+	if !q.From.IsZero() {
+		from = hours(q.From)
+	}
+	if !q.To.IsZero() {
+		to = hours(q.To)
+	}
+	firstDay := (from + hoursPerDay - 1) / hoursPerDay * hoursPerDay
+	lastDay := max(firstDay, to/hoursPerDay*hoursPerDay)
+	w := &where{args: []any{firstDay, lastDay, from, min(firstDay, to), lastDay, to}}
+	w.in("tenant", q.Tenants)
+	return "(SELECT * FROM rollup_days WHERE hour >= ? AND hour < ? UNION ALL SELECT * FROM rollups WHERE hour >= ? AND hour < ? " +
+		"UNION ALL SELECT * FROM rollups WHERE hour >= ? AND hour < ?)", w
 }
 
 func hoursOf(q signalbox.CostQuery) *where {

@@ -153,7 +153,7 @@ func (v *Views) Reset(context.Context) error {
 }
 
 func removeAll(t *transaction) error {
-	for _, table := range []string{"calls", "rollups", "latencies", "runs", "facets"} {
+	for _, table := range []string{"calls", "rollups", "rollup_days", "latencies", "runs", "facets"} {
 		if err := t.exec("DELETE FROM " + table); err != nil {
 			return err
 		}
@@ -225,6 +225,8 @@ func (w *where) String() string {
 	}
 	return " WHERE " + strings.Join(w.terms, " AND ")
 }
+
+const hoursPerDay = 24
 
 func hours(t time.Time) int64 { return t.Unix() / 3600 }
 

@@ -108,14 +108,19 @@ func testCosts(t *testing.T, s Store) {
 		query signalbox.CostQuery
 		want  []signalbox.CostRow
 	}{
-		"all":    {signalbox.CostQuery{}, []signalbox.CostRow{row(early, "", 4)}},
-		"model":  {signalbox.CostQuery{By: signalbox.FacetModel, From: late.Add(time.Minute)}, []signalbox.CostRow{row(late, "m", 2), row(late, "n", 1)}},
-		"hour":   {signalbox.CostQuery{Bucket: signalbox.BucketHour}, []signalbox.CostRow{row(early, "", 1), row(late, "", 2), row(next, "", 1)}},
-		"day":    {signalbox.CostQuery{Bucket: signalbox.BucketDay, From: late}, []signalbox.CostRow{row(day, "", 3)}},
-		"month":  {signalbox.CostQuery{Bucket: signalbox.BucketMonth, By: signalbox.FacetTenant}, []signalbox.CostRow{row(at("2026-10-01T00:00:00Z"), "acme", 1), row(month, "acme", 2), row(month, "globex", 1)}},
-		"before": {signalbox.CostQuery{To: late}, []signalbox.CostRow{row(early, "", 1)}},
-		"tenant": {signalbox.CostQuery{Tenants: []string{"globex"}}, []signalbox.CostRow{row(late, "", 1)}},
-		"nobody": {signalbox.CostQuery{Tenants: []string{}}, nil},
+		"all":                  {signalbox.CostQuery{}, []signalbox.CostRow{row(at("2026-10-31T00:00:00Z"), "", 4)}},
+		"model":                {signalbox.CostQuery{By: signalbox.FacetModel, From: late.Add(time.Minute)}, []signalbox.CostRow{row(late, "m", 2), row(late, "n", 1)}},
+		"hour":                 {signalbox.CostQuery{Bucket: signalbox.BucketHour}, []signalbox.CostRow{row(early, "", 1), row(late, "", 2), row(next, "", 1)}},
+		"day":                  {signalbox.CostQuery{Bucket: signalbox.BucketDay, From: late}, []signalbox.CostRow{row(day, "", 3)}},
+		"month":                {signalbox.CostQuery{Bucket: signalbox.BucketMonth, By: signalbox.FacetTenant}, []signalbox.CostRow{row(at("2026-10-01T00:00:00Z"), "acme", 1), row(month, "acme", 2), row(month, "globex", 1)}},
+		"before":               {signalbox.CostQuery{To: late}, []signalbox.CostRow{row(at("2026-10-31T00:00:00Z"), "", 1)}},
+		"tenant":               {signalbox.CostQuery{Tenants: []string{"globex"}}, []signalbox.CostRow{row(day, "", 1)}},
+		"an hour of a day":     {signalbox.CostQuery{From: late, To: next}, []signalbox.CostRow{row(late, "", 2)}},
+		"from an hour on":      {signalbox.CostQuery{From: early, Bucket: signalbox.BucketDay}, []signalbox.CostRow{row(at("2026-10-31T00:00:00Z"), "", 1), row(day, "", 3)}},
+		"days and an hour":     {signalbox.CostQuery{From: early.Add(time.Hour), To: next}, []signalbox.CostRow{row(early.Add(time.Hour), "", 2)}},
+		"the end is the start": {signalbox.CostQuery{From: late, To: late}, nil},
+		"whole days":           {signalbox.CostQuery{From: day, To: day.AddDate(0, 0, 1)}, []signalbox.CostRow{row(day, "", 3)}},
+		"nobody":               {signalbox.CostQuery{Tenants: []string{}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := must[[]signalbox.CostRow](t)(s.Views.Costs(t.Context(), c.query)); !reflect.DeepEqual(got, c.want) {

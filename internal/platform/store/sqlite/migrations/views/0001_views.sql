@@ -81,6 +81,27 @@ CREATE TABLE rollups (
     PRIMARY KEY (hour, tenant, team, agent, model, tool, provider)
 ) STRICT, WITHOUT ROWID;
 
+-- The same by day, so that months are not added up out of hours; hour is the first one of the day.
+CREATE TABLE rollup_days (
+    hour        INTEGER NOT NULL,
+    tenant      TEXT    NOT NULL,
+    team        TEXT    NOT NULL,
+    agent       TEXT    NOT NULL,
+    model       TEXT    NOT NULL,
+    tool        TEXT    NOT NULL,
+    provider    TEXT    NOT NULL,
+    calls       INTEGER NOT NULL,
+    failures    INTEGER NOT NULL,
+    refusals    INTEGER NOT NULL,
+    input       INTEGER NOT NULL,
+    output      INTEGER NOT NULL,
+    cache_read  INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    cost        INTEGER NOT NULL,
+    unpriced    INTEGER NOT NULL,
+    PRIMARY KEY (hour, tenant, team, agent, model, tool, provider)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE latencies (
     hour   INTEGER NOT NULL,
     tenant TEXT    NOT NULL,
