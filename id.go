@@ -22,8 +22,8 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // milliseconds and the rest is random.
 func NewID(prefix string, at time.Time) string {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16) //nolint:gosec // Times before 1970 do not occur.
-	rand.Read(b[6:])                                              //nolint:errcheck // crypto/rand.Read never fails.
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
+	rand.Read(b[6:])
 	return prefix + idEncoding.EncodeToString(b[:])
 }
 

@@ -85,6 +85,6 @@ func lowerHex(s string, n int) bool {
 
 func randomHex(n int) string {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // crypto/rand.Read never fails.
+	rand.Read(b)
 	return hex.EncodeToString(b)
 }

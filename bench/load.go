@@ -86,7 +86,7 @@ func once(ctx context.Context, client *http.Client, h hop, stream bool) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // It was read to its end.
+	defer answer.Body.Close()
 	data, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (p *process) anonymous() int64 {
 	}
 	for line := range strings.Lines(string(b)) {
 		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64) //nolint:errcheck // The kernel wrote it.
+			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			return n
 		}
 	}
@@ -95,7 +95,7 @@ func measureSync(path string) (syncs, error) {
 	if err != nil {
 		return syncs{}, err
 	}
-	defer f.Close() //nolint:errcheck // It is temporary.
+	defer f.Close()
 	var times []time.Duration
 	for range 500 {
 		start := time.Now()

@@ -67,12 +67,12 @@ func serveUpstream(ctx context.Context) error {
 		}
 		if !strings.Contains(string(request), `"stream":true`) {
 			w.Header().Set("Content-Type", "application/json")
-			w.Write(answer) //nolint:errcheck // The client has gone.
+			w.Write(answer)
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		for _, e := range events {
-			w.Write(e) //nolint:errcheck // As above.
+			w.Write(e)
 			http.NewResponseController(w).Flush()
 		}
 	}))

@@ -66,7 +66,7 @@ func (r remote) do(ctx context.Context, method, path string, body, into any) err
 	if err != nil {
 		return &unreachableError{r.URL, err}
 	}
-	defer answer.Body.Close() //nolint:errcheck // It was read to its end.
+	defer answer.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return &unreachableError{r.URL, err}
@@ -82,7 +82,7 @@ func (r remote) do(ctx context.Context, method, path string, body, into any) err
 
 // decodeError turns an error answer back into an error.
 func decodeError(answer *http.Response, data []byte) error {
-	var e api.ErrorAnswer
+	var e api.AnswerError
 	if err := json.Unmarshal(data, &e); err != nil || e.Err.Code == "" {
 		return signalbox.Errorf(signalbox.CodeUpstream, "%s answered %s and no error of ours", answer.Request.URL.Host, answer.Status).
 			WithRemedy("Check that SIGNALBOX_URL points at Signalbox.")

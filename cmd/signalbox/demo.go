@@ -95,6 +95,6 @@ func (d *demo) risk(ctx context.Context, plan string) error {
 
 func randomHex(n int) string {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // crypto/rand.Read never fails.
+	rand.Read(b)
 	return hex.EncodeToString(b)
 }

@@ -31,7 +31,7 @@ type demo struct {
 func (d *demo) printf(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.console.out, format, args...) //nolint:errcheck // Nobody to tell.
+	fmt.Fprintf(d.console.out, format, args...)
 }
 
 // demoAgent is one agent of the conversation. Its span is its own: Signalbox never sees it, only calls that name it as
@@ -115,7 +115,7 @@ func (a *demoAgent) post(ctx context.Context, path, kind string, body, into any)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // It was read to its end.
+	defer answer.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (a *demoAgent) chatStream(ctx context.Context, model, kind, prompt string) 
 	if err != nil {
 		return "", err
 	}
-	defer answer.Body.Close() //nolint:errcheck // It was read to its end.
+	defer answer.Body.Close()
 	text, err := readChunks(answer.Body)
 	a.tell("/v1/chat/completions", kind, answer, time.Since(start))
 	return text, err

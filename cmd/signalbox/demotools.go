@@ -28,7 +28,7 @@ func (demoToolsCmd) Run(c *console) error {
 
 func search(_ context.Context, _ *mcp.CallToolRequest, in searchInput) (*mcp.CallToolResult, any, error) {
 	h := fnv.New32a()
-	h.Write([]byte(in.Query)) //nolint:errcheck // A hash does not fail.
+	h.Write([]byte(in.Query))
 	text := fmt.Sprintf("[simulated] %d results for %q; the first says that %d %% of teams do it.", 3+h.Sum32()%40, in.Query, 20+h.Sum32()%60)
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
 }

@@ -283,11 +283,14 @@ func TestEndings(t *testing.T) {
 		basis    signalbox.Basis
 	}{
 		{
-			"a refusal by a station is denied and has no intent", fixedResolver{err: signalbox.Errorf(signalbox.CodeForbidden, "no")},
+			"a refusal by a station is denied and has no intent",
+			fixedResolver{err: signalbox.Errorf(signalbox.CodeForbidden, "no")},
 			nil, signalbox.OutcomeDenied, signalbox.CodeForbidden, "outcome", signalbox.BasisNone,
 		},
 		{
-			"a foreign error is internal and a failure", fixedResolver{}, nil,
+			"a foreign error is internal and a failure",
+			fixedResolver{},
+			nil,
 			signalbox.OutcomeDenied, signalbox.CodeNotFound, "outcome", signalbox.BasisNone,
 		},
 		{"the upstream's no to the request is final", one, refuses(final), signalbox.OutcomeFailed, signalbox.CodeInvalid, "intent outcome", signalbox.BasisNone},

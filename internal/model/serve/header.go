@@ -20,11 +20,22 @@ const (
 	HeaderSimulated   = "X-Signalbox-Simulated"
 	HeaderShouldRetry = "X-Should-Retry"
 	HeaderRetryAfter  = "Retry-After"
+
+	// HeaderAnthropicID is where Anthropic's SDKs look for the request id.
+	HeaderAnthropicID = "Request-Id"
 )
+
+// setRequestID names the request, also in the header that the format's SDKs read.
+func setRequestID(h http.Header, p signalbox.Protocol, id string) {
+	h.Set(HeaderRequestID, id)
+	if p == signalbox.ProtocolAnthropic {
+		h.Set(HeaderAnthropicID, id)
+	}
+}
 
 // identify names the request and the call. A request without a valid key has no call: its id would be found nowhere.
 func identify(h http.Header, c *signalbox.Call) {
-	h.Set(HeaderRequestID, c.RequestID)
+	setRequestID(h, c.Protocol, c.RequestID)
 	if c.Caller.Tenant == "" {
 		return
 	}
@@ -75,7 +86,7 @@ func WriteError(w http.ResponseWriter, api API, e *signalbox.Error, requestID st
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	h.Set(HeaderRequestID, requestID)
+	setRequestID(h, api.Protocol(), requestID)
 	if !e.Code.Retryable() {
 		h.Set(HeaderShouldRetry, "false")
 	}

@@ -39,7 +39,7 @@ type Models struct {
 // ServeHTTP lists the models of the caller's tenant, or shows the one whose id is in the path value "id".
 func (m *Models) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := requestID(r, m.Now)
-	w.Header().Set(HeaderRequestID, requestID)
+	setRequestID(w.Header(), m.API.Protocol(), requestID)
 	key, err := m.Door.Authenticate(w, r)
 	if err != nil {
 		WriteError(w, m.API, signalbox.AsError(err), requestID)

@@ -46,7 +46,7 @@ func (s *Server) startData(ctx context.Context) error {
 	d := &data{db: db, key: key, sequencer: audit.NewSequencer(tree)}
 	s.data = d
 	d.publisher, err = audit.StartPublisher(ctx, key, d.sequencer.Tree, db, db, func(err error) {
-		s.options.Logger.Error("no checkpoint could be signed", "error", err)
+		s.options.Logger.ErrorContext(ctx, "no checkpoint could be signed", "error", err)
 	})
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Server) auditKey(ctx context.Context, db *sqlite.DB) (*audit.Key, error
 		return nil, err
 	}
 	if created {
-		s.options.Logger.Warn("a signing key for the log was made; keep a copy of the public key elsewhere",
+		s.options.Logger.WarnContext(ctx, "a signing key for the log was made; keep a copy of the public key elsewhere",
 			"file", filepath.Base(path), "public_key", key.Verifier(), "records_before", size)
 	}
 	return key, nil
@@ -87,7 +87,7 @@ func (s *Server) startRecorder() {
 	})
 	s.every("late outcomes", SettleInterval, func(ctx context.Context) {
 		if err := s.recorder.Settle(ctx); err != nil && ctx.Err() == nil {
-			s.options.Logger.Warn("outcomes still wait for the log", "error", err)
+			s.options.Logger.WarnContext(ctx, "outcomes still wait for the log", "error", err)
 		}
 	})
 }

@@ -73,7 +73,7 @@ func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.C
 		log.CheckpointTime = &newest.Time
 	}
 	if behind := log.Size - point.Size; behind > 0 {
-		c.Detail = fmt.Sprintf("%d records are not signed yet; a checkpoint is made every %s", behind, time.Duration(audit.PublishInterval))
+		c.Detail = fmt.Sprintf("%d records are not signed yet; a checkpoint is made every %s", behind, audit.PublishInterval)
 	}
 	return c
 }

@@ -80,7 +80,7 @@ func (s *Server) firstKey(ctx context.Context) error {
 	if _, err := fmt.Fprintln(f, secret); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	s.options.Logger.Warn("there was no API key: one with the role admin was made", "file", path)
+	s.options.Logger.WarnContext(ctx, "there was no API key: one with the role admin was made", "file", path)
 	return f.Close()
 }
 

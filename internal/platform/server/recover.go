@@ -22,7 +22,7 @@ func (s *Server) recover(ctx context.Context) error {
 			return err
 		}
 	}
-	s.options.Logger.Warn("calls were cut by the last stop; their outcome is recorded as unknown", "calls", len(open))
+	s.options.Logger.WarnContext(ctx, "calls were cut by the last stop; their outcome is recorded as unknown", "calls", len(open))
 	return s.data.projector.CatchUp(ctx)
 }
 

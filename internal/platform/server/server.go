@@ -77,8 +77,14 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"telemetry", s.startTelemetry}, {"database", s.startData}, {"recovery", s.recover}, {"keys", s.startKeys},
-		{"models", s.startModels}, {"tools", s.startTools}, {"metrics", s.startMetrics}, {"listener", s.listen},
+		{"telemetry", s.startTelemetry},
+		{"database", s.startData},
+		{"recovery", s.recover},
+		{"keys", s.startKeys},
+		{"models", s.startModels},
+		{"tools", s.startTools},
+		{"metrics", s.startMetrics},
+		{"listener", s.listen},
 	}
 	for _, step := range steps {
 		if err := step.run(ctx); err != nil {
@@ -128,7 +134,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 	defer cancel()
 	err := s.http.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.options.Logger.Warn("calls were cut after the drain time-out", "in_flight", s.recorder.InFlight())
+		s.options.Logger.WarnContext(ctx, "calls were cut after the drain time-out", "in_flight", s.recorder.InFlight())
 		err = s.http.Close()
 	}
 	rest, cancel := context.WithTimeout(ctx, StopTimeout)

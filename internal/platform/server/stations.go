@@ -46,6 +46,7 @@ func (s *Server) chain() call.Handler {
 func (s *Server) startTelemetry(ctx context.Context) error {
 	t, err := telemetry.New(ctx, telemetry.Options{
 		Version: s.options.Version, Env: s.options.Env, CaptureContent: s.config.Telemetry.CaptureContent,
+		Report: func(err error) { s.options.Logger.WarnContext(ctx, "telemetry could not be exported", "error", err) },
 	})
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (s *Server) startProjector(ctx context.Context) error {
 	s.every("retention", expireInterval, func(ctx context.Context) {
 		before := s.options.Now().Add(-s.config.Retention.Projections)
 		if _, err := p.Expire(ctx, s.data.db.Views(), before); err != nil && ctx.Err() == nil {
-			s.options.Logger.Warn("old projections could not be removed", "error", err)
+			s.options.Logger.WarnContext(ctx, "old projections could not be removed", "error", err)
 		}
 	})
 	return nil

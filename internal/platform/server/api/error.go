@@ -14,8 +14,8 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// ErrorAnswer is the shape of every error.
-type ErrorAnswer struct {
+// AnswerError is the shape of every error.
+type AnswerError struct {
 	status     int
 	retryAfter string
 	Err        ErrorBody `json:"error"`
@@ -31,13 +31,13 @@ type ErrorBody struct {
 }
 
 // Error gives the message.
-func (f *ErrorAnswer) Error() string { return string(f.Err.Code) + ": " + f.Err.Message }
+func (f *AnswerError) Error() string { return string(f.Err.Code) + ": " + f.Err.Message }
 
 // GetStatus gives the HTTP status.
-func (f *ErrorAnswer) GetStatus() int { return f.status }
+func (f *AnswerError) GetStatus() int { return f.status }
 
 // GetHeaders gives the headers of the answer.
-func (f *ErrorAnswer) GetHeaders() http.Header {
+func (f *AnswerError) GetHeaders() http.Header {
 	h := http.Header{}
 	if f.retryAfter != "" {
 		h.Set("Retry-After", f.retryAfter)
@@ -48,10 +48,10 @@ func (f *ErrorAnswer) GetHeaders() http.Header {
 	return h
 }
 
-// NewErrorAnswer makes the answer to an error.
-func NewErrorAnswer(err error, requestID string) *ErrorAnswer {
+// NewAnswerError makes the answer to an error.
+func NewAnswerError(err error, requestID string) *AnswerError {
 	e := signalbox.AsError(err)
-	f := &ErrorAnswer{status: e.Code.Status(), Err: ErrorBody{
+	f := &AnswerError{status: e.Code.Status(), Err: ErrorBody{
 		Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: orNull(e.Field), RequestID: orNull(requestID),
 	}}
 	f.retryAfter = retryAfter(e)
@@ -82,11 +82,11 @@ func newError(ctx huma.Context, status int, message string, errs ...error) huma.
 }
 
 // errorOf turns huma's own errors into ours: they are about parameters and bodies that do not fit the schema.
-func errorOf(ctx huma.Context, status int, message string, errs ...error) *ErrorAnswer {
+func errorOf(ctx huma.Context, status int, message string, errs ...error) *AnswerError {
 	var ours *signalbox.Error
 	for _, err := range errs {
 		if errors.As(err, &ours) {
-			return NewErrorAnswer(ours, requestID(ctx))
+			return NewAnswerError(ours, requestID(ctx))
 		}
 	}
 	e := signalbox.Errorf(codeOf(status), "%s", message).WithRemedy("See /api/v1/openapi.json for what this operation takes.")
@@ -102,7 +102,7 @@ func errorOf(ctx huma.Context, status int, message string, errs ...error) *Error
 		e.Field = fields[0]
 		e.Message = strings.Join(texts, "; ")
 	}
-	return NewErrorAnswer(e, requestID(ctx))
+	return NewAnswerError(e, requestID(ctx))
 }
 
 func codeOf(status int) signalbox.Code {
@@ -117,11 +117,11 @@ func codeOf(status int) signalbox.Code {
 }
 
 // fail makes the error of an operation.
-func fail(ctx ctxWithCaller, err error) error { return NewErrorAnswer(err, ctx.RequestID) }
+func fail(ctx ctxWithCaller, err error) error { return NewAnswerError(err, ctx.RequestID) }
 
 // WriteError answers with an error outside of the API's own operations.
 func WriteError(w http.ResponseWriter, err error, requestID string) {
-	e := NewErrorAnswer(err, requestID)
+	e := NewAnswerError(err, requestID)
 	for name, values := range e.GetHeaders() {
 		w.Header()[name] = values
 	}
