@@ -396,3 +396,48 @@ func TestNoContentLeavesSizesOnly(t *testing.T) {
 		t.Errorf("summaries %q and %q", w.InputSummary, w.OutputSummary)
 	}
 }
+
+// Outcomes are settled once each, also where the regular settling and that of the stop come together.
+func TestSettlingAtTheSameTime(t *testing.T) {
+	b := newBench(fixedResolver{candidates: []signalbox.Candidate{candidate("small", "p")}}, map[string]call.Backend{
+		"p": backendFunc(func(context.Context, *call.Track, signalbox.Candidate, signalbox.Span) (call.Upstream, error) {
+			return &script{parts: []call.Part{{Terminal: true}}}, nil
+		}),
+	})
+	const lost = 300
+	for range lost {
+		b.log.breakDown(false)
+		a, err := b.handler.Serve(t.Context(), call.NewTrack(modelCall()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.log.breakDown(true)
+		if _, err := a.Next(t.Context()); err == nil {
+			t.Fatal("the answer ended well without its outcome")
+		}
+	}
+	b.log.breakDown(false)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if err := b.recorder.Settle(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	outcomes := map[string]int{}
+	for _, r := range b.log.records {
+		if r.Type == signalbox.RecordOutcome {
+			outcomes[r.Call]++
+		}
+	}
+	for id, n := range outcomes {
+		if n != 1 {
+			t.Errorf("call %s has %d outcomes", id, n)
+		}
+	}
+	if len(outcomes) != lost {
+		t.Errorf("%d of %d outcomes were written", len(outcomes), lost)
+	}
+}

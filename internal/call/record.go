@@ -23,6 +23,8 @@ const MaxLost = 10_000
 type Recorder struct {
 	RecorderOptions
 
+	settling sync.Mutex // One at a time settles: two would write the same outcome twice and forget another.
+
 	mu       sync.Mutex
 	inFlight map[string]*Track
 	lost     []signalbox.Record // Outcomes that could not be committed.
@@ -129,6 +131,8 @@ func (r *Recorder) leave(t *Track, rec signalbox.Record, appendErr error) {
 // Settle writes late the outcomes that could not be committed when their calls ended. Their callers were told of a
 // failure, so they are unknown; what they consumed is kept. It stops at the first error, and what is left stays.
 func (r *Recorder) Settle(ctx context.Context) error {
+	r.settling.Lock()
+	defer r.settling.Unlock()
 	for {
 		r.mu.Lock()
 		if len(r.lost) == 0 {

@@ -89,7 +89,7 @@ func (d *Door) tooLarge(size int64) *signalbox.Error {
 		return nil
 	}
 	return signalbox.Errorf(signalbox.CodeTooLarge, "The body is larger than the limit of %d bytes.", d.o.MaxBody).
-		WithField("body").WithRemedy("Send a smaller request; the operator can raise max_body.")
+		WithField("body").WithRemedy("Send a smaller request; the operator can raise limits.max_body_bytes.")
 }
 
 // contentType accepts JSON in UTF-8, uncompressed. Whatever else a body is, somebody behind us would read it otherwise

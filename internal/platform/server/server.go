@@ -161,7 +161,7 @@ func (s *Server) onStop(name string, run func(context.Context) error) {
 	s.stops = append(s.stops, stop{name, run})
 }
 
-// every runs a job at intervals until the server stops. The job reports its own errors.
+// every runs a job at once and then at intervals until the server stops. The job reports its own errors.
 func (s *Server) every(name string, interval time.Duration, job func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -170,11 +170,11 @@ func (s *Server) every(name string, interval time.Duration, job func(context.Con
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
+			job(ctx)
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				job(ctx)
 			}
 		}
 	}()
