@@ -375,3 +375,19 @@ func TestRecordsAboutNoCallChangeNothing(t *testing.T) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 }
+
+func TestCatchUpEndsWithItsContext(t *testing.T) {
+	m := newMemory()
+	m.entries = entriesOf(t, 0, rapid.Custom(history).Example(5))
+	ctx, cancel := context.WithCancel(t.Context())
+	p := projection.New(m, m, projection.Options{Batch: 1, Decode: func(e signalbox.Entry) (signalbox.Record, error) {
+		cancel()
+		return decode(e)
+	}})
+	if err := p.CatchUp(ctx); !errors.Is(err, context.Canceled) || p.Status().Err != nil {
+		t.Fatalf("got %v and status %+v, want cancelled and no fault", err, p.Status())
+	}
+	if m.cursor == 0 || m.cursor == int64(len(m.entries)) {
+		t.Fatalf("cursor = %d of %d, want a part", m.cursor, len(m.entries))
+	}
+}

@@ -155,7 +155,9 @@ func (p *Projector) catchUp(ctx context.Context) error {
 		if err != nil || next == cursor {
 			return err
 		}
-		cursor = next
+		if cursor = next; ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 }
 

@@ -22,10 +22,18 @@ const (
 	DefaultReadTimeout = 2 * time.Second // Of one query of the console or the control API.
 	busyTimeout        = 5 * time.Second // Only other programs can hold the files locked.
 	ViewsSuffix        = ".views"        // Added to the database's file name for that of the projections.
-	cachePages         = -8 * 1024       // SQLite's page cache of a writing connection, in -KiB.
+	readerIdle         = time.Minute     // After which an idle reader gives its memory back.
 	driverName         = "sqlite"
 	dirMode            = 0o700
 	fileMode           = 0o600
+)
+
+// Page caches of connections, in KiB. The log is only written at its end; the projections are written in many places.
+const (
+	logCache    = 1024
+	viewsCache  = 8192
+	readerCache = 1024
+	sourceCache = 256
 )
 
 // Options of [Open]. A zero field has its default; Now is required.
@@ -93,7 +101,7 @@ func Open(ctx context.Context, file string, o Options) (*DB, error) {
 
 func (d *DB) open(ctx context.Context) error {
 	var err error
-	if d.writer, err = openWriter(ctx, d.file, logSchema, "FULL", d.options); err != nil {
+	if d.writer, err = openWriter(ctx, d.file, logSchema, d.options, "synchronous(FULL)", cache(logCache)); err != nil {
 		return err
 	}
 	if err := prefill(d.file+"-wal", d.options.WALPages*pageSize); err != nil {
@@ -161,7 +169,7 @@ func (d *DB) Close() error {
 }
 
 // openWriter opens the writing connection of a file and migrates it.
-func openWriter(ctx context.Context, file string, s schema, synchronous string, o Options) (*handle, error) {
+func openWriter(ctx context.Context, file string, s schema, o Options, pragmas ...string) (*handle, error) {
 	if err := create(file); err != nil {
 		return nil, err
 	}
@@ -169,10 +177,8 @@ func openWriter(ctx context.Context, file string, s schema, synchronous string, 
 	if err := inspect(ctx, file, s); err != nil {
 		return nil, err
 	}
-	pragmas := []string{
-		"journal_mode(WAL)", "synchronous(" + synchronous + ")", "secure_delete(1)", "foreign_keys(1)", "temp_store(MEMORY)",
-		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", walLimit), fmt.Sprintf("cache_size(%d)", cachePages),
-	}
+	pragmas = append(pragmas, "journal_mode(WAL)", "secure_delete(1)", "foreign_keys(1)", "temp_store(MEMORY)",
+		"wal_autocheckpoint(0)", fmt.Sprintf("journal_size_limit(%d)", walLimit))
 	if o.MaxPages > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", o.MaxPages))
 	}
@@ -206,12 +212,13 @@ func inspect(ctx context.Context, file string, s schema) error {
 }
 
 func openReaders(file string, n int) (*sql.DB, error) {
-	db, err := sql.Open(driverName, dsn(file, nil, "query_only(1)"))
+	db, err := sql.Open(driverName, dsn(file, nil, "query_only(1)", cache(readerCache)))
 	if err != nil {
 		return nil, explain("open the database", err)
 	}
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
+	db.SetConnMaxIdleTime(readerIdle)
 	return db, nil
 }
 
@@ -237,3 +244,6 @@ func dsn(file string, v url.Values, pragmas ...string) string {
 	}
 	return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + v.Encode()
 }
+
+// cache is the pragma of a page cache of so many KiB.
+func cache(kib int) string { return fmt.Sprintf("cache_size(-%d)", kib) }

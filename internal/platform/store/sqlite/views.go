@@ -27,13 +27,13 @@ func openViews(ctx context.Context, d *DB) (*Views, error) {
 	v := &Views{log: d}
 	var err error
 	// Without a sync per transaction a power loss may undo the last of them: the cursor goes back with the rows.
-	if v.writer, err = openWriter(ctx, file, viewsSchema, "NORMAL", o); err != nil {
+	if v.writer, err = openWriter(ctx, file, viewsSchema, o, "synchronous(NORMAL)", cache(viewsCache)); err != nil {
 		return nil, err
 	}
 	if v.readers, err = openReaders(file, o.Readers); err != nil {
 		return nil, errors.Join(err, v.close())
 	}
-	if v.source, err = openSource(ctx, dsn(d.file, nil, "query_only(1)")); err != nil {
+	if v.source, err = openSource(ctx, dsn(d.file, nil, "query_only(1)", cache(sourceCache))); err != nil {
 		return nil, errors.Join(err, v.close())
 	}
 	if err := v.disown(ctx); err != nil {
