@@ -57,6 +57,7 @@ func TestPaths(t *testing.T) {
 		{"the index by name", "GET", "/index.html", 200, "text/html; charset=utf-8", "no-cache"},
 		{"only its head", "HEAD", "/", 200, "text/html; charset=utf-8", "no-cache"},
 		{"the script", "GET", script(t), 200, "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"},
+		{"the licences of what is bundled", "GET", "/licenses.txt", 200, "text/plain; charset=utf-8", "no-cache"},
 		{"a script of yesterday", "GET", "/assets/index-00000000.js", 404, "text/plain; charset=utf-8", ""},
 		{"a folder", "GET", "/assets/", 404, "text/plain; charset=utf-8", ""},
 		{"a file that is not there", "GET", "/favicon.ico", 404, "text/plain; charset=utf-8", ""},

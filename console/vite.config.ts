@@ -12,7 +12,11 @@ export default defineConfig({
     outDir: "dist",
     assetsDir: "assets",
     sourcemap: false,
+    // What is bundled comes with its licence texts: the console links to this file.
+    license: { fileName: "licenses.txt" },
     reportCompressedSize: false,
+    // scripts/finish.mjs has the limit that counts.
+    chunkSizeWarningLimit: 700,
     // No data: URLs: the content security policy allows files of this origin only.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

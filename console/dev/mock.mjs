@@ -12,7 +12,7 @@ import { BIG_TRACE, bigTrace, detail, makeCalls, smallTrace, tracePage, usd } fr
 
 export const KEY = "sb_mock_console_key";
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8" };
 
 /** policy is read from the Go source, so that there is one. */
 function policy() {

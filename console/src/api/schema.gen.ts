@@ -249,6 +249,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AnswerError: {
+            error: components["schemas"]["ErrorBody"];
+        };
         Attempt: {
             cost_basis: string;
             cost_estimate: string | null;
@@ -487,9 +490,6 @@ export interface components {
             tenant: string;
             user: string | null;
         };
-        ErrorAnswer: {
-            error: components["schemas"]["ErrorBody"];
-        };
         ErrorBody: {
             code: string;
             field: string | null;
@@ -563,7 +563,10 @@ export interface components {
         LogHealth: {
             /** Format: int64 */
             checkpoint_size: number | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Of the newest record that the checkpoint covers.
+             */
             checkpoint_time: string | null;
             root: string | null;
             /** Format: int64 */
@@ -896,7 +899,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -925,7 +928,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -968,7 +971,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -999,7 +1002,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1034,7 +1037,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1063,7 +1066,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1092,7 +1095,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1124,7 +1127,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1157,7 +1160,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1188,7 +1191,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1220,7 +1223,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1249,7 +1252,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1281,7 +1284,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1310,7 +1313,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1343,7 +1346,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1370,7 +1373,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };
@@ -1404,7 +1407,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorAnswer"];
+                    "application/json": components["schemas"]["AnswerError"];
                 };
             };
         };

@@ -303,6 +303,7 @@ export const en = {
   "health.version": "Version",
   "health.started": "Started",
   "health.uptime": "up {age}",
+  "health.licenses": "Licences of the console’s parts",
 } as const;
 
 export type Key = keyof typeof en;

@@ -305,4 +305,5 @@ export const ko: Dictionary = {
   "health.version": "버전",
   "health.started": "시작",
   "health.uptime": "{age}째 가동",
+  "health.licenses": "콘솔에 쓰인 부품의 라이선스",
 };

@@ -75,6 +75,12 @@ function timeLabel(at: Date, daily: boolean): string {
   return `${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
+/** timeRange ends half a bucket beyond the first and the last one, also where there is only one. */
+export function timeRange(plot: uPlot, half: number): [number, number] {
+  const times = plot.data[0];
+  return [(times[0] ?? 0) - half, (times[times.length - 1] ?? 0) + half];
+}
+
 export function valueAxis(paint: (name: string) => string, write: (value: number) => string, side: 1 | 3, scale: string, grid: boolean): uPlot.Axis {
   return {
     scale,

@@ -14,9 +14,6 @@ export function useNow(everyMs: number): number {
   return now;
 }
 
-/** After this the age of the data is shown as a warning. */
-const LATE_MS = 2 * 60_000;
-
 interface AsOfProps {
   asOf: string | undefined;
   busy: boolean;
@@ -28,7 +25,7 @@ export function AsOf({ asOf, busy, refresh }: AsOfProps) {
   const now = useNow(5_000);
   const age = Math.max(0, now - Date.parse(asOf ?? ""));
   return (
-    <div className={"asof" + (age > LATE_MS ? " late" : "")}>
+    <div className="asof">
       {asOf && (
         <span>
           {t("asof.label")}{" "}

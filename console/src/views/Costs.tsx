@@ -11,7 +11,7 @@ import { compareMoney, exactMoney, parseMoney, showMoney, showNano, sumMoney, to
 import { stackCosts } from "../lib/series";
 import { bounds } from "../lib/time";
 import type { CostsSearch } from "../router";
-import { Chart, timeAxis, valueAxis } from "../ui/Chart";
+import { Chart, timeAxis, timeRange, valueAxis } from "../ui/Chart";
 import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Loading, PageHead, RangePicker, Segments } from "../ui/parts";
 
@@ -132,7 +132,7 @@ function stackOptions(size: number, daily: boolean, half: number) {
   return (paint: (name: string) => string): Omit<uPlot.Options, "width" | "height"> => ({
     padding: [10, 12, 0, 4],
     scales: {
-      x: { time: true, range: (_, min, max) => [min - half, max + half] },
+      x: { time: true, range: (u) => timeRange(u, half) },
       usd: { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 1] },
     },
     ...(daily ? { tzDate: (ts: number) => uPlot.tzDate(new Date(ts * 1_000), "Etc/UTC") } : {}),

@@ -61,6 +61,9 @@ function Gauges({ data }: { data: Data }) {
           {t("health.started")} <span title={data.started}>{clock(data.started, new Date(now))}</span>,{" "}
           {t("health.uptime", { age: duration(up, lang) })}
         </p>
+        <p>
+          <a href="/licenses.txt">{t("health.licenses")}</a>
+        </p>
       </section>
     </div>
   );
@@ -110,11 +113,11 @@ function Log({ data }: { data: Data }) {
         <div>
           <dt>{t("health.checkpoint")}</dt>
           <dd>
-            {time === null ? (
+            {signed === null ? (
               <span className="warn">{t("health.noCheckpoint")}</span>
             ) : (
               <>
-                {t("health.checkpointAt", { size: count(signed), time: stamp(time) })}
+                {time === null ? t("health.records", { count: count(signed) }) : t("health.checkpointAt", { size: count(signed), time: stamp(time) })}
                 <br />
                 <span className="quiet">{open > 0 ? t("health.unsigned", { count: count(open) }) : t("health.allSigned")}</span>
               </>

@@ -7,8 +7,9 @@ import type { Call, Overview as Data } from "../api/types";
 import { useI18n } from "../i18n";
 import { bucketLabel, clock, compact, count, duration, percent } from "../lib/format";
 import { parseMoney, showMoney, showNano, toChart } from "../lib/money";
+import { fillHours } from "../lib/series";
 import { bounds } from "../lib/time";
-import { Chart, timeAxis, valueAxis } from "../ui/Chart";
+import { Chart, timeAxis, timeRange, valueAxis } from "../ui/Chart";
 import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Loading, PageHead, Simulated } from "../ui/parts";
 import { Signal } from "../ui/Signal";
@@ -44,7 +45,7 @@ export function Overview() {
       {!data && !error && <Loading />}
       {data && <Figures data={data} />}
       {data && data.calls === 0 && <Quiet />}
-      {data && data.calls > 0 && <Activity data={data} />}
+      {data && data.calls > 0 && <Activity data={data} from={from} to={to} />}
       <section className="section">
         <div className="section-head">
           <h2>{t("overview.failed")}</h2>
@@ -112,7 +113,7 @@ function activityOptions(paint: (name: string) => string): Omit<uPlot.Options, "
   return {
     padding: [10, 4, 0, 4],
     scales: {
-      x: { time: true, range: (_, min, max) => [min - 1_800, max + 1_800] },
+      x: { time: true, range: (u) => timeRange(u, 1_800) },
       calls: { range: (_, __, max) => [0, Math.max(max * 1.15, 4)] },
       cost: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
@@ -130,9 +131,9 @@ function activityOptions(paint: (name: string) => string): Omit<uPlot.Options, "
   };
 }
 
-function Activity({ data }: { data: Data }) {
+function Activity({ data, from, to }: { data: Data; from: string; to: string }) {
   const { t } = useI18n();
-  const points = data.points;
+  const points = useMemo(() => fillHours(data.points, from, to), [data.points, from, to]);
   const aligned = useMemo<uPlot.AlignedData>(
     () => [
       points.map((p) => Date.parse(p.time) / 1_000),
