@@ -71,6 +71,9 @@ func (s *Server) firstKey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the first key: %w", err)
 	}
+	if err := f.Chmod(0o600); err != nil { // The file may have been there, with other rights.
+		return errors.Join(fmt.Errorf("write the first key: %w", err), f.Close())
+	}
 	_, secret, err := s.keys.issuer.Create(ctx, signalbox.Caller{Tenant: s.config.Tenants[0].ID}, signalbox.Key{
 		Tenant: s.config.Tenants[0].ID, Role: signalbox.RoleAdmin, User: "admin",
 	})
@@ -78,6 +81,9 @@ func (s *Server) firstKey(ctx context.Context) error {
 		return errors.Join(err, f.Close(), os.Remove(path))
 	}
 	if _, err := fmt.Fprintln(f, secret); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Sync(); err != nil { // The key is durable; so must be what opens the door with it.
 		return errors.Join(err, f.Close())
 	}
 	s.options.Logger.WarnContext(ctx, "there was no API key: one with the role admin was made", "file", path)

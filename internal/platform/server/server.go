@@ -110,7 +110,8 @@ func (s *Server) URL() string {
 
 // Run serves until ctx ends or the log fails for good, and then stops everything in order.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.note(ctx, signalbox.ActionStarted, map[string]string{
+	// A stop that comes this early is an orderly one too.
+	if err := s.note(context.WithoutCancel(ctx), signalbox.ActionStarted, map[string]string{
 		"version": s.options.Version, "config": s.config.Fingerprint(), "listen": s.Addr().String(),
 	}); err != nil {
 		return errors.Join(err, s.shutdown(ctx))
