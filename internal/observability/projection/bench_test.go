@@ -2,9 +2,12 @@ package projection_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -14,23 +17,24 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
-// traffic makes the records of n calls as a busy installation writes them: some tenants, tens of agents and models, runs
-// of twenty calls, traces of five.
+// traffic makes the records of n calls as a busy installation writes them: forty agents of five tenants, three models
+// for each agent, runs of twenty calls, traces of five.
 func traffic(r *rand.Rand, from, n int) []signalbox.Record {
 	var records []signalbox.Record
 	for i := from; i < from+n; i++ {
 		at := start.Add(time.Duration(i) * 20 * time.Millisecond)
+		agent := r.IntN(40)
 		rec := signalbox.Record{
 			Call: signalbox.NewID(signalbox.CallPrefix, at), Time: at,
 			Who: signalbox.Who{
-				TenantID: fmt.Sprintf("tenant-%d", r.IntN(5)), Team: "cs", KeyID: "key_support", UserID: "u1",
-				AgentID: fmt.Sprintf("agent-%d", r.IntN(40)), AgentRole: "research", ParentAgentID: "planner",
+				TenantID: fmt.Sprintf("tenant-%d", agent%5), Team: "cs", KeyID: "key_support", UserID: "u1",
+				AgentID: fmt.Sprintf("agent-%d", agent), AgentRole: "research", ParentAgentID: "planner",
 			},
 			What: signalbox.What{Action: signalbox.ActionModelCall, Kind: signalbox.KindModel, InputSummary: "512 bytes, 3 messages"},
-			When: signalbox.When{Timestamp: at, TraceID: fmt.Sprintf("%032x", (i/5)*7919), SpanID: fmt.Sprintf("%016x", i)},
+			When: signalbox.When{Timestamp: at, TraceID: trace(i), SpanID: fmt.Sprintf("%016x", i)},
 			Context: signalbox.Context{
 				RequestID: signalbox.NewID(signalbox.RequestPrefix, at), RunID: fmt.Sprintf("run_%d", i/20),
-				ModelName: fmt.Sprintf("model-%d", r.IntN(30)), Provider: "anthropic", Protocol: signalbox.ProtocolAnthropic,
+				ModelName: fmt.Sprintf("model-%d", (agent+r.IntN(3))%30), Provider: "anthropic", Protocol: signalbox.ProtocolAnthropic,
 			},
 		}
 		rec.Type = signalbox.RecordIntent
@@ -55,10 +59,16 @@ func finished(r *rand.Rand, rec signalbox.Record) signalbox.Record {
 	return rec
 }
 
+// trace gives the trace of a call; its ids are as random as real ones.
+func trace(i int) string {
+	sum := sha256.Sum256([]byte(strconv.Itoa(i / 5)))
+	return hex.EncodeToString(sum[:16])
+}
+
 // BenchmarkProject measures what a projected call costs, with decoding: where intent and outcome meet in a batch, and
 // where each comes alone.
 func BenchmarkProject(b *testing.B) {
-	for name, batch := range map[string]int{"coalesced": 512, "apart": 1} {
+	for name, batch := range map[string]int{"batches of 128": 128, "batches of 512": 512, "batches of 2048": 2048, "alone": 1} {
 		b.Run(name, func(b *testing.B) { benchmarkProject(b, batch) })
 	}
 }
@@ -116,11 +126,11 @@ func BenchmarkRead(b *testing.B) {
 		"tenant":             {Tenants: []string{"tenant-3"}},
 		"two tenants":        {Tenants: []string{"tenant-3", "tenant-4"}},
 		"agent":              {Agent: "agent-7"},
-		"agent and model":    {Agent: "agent-7", Model: "model-3"},
-		"everything":         {Tenants: []string{"tenant-3"}, Agent: "agent-7", Model: "model-3", Outcome: signalbox.OutcomeFailed},
+		"agent and model":    {Agent: "agent-7", Model: "model-8"},
+		"everything":         {Tenants: []string{"tenant-2"}, Agent: "agent-7", Model: "model-8", Outcome: signalbox.OutcomeFailed},
 		"failed":             {Outcome: signalbox.OutcomeFailed},
 		"run":                {Run: "run_25000"},
-		"trace":              {Trace: fmt.Sprintf("%032x", 100_000*7919)},
+		"trace":              {Trace: trace(500_000)},
 		"hour in the middle": {From: middle, To: middle.Add(time.Hour)},
 		"agent in that hour": {From: middle, To: middle.Add(time.Hour), Agent: "agent-7"},
 		"no such team":       {Tenants: []string{"tenant-3"}, Team: "none"},

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -15,6 +16,7 @@ import (
 // memory is the plainest store there can be: the contract of projection.Store in maps. It makes histories cheap to
 // project, and what it holds is compared with what the real store holds.
 type memory struct {
+	mu      sync.Mutex // For those who write the log while it is projected.
 	entries []signalbox.Entry
 	cursor  int64
 	calls   map[int64]signalbox.CallView
@@ -41,11 +43,15 @@ func (m *memory) fails(method string) error {
 }
 
 func (m *memory) Page(_ context.Context, from int64, limit int) ([]signalbox.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	end := min(from+int64(limit), int64(len(m.entries)))
 	return m.entries[min(from, end):end], m.fails("Page")
 }
 
 func (m *memory) Progress(context.Context) (signalbox.Progress, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return signalbox.Progress{Cursor: m.cursor, Size: int64(len(m.entries))}, m.fails("Progress")
 }
 
@@ -65,6 +71,8 @@ func (m *memory) State(_ context.Context, calls []string, keys []signalbox.Laten
 }
 
 func (m *memory) Apply(_ context.Context, c signalbox.Changes) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if c.From != m.cursor || m.broken["Apply"] {
 		return errBroken
 	}
