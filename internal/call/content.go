@@ -33,7 +33,7 @@ func who(t *Track) signalbox.Who {
 }
 
 func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
-	w := signalbox.What{Action: signalbox.ActionModelCall, Kind: t.Call.Kind, InputSummary: r.input(t.Call)}
+	w := signalbox.What{Action: signalbox.ActionModelCall, Kind: t.Call.Kind, InputSummary: r.input(t)}
 	if t.Call.Tool != nil {
 		w.Action, w.ToolName = signalbox.ActionToolCall, t.Call.Tool.ID()
 	}
@@ -45,8 +45,16 @@ func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
 	return w
 }
 
-// input summarises what was asked: its size and shape, then a masked excerpt.
-func (r *Recorder) input(c *signalbox.Call) string {
+// input is the summary of what was asked; intent and outcome have the same.
+func (r *Recorder) input(t *Track) string {
+	if t.input == "" {
+		t.input = r.summarise(t.Call)
+	}
+	return t.input
+}
+
+// summarise gives the size and shape of what was asked, then a masked excerpt.
+func (r *Recorder) summarise(c *signalbox.Call) string {
 	switch {
 	case c.Model != nil:
 		return join(fmt.Sprintf("%d bytes, %d messages, %d tools", len(c.Body), c.Model.Messages, c.Model.Tools),
@@ -77,7 +85,7 @@ func (r *Recorder) short(text string) string {
 	if text == "" {
 		return ""
 	}
-	masked := strings.Join(strings.Fields(r.Masker.Mask(text)), " ")
+	masked := words(r.Masker.Mask(text))
 	if len(masked) <= MaxSummary {
 		return masked
 	}
@@ -86,6 +94,21 @@ func (r *Recorder) short(text string) string {
 		cut--
 	}
 	return masked[:cut] + "…"
+}
+
+// words joins the words of a text with single spaces, as far as a summary goes.
+func words(text string) string {
+	var b strings.Builder
+	for word := range strings.FieldsSeq(text) {
+		if b.Len() > MaxSummary {
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 func when(t *Track, duration int64, kind signalbox.RecordType) signalbox.When {

@@ -15,6 +15,7 @@ type Track struct {
 	Approval ApprovalResult
 	Attempts []signalbox.Attempt // Added by the attempt station, one for each try that has ended or is under way.
 	Excerpt  string              // Text of the answer for its summary; set by the attempt station.
+	input    string              // The summary of what was asked, once the record station has made it.
 }
 
 // GateResult is the gate's. Caller and Run replace the call's claims from here on.

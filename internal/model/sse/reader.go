@@ -25,6 +25,7 @@ type Reader struct {
 	line int  // Where the current line starts.
 	body int  // Where the block's own lines start, behind a byte order mark or the LF of the block before.
 	half bool // A CR came last: an LF that follows is its other half.
+	end  int  // The length of the block at the start of buf, where its end has been found; else 0.
 
 	started bool
 	err     error // The end of src, or the fault.
@@ -40,8 +41,8 @@ func NewReader(src io.Reader) *Reader {
 // is. Every call after an error returns the same error.
 func (r *Reader) Next() (Event, error) {
 	for {
-		if end := r.search(); end > 0 {
-			return r.take(end)
+		if r.Ready() {
+			return r.take(r.end)
 		}
 		switch {
 		case len(r.buf) > MaxEventBytes:
@@ -52,6 +53,14 @@ func (r *Reader) Next() (Event, error) {
 		}
 		r.fill()
 	}
+}
+
+// Ready reports whether a whole event has arrived already, so that Next will not wait for the source.
+func (r *Reader) Ready() bool {
+	if r.end == 0 {
+		r.end = r.search()
+	}
+	return r.end > 0
 }
 
 // search returns the length of the block at the start of buf, or 0 if its end has not arrived.
@@ -121,6 +130,7 @@ func (r *Reader) eatLF() {
 
 // take hands out the first n bytes of buf as an event.
 func (r *Reader) take(n int) (Event, error) {
+	r.end = 0
 	if n > MaxEventBytes {
 		r.buf, r.err = nil, ErrTooLarge
 		return Event{}, r.err
