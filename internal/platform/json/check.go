@@ -43,8 +43,8 @@ func Check(data []byte, l Limits) error {
 		c = &checker{dec: jsontext.NewDecoder(new(bytes.Buffer))}
 	}
 	defer c.release()
-	c.data, c.limits = data, l
-	c.dec.Reset(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
+	c.data, c.limits, c.source = data, l, *bytes.NewBuffer(data)
+	c.dec.Reset(&c.source, jsontext.AllowDuplicateNames(true))
 	return c.document()
 }
 
@@ -56,6 +56,7 @@ var checkers sync.Pool
 type checker struct {
 	data   []byte
 	limits Limits
+	source bytes.Buffer // Of data; the decoder reads in place what a bytes.Buffer holds.
 	dec    *jsontext.Decoder
 	stack  []frame
 	names  []nameEntry // Of all objects that are open, the innermost last.
@@ -77,8 +78,8 @@ type nameEntry struct{ key, name []byte }
 func (c *checker) release() {
 	clear(c.stack[:cap(c.stack)])
 	clear(c.names[:cap(c.names)])
-	c.data, c.stack, c.names = nil, c.stack[:0], c.names[:0]
-	c.dec.Reset(new(bytes.Buffer))
+	c.data, c.source, c.stack, c.names = nil, bytes.Buffer{}, c.stack[:0], c.names[:0]
+	c.dec.Reset(&c.source)
 	checkers.Put(c)
 }
 

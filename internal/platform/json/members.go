@@ -1,6 +1,9 @@
 package json
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Member is one name and value of an object.
 type Member struct {
@@ -18,27 +21,27 @@ type Members struct {
 	list   []Member
 }
 
-// members reads the object n. All names of the object share one string.
+// members reads the object n. All names of the object share one string, and its members one allocation.
 func members(n Node) Members {
 	var nameSpace [256]byte
 	var endSpace [16]int
-	names, ends := nameSpace[:0], endSpace[:0]
-	m := Members{object: n}
+	var listSpace [16]Member
+	names, ends, list := nameSpace[:0], endSpace[:0], listSpace[:0]
 	for i := skipSpace(n.doc, n.Start+1); n.doc[i] != '}'; {
 		name := Span{i, skipString(n.doc, i)}
 		start := skipSpace(n.doc, skipSpace(n.doc, name.End)+1) // Over the colon.
 		end := skipValue(n.doc, start)
 		names = append(names, unquoted(n.doc[name.Start:name.End])...)
 		ends = append(ends, len(names))
-		m.list = append(m.list, Member{NameSpan: name, Value: Node{doc: n.doc, Span: Span{start, end}}})
+		list = append(list, Member{NameSpan: name, Value: Node{doc: n.doc, Span: Span{start, end}}})
 		i = skipComma(n.doc, end)
 	}
 	all, at := string(names), 0
 	for i, end := range ends {
-		m.list[i].Name = all[at:end]
+		list[i].Name = all[at:end]
 		at = end
 	}
-	return m
+	return Members{object: n, list: slices.Clone(list)}
 }
 
 // Get returns the value of the member with exactly this name, or the zero Node.
