@@ -178,7 +178,7 @@ func (i *Instance) follow(r io.Reader, address chan<- string) {
 			address <- m[1]
 		}
 	}
-	i.command.Wait() //nolint:errcheck // Its state is looked at by whoever stops it.
+	i.command.Wait() // Its state is looked at by whoever stops it.
 	close(i.exited)
 	close(address)
 }
@@ -202,13 +202,13 @@ func (i *Instance) ready() error {
 
 // Stop asks the process to stop and gives its exit code, -1 where a signal ended it. Stopping twice is fine.
 func (i *Instance) Stop() int {
-	i.command.Process.Signal(syscall.SIGTERM) //nolint:errcheck // It may have ended already.
+	i.command.Process.Signal(syscall.SIGTERM) // It may have ended already.
 	return i.wait()
 }
 
 // Kill ends the process without warning.
 func (i *Instance) Kill() {
-	i.command.Process.Kill() //nolint:errcheck // As above.
+	i.command.Process.Kill() // As above.
 	i.wait()
 }
 
@@ -219,7 +219,7 @@ func (i *Instance) wait() int {
 	select {
 	case <-i.exited:
 	case <-time.After(2 * Patience):
-		i.command.Process.Kill() //nolint:errcheck // As above.
+		i.command.Process.Kill() // As above.
 		<-i.exited
 	}
 	return i.command.ProcessState.ExitCode()

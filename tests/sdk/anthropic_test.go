@@ -19,7 +19,7 @@ func anthropicClient(t target, options ...option.RequestOption) anthropic.Client
 
 func message(model string) anthropic.MessageNewParams {
 	return anthropic.MessageNewParams{
-		Model: anthropic.Model(model), MaxTokens: 100, System: []anthropic.TextBlockParam{{Text: "Be brief."}},
+		Model: model, MaxTokens: 100, System: []anthropic.TextBlockParam{{Text: "Be brief."}},
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Explain the signal box."))},
 	}
 }

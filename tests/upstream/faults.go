@@ -67,7 +67,7 @@ func (x *exchange) hijack() *net.TCPConn {
 // end closes a connection, by a reset or in order.
 func end(c *net.TCPConn, reset bool) {
 	if reset {
-		c.SetLinger(0) //nolint:errcheck // Close follows.
+		c.SetLinger(0) // Close follows.
 	}
 	c.Close()
 }
@@ -162,7 +162,7 @@ func (x *exchange) slow() {
 		x.begin()
 	}
 	for i := range body {
-		x.w.Write(body[i : i+1]) //nolint:errcheck // The wait notices.
+		x.w.Write(body[i : i+1]) // The wait notices.
 		x.flush()
 		if !x.wait(time.Second) {
 			return
@@ -197,7 +197,7 @@ func (x *exchange) errorEvent(n int) {
 	}
 	x.begin()
 	x.send(x.api.events(x.ask)[:n], 0)
-	x.w.Write(x.api.failureEvent("overloaded_error", "Overloaded")) //nolint:errcheck // The client shows it.
+	x.w.Write(x.api.failureEvent("overloaded_error", "Overloaded")) // The client shows it.
 }
 
 // RefusedURL is an address that refuses every connection: its port is bound, so that nobody else gets it, and not
@@ -207,7 +207,7 @@ func RefusedURL() (url string, release func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	release = func() { syscall.Close(fd) } //nolint:errcheck // There is no one to tell.
+	release = func() { syscall.Close(fd) } // There is no one to tell.
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		release()
 		return "", nil, err

@@ -195,14 +195,14 @@ func (x *exchange) good() {
 func (x *exchange) whole(body []byte) {
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.Header().Set("X-Request-Id", "req_upstream")
-	x.w.Write(body) //nolint:errcheck // Whether the client is there is noted elsewhere.
+	x.w.Write(body) // Whether the client is there is noted elsewhere.
 }
 
 // status answers with an error.
 func (x *exchange) status(status int, kind, message string) {
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.WriteHeader(status)
-	x.w.Write(x.api.failure(kind, message)) //nolint:errcheck // As above.
+	x.w.Write(x.api.failure(kind, message)) // As above.
 }
 
 // begin writes the head of a stream.
@@ -213,7 +213,7 @@ func (x *exchange) begin() {
 }
 
 func (x *exchange) flush() {
-	http.NewResponseController(x.w).Flush() //nolint:errcheck // As above.
+	http.NewResponseController(x.w).Flush() // As above.
 }
 
 // send writes events one by one and reports whether the client stayed.
