@@ -330,6 +330,8 @@ export interface components {
         CallDetail: {
             agent_id: string | null;
             agent_role: string | null;
+            /** Format: date-time */
+            as_of: string;
             /** Format: int64 */
             attempts: number;
             attempts_detail: components["schemas"]["Attempt"][];

@@ -14,9 +14,8 @@ import { Track } from "./Track";
 export function CallDetail() {
   const { t } = useI18n();
   const { id } = useParams({ from: "/shell/calls/$id" });
-  const { data, error, isFetching, refetch, dataUpdatedAt } = useQuery(callQuery(id));
-  // The answer for one call carries no as_of of its own where it is read from the record itself: then it is as of now.
-  const asOf = data ? ((data as { as_of?: string }).as_of ?? new Date(dataUpdatedAt).toISOString()) : undefined;
+  const { data, error, isFetching, refetch } = useQuery(callQuery(id));
+  const asOf = data?.as_of;
   return (
     <>
       <PageHead title={data ? (data.tool_name ?? data.model_name ?? t("call.title")) : t("call.title")}>

@@ -52,7 +52,9 @@ func (s *Server) startData(ctx context.Context) error {
 		return err
 	}
 	s.onStop("publisher", d.publisher.Stop)
-	d.writer = store.NewWriter(timedCommitter{db, s.telemetry, s.options.Now}, d.sequencer, store.Options{QueueEntries: int(s.config.Limits.MaxQueuedRecords)})
+	d.writer = store.NewWriter(timedCommitter{db, s.telemetry, s.options.Now}, d.sequencer, store.Options{
+		QueueEntries: int(s.config.Limits.MaxQueuedRecords), Changed: s.logChanged,
+	})
 	s.startRecorder()
 	s.onStop("writer", s.stopWriter)
 	return s.startProjector(ctx)
@@ -89,7 +91,29 @@ func (s *Server) startRecorder() {
 		if err := s.recorder.Settle(ctx); err != nil && ctx.Err() == nil {
 			s.options.Logger.WarnContext(ctx, "outcomes still wait for the log", "error", err)
 		}
+		s.probeLog(ctx)
 	})
+}
+
+// logChanged tells the operator that calls are refused because the log can not be written, and that they are not any
+// more.
+func (s *Server) logChanged(reason error) {
+	if reason != nil {
+		s.options.Logger.Error("the log can not be written: calls are refused", "error", reason)
+		return
+	}
+	s.options.Logger.Warn("the log can be written again")
+}
+
+// probeLog tries a log that can not be written: an instance that is not ready may get no calls by which it could find out
+// that its disk has room again.
+func (s *Server) probeLog(ctx context.Context) {
+	if s.data.writer.Failing() == nil {
+		return
+	}
+	if err := s.note(ctx, signalbox.ActionLogResumed, nil); err != nil && ctx.Err() == nil {
+		s.options.Logger.DebugContext(ctx, "the log still can not be written", "error", err)
+	}
 }
 
 func (s *Server) stopWriter(ctx context.Context) error {

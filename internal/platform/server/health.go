@@ -25,9 +25,13 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 	if err != nil {
 		return api.Health{}, err
 	}
+	asOf := progress.AsOf
+	if progress.Cursor >= progress.Size {
+		asOf = s.options.Now().UTC()
+	}
 	stats := s.data.writer.Stats()
 	h := api.Health{
-		Version: s.options.Version, Started: s.started, DataAsOf: progress.AsOf,
+		Version: s.options.Version, Started: s.started, DataAsOf: asOf,
 		Log:         api.LogHealth{Size: progress.Size},
 		Queue:       api.QueueHealth{Depth: stats.Depth, Capacity: stats.Capacity},
 		Projections: api.Projections{Cursor: progress.Cursor, LagRecords: progress.Size - progress.Cursor},

@@ -58,7 +58,7 @@ func (s *Server) startTelemetry(ctx context.Context) error {
 
 // startProjector keeps the projections up with the log, and young.
 func (s *Server) startProjector(ctx context.Context) error {
-	p := projection.New(s.data.db, s.data.db.Views(), projection.Options{Decode: audit.Decode, Wake: s.data.writer.Notify()})
+	p := projection.New(s.data.db.Views(), s.data.db.Views(), projection.Options{Decode: audit.Decode, Wake: s.data.writer.Notify()})
 	s.data.projector = p
 	if err := p.CatchUp(ctx); err != nil {
 		return err
@@ -91,7 +91,7 @@ func RebuildProjections(ctx context.Context, path string, now func() time.Time) 
 		return 0, err
 	}
 	defer db.Close() //nolint:errcheck // What was rebuilt is committed.
-	p := projection.New(db, db.Views(), projection.Options{Decode: audit.Decode})
+	p := projection.New(db.Views(), db.Views(), projection.Options{Decode: audit.Decode})
 	if err := p.Rebuild(ctx); err != nil {
 		return 0, err
 	}

@@ -154,6 +154,17 @@ type Paging struct {
 	Cursor string `query:"cursor" maxLength:"512"`
 }
 
+// asOf is the time up to which the projections hold everything: now, where nothing waits to be projected. It is asked for
+// before what it is said of, which is then at least as new.
+func (s *server) asOf(ctx context.Context) (time.Time, error) {
+	now := s.Now().UTC()
+	p, err := s.Traces.Progress(ctx)
+	if err != nil || p.Cursor >= p.Size {
+		return now, err
+	}
+	return p.AsOf, nil
+}
+
 func cursor(next string) *string { return orNull(next) }
 
 func errCursor() error {

@@ -61,6 +61,7 @@ type CallDetail struct {
 	PolicyVersion *string            `json:"policy_version"`
 	Route         *string            `json:"route"`
 	Record        RecordIndices      `json:"record"`
+	AsOf          time.Time          `json:"as_of"`
 }
 
 // CallFailure is the error a call ended with.
@@ -139,15 +140,15 @@ func (s *server) registerCalls(api huma.API) {
 
 func (s *server) listCalls(ctx context.Context, q *CallQuery) (*Body[Page[Call]], error) {
 	c := callerOf(ctx)
+	asOf, err := s.asOf(ctx)
+	if err != nil {
+		return nil, fail(c, err)
+	}
 	views, next, err := s.Views.ListCalls(ctx, q.filter(c))
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	progress, err := s.Traces.Progress(ctx)
-	if err != nil {
-		return nil, fail(c, err)
-	}
-	page := Page[Call]{Items: make([]Call, 0, len(views)), Next: cursor(next), AsOf: progress.AsOf}
+	page := Page[Call]{Items: make([]Call, 0, len(views)), Next: cursor(next), AsOf: asOf}
 	for _, v := range views {
 		page.Items = append(page.Items, callRow(v))
 	}
@@ -187,6 +188,10 @@ func (s *server) getCall(ctx context.Context, in *struct {
 },
 ) (*Body[CallDetail], error) {
 	c := callerOf(ctx)
+	asOf, err := s.asOf(ctx)
+	if err != nil {
+		return nil, fail(c, err)
+	}
 	view, err := s.Views.CallByID(ctx, in.ID)
 	// A foreign call does not exist, not even as something forbidden: both answers are the same.
 	if signalbox.CodeOf(err) == signalbox.CodeNotFound || err == nil && !c.maySee(view.Tenant) {
@@ -196,7 +201,9 @@ func (s *server) getCall(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	detail := CallDetail{Call: callRow(view), Record: RecordIndices{view.IntentIndex, view.OutcomeIndex}, Detail: []Attempt{}}
+	detail := CallDetail{
+		Call: callRow(view), Record: RecordIndices{view.IntentIndex, view.OutcomeIndex}, Detail: []Attempt{}, AsOf: asOf,
+	}
 	record, err := s.lastRecord(ctx, view)
 	if err != nil {
 		return nil, fail(c, err)
@@ -278,15 +285,15 @@ type FacetLists struct {
 
 func (s *server) getFacets(ctx context.Context, _ *struct{}) (*Body[FacetLists], error) {
 	c := callerOf(ctx)
+	asOf, err := s.asOf(ctx)
+	if err != nil {
+		return nil, fail(c, err)
+	}
 	f, err := s.Views.Facets(ctx, c.tenants())
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	progress, err := s.Traces.Progress(ctx)
-	if err != nil {
-		return nil, fail(c, err)
-	}
-	lists := FacetLists{AsOf: progress.AsOf}
+	lists := FacetLists{AsOf: asOf}
 	lists.Items.Tenant, lists.Items.Team, lists.Items.Agent = f.Tenants, f.Teams, f.Agents
 	lists.Items.Model, lists.Items.Tool, lists.Items.Provider = f.Models, f.Tools, f.Providers
 	return &Body[FacetLists]{lists}, nil

@@ -108,11 +108,11 @@ func (s *server) getCosts(ctx context.Context, q *CostQuery) (*Body[Costs], erro
 		return nil, fail(c, signalbox.Errorf(signalbox.CodeInvalid, "the range is over %d hours", MaxCostHours).
 			WithField("bucket").WithRemedy("Ask for bucket=day, or for a shorter range."))
 	}
-	progress, err := s.Traces.Progress(ctx)
+	asOf, err := s.asOf(ctx)
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	costs := Costs{By: q.By, Bucket: q.Bucket, From: from, To: to, AsOf: progress.AsOf, Series: []CostSeries{}, Totals: []CostTotal{}}
+	costs := Costs{By: q.By, Bucket: q.Bucket, From: from, To: to, AsOf: asOf, Series: []CostSeries{}, Totals: []CostTotal{}}
 	if q.By == "run" {
 		err = s.runCosts(ctx, c, q, &costs)
 	} else {
@@ -178,12 +178,16 @@ func figures(t signalbox.Totals) CostFigures {
 func (s *server) getOverview(ctx context.Context, q *RangeQuery) (*Body[Overview], error) {
 	c := callerOf(ctx)
 	from, to := s.span(q.From, q.To)
+	asOf, err := s.asOf(ctx)
+	if err != nil {
+		return nil, fail(c, err)
+	}
 	o, err := s.Overview(ctx, signalbox.CostQuery{From: from, To: to, Tenants: c.tenants()})
 	if err != nil {
 		return nil, fail(c, err)
 	}
 	out := Overview{
-		AsOf: o.Progress.AsOf, CostFigures: figures(o.Totals), Refusals: o.Refusals, Running: o.Running, Points: []CostPoint{},
+		AsOf: asOf, CostFigures: figures(o.Totals), Refusals: o.Refusals, Running: o.Running, Points: []CostPoint{},
 	}
 	if o.Latency.Count > 0 {
 		out.LatencyP50MS, out.LatencyP95MS, out.LatencyP99MS = &o.Latency.P50, &o.Latency.P95, &o.Latency.P99
@@ -208,15 +212,15 @@ type Run struct {
 
 func (s *server) listRuns(ctx context.Context, q *Paging) (*Body[Page[Run]], error) {
 	c := callerOf(ctx)
+	asOf, err := s.asOf(ctx)
+	if err != nil {
+		return nil, fail(c, err)
+	}
 	runs, next, err := s.Views.Runs(ctx, signalbox.RunFilter{Tenants: c.tenants(), Cursor: q.Cursor, Limit: q.Limit})
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	progress, err := s.Traces.Progress(ctx)
-	if err != nil {
-		return nil, fail(c, err)
-	}
-	page := Page[Run]{Items: []Run{}, Next: cursor(next), AsOf: progress.AsOf}
+	page := Page[Run]{Items: []Run{}, Next: cursor(next), AsOf: asOf}
 	for _, r := range runs {
 		page.Items = append(page.Items, Run{
 			ID: r.ID, Tenant: r.Tenant, Team: orNull(r.Team), Agent: orNull(r.Agent), Started: r.Started, Last: r.Last,

@@ -68,24 +68,24 @@ func (s *server) getTrace(ctx context.Context, q *TraceQuery) (*Body[Trace], err
 		}
 		offset = n
 	}
-	nodes, progress, err := s.arrange(ctx, c, q.ID)
+	nodes, asOf, err := s.arrange(ctx, c, q.ID)
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	return &Body[Trace]{tracePage(q.ID, nodes, offset, q.Limit, progress.AsOf)}, nil
+	return &Body[Trace]{tracePage(q.ID, nodes, offset, q.Limit, asOf)}, nil
 }
 
-func (s *server) arrange(ctx context.Context, c ctxWithCaller, id string) ([]trace.Node, signalbox.Progress, error) {
-	progress, err := s.Traces.Progress(ctx)
+func (s *server) arrange(ctx context.Context, c ctxWithCaller, id string) ([]trace.Node, time.Time, error) {
+	asOf, err := s.asOf(ctx)
 	if err != nil {
-		return nil, progress, err
+		return nil, asOf, err
 	}
 	calls, err := s.Traces.TraceCalls(ctx, id, c.tenants())
 	if err != nil {
-		return nil, progress, err
+		return nil, asOf, err
 	}
 	if len(calls) == 0 {
-		return nil, progress, signalbox.Errorf(signalbox.CodeNotFound, "no call of the trace %s is known", id).
+		return nil, asOf, signalbox.Errorf(signalbox.CodeNotFound, "no call of the trace %s is known", id).
 			WithRemedy("Check the id; calls older than the retention of projections are no longer shown.").WithField("id")
 	}
 	sources := make([]trace.Source, len(calls))
@@ -94,12 +94,12 @@ func (s *server) arrange(ctx context.Context, c ctxWithCaller, id string) ([]tra
 		if v.Attempts > 1 {
 			r, err := s.lastRecord(ctx, v)
 			if err != nil {
-				return nil, progress, err
+				return nil, asOf, err
 			}
 			sources[i].Attempts = r.Attempts
 		}
 	}
-	return trace.Arrange(sources, s.Now()), progress, nil
+	return trace.Arrange(sources, s.Now()), asOf, nil
 }
 
 func tracePage(id string, nodes []trace.Node, offset, limit int, asOf time.Time) Trace {
