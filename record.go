@@ -24,6 +24,7 @@ const (
 	ActionLogin        = "login"
 	ActionStarted      = "started"
 	ActionStopped      = "stopped"
+	ActionLogResumed   = "log_resumed" // The log could not be written for a while; calls were refused.
 )
 
 // Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.

@@ -277,12 +277,25 @@ func TestFullDisk(t *testing.T) {
 	if a := i.Send(t, http.MethodGet, "/healthz", "", ""); a.Status != http.StatusOK {
 		t.Errorf("/healthz answers %d", a.Status)
 	}
+	if a := i.Send(t, http.MethodGet, "/readyz", "", ""); a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Body, "disk") {
+		t.Errorf("/readyz answers %d: %s", a.Status, a.Body)
+	}
+	if !strings.Contains(i.Stderr(), "disk of the database is full") {
+		t.Errorf("the log of the process does not say why:\n%s", i.Stderr())
+	}
 	if a := i.Send(t, http.MethodGet, "/v1/models", harness.Agent, ""); a.Status != http.StatusOK {
 		t.Errorf("/v1/models answers %d", a.Status)
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
+	// Nobody need call for it: a load balancer would send no calls to an instance that is not ready.
+	harness.Eventually(t, func() error {
+		if a := i.Send(t, http.MethodGet, "/readyz", "", ""); a.Status != http.StatusOK {
+			return fmt.Errorf("/readyz answers %d: %s", a.Status, a.Body)
+		}
+		return nil
+	})
 	harness.Eventually(t, func() error {
 		if a := call(); a.Status != http.StatusOK {
 			return fmt.Errorf("status %d: %s", a.Status, a.Body)

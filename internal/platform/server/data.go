@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/governance/guard"

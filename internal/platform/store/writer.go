@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -42,6 +43,10 @@ type Options struct {
 	QueueEntries int
 	QueueBytes   int64
 	MaxBatch     int
+
+	// Changed is told why, when batches begin to fail, and nil, when they are written again. It must not block; it may
+	// be nil.
+	Changed func(reason error)
 }
 
 func (o Options) withDefaults() Options {
@@ -53,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxBatch <= 0 {
 		o.MaxBatch = DefaultMaxBatch
+	}
+	if o.Changed == nil {
+		o.Changed = func(error) {}
 	}
 	return o
 }
@@ -66,6 +74,7 @@ type Writer struct {
 	notify    chan struct{}
 	fatal     chan error
 	done      chan struct{}
+	failing   atomic.Pointer[signalbox.Error]
 	batch     []signalbox.Entry // Reused by the writing goroutine.
 	items     sync.Pool         // Of *item.
 }
@@ -115,6 +124,14 @@ func (w *Writer) Notify() <-chan struct{} { return w.notify }
 
 // Fatal gives at most one error: the reason for which the writer has ended by itself, and the process is to stop.
 func (w *Writer) Fatal() <-chan error { return w.fatal }
+
+// Failing says why the last batch could not be written; nil where it was.
+func (w *Writer) Failing() error {
+	if e := w.failing.Load(); e != nil {
+		return e
+	}
+	return nil
+}
 
 // Stats gives a snapshot of the writer's counters.
 func (w *Writer) Stats() Stats { return w.queue.stats() }
@@ -175,6 +192,9 @@ func (w *Writer) write(items []*item) error {
 // finish tells the waiting goroutines how their batch ended.
 func (w *Writer) finish(items []*item, err error) {
 	failure := notWritten(err)
+	if before := w.failing.Swap(failure); (before == nil) != (failure == nil) {
+		w.queue.options.Changed(err)
+	}
 	w.queue.settle(items, err == nil)
 	for _, it := range items {
 		if failure != nil {

@@ -391,3 +391,23 @@ func TestManyAppenders(t *testing.T) {
 		}
 	}
 }
+
+// Who watches learns once that commits fail, and once that they work again.
+func TestFailingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, cause := newDisk(), errors.New("disk full")
+		var told []error
+		w := store.NewWriter(d, &tree{}, store.Options{Changed: func(reason error) { told = append(told, reason) }})
+		for i, err := range []error{nil, cause, cause, nil, nil} {
+			d.permits <- err
+			<-appendAsync(t.Context(), w, record("a"))
+			if got := w.Failing(); (got != nil) != (err != nil) || err != nil && !errors.Is(got, cause) {
+				t.Errorf("after commit %d: failing = %v, want %v", i, got, err)
+			}
+		}
+		closeWriter(t, w)
+		if len(told) != 2 || !errors.Is(told[0], cause) || told[1] != nil {
+			t.Errorf("told %v, want the cause and then nil", told)
+		}
+	})
+}
