@@ -54,6 +54,7 @@ func core(name, canary string) string {
 
 // What callers and operators keep secret is in no log line, no record, no answer of the control API, no metric and no file.
 func TestSecretsStayOut(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	i, up := behind(t, dir)
 	created := revokedKey(t, i)

@@ -6,7 +6,7 @@
 // A script is a txtar file: commands, then the files they use. Beside the commands of testscript there are
 //
 //	signalbox CODE ARG…     run the binary; it must end with that exit code
-//	serve FILE              start an instance with that configuration; SIGNALBOX_URL names it from then on
+//	serve [FILE]            start an instance with that configuration, or with none; SIGNALBOX_URL names it from then on
 //	halt                    stop it in order; it must end with code 0
 //	crash                   end it without warning
 //	send STATUS METHOD PATH [FILE]   make a request with SIGNALBOX_API_KEY; the answer goes to standard output
@@ -101,8 +101,12 @@ func instance(ts *testscript.TestScript) *harness.Instance {
 }
 
 func serveCmd(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, args, 1)
-	i, err := harness.Launch(harness.Options{Whole: ts.ReadFile(args[0]), Dir: ts.Getenv("WORK")})
+	need(ts, neg, args, 0)
+	o := harness.Options{Dir: ts.Getenv("WORK"), Bare: len(args) == 0}
+	if !o.Bare {
+		o.Whole = ts.ReadFile(args[0])
+	}
+	i, err := harness.Launch(o)
 	ts.Check(err)
 	ts.Defer(i.Kill)
 	if r, ok := ts.Value(runningKey{}).(*running); ok {

@@ -186,6 +186,7 @@ func TestPathsThatAreNotServed(t *testing.T) {
 
 // The list of calls is paged without gaps and repetitions, and has every field of the seed in every row.
 func TestCallList(t *testing.T) {
+	t.Parallel()
 	i := harness.Start(t, harness.Options{})
 	sent := map[string]bool{}
 	for range 23 {

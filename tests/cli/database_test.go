@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -142,6 +143,7 @@ func TestDamagedDatabase(t *testing.T) {
 
 // Projections are no truth: a damaged or missing file of them is made anew from the log, by the server or by the command.
 func TestDamagedProjections(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(file string) error{
 		"missing": func(file string) error {
 			return errors.Join(os.Remove(file), removeIfThere(file+"-wal"), removeIfThere(file+"-shm"))
@@ -239,9 +241,58 @@ func fill(file string) error {
 	return nil
 }
 
+// Another program that holds the file locked, a shell or a backup, costs calls and nothing else.
+func TestLockedWhileServing(t *testing.T) {
+	t.Parallel()
+	i := harness.Start(t, harness.Options{})
+	acknowledged := map[string]bool{}
+	a := i.Send(t, http.MethodPost, chatPath, harness.Agent, good)
+	acknowledged[a.Header.Get("X-Signalbox-Call")] = true
+	release, err := hold(t, i.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkFailure(t, chatPath, i.Send(t, http.MethodPost, chatPath, harness.Agent, good), 503, "unavailable")
+	if !strings.Contains(i.Stderr(), "program holds the database locked") {
+		t.Errorf("the log of the process does not say why:\n%s", i.Stderr())
+	}
+	release()
+	harness.Eventually(t, func() error {
+		a := i.Send(t, http.MethodPost, chatPath, harness.Agent, good)
+		if a.Status != http.StatusOK {
+			return fmt.Errorf("status %d: %s", a.Status, a.Body)
+		}
+		acknowledged[a.Header.Get("X-Signalbox-Call")] = true
+		return nil
+	})
+	checkAcknowledged(t, i, acknowledged)
+}
+
+// hold locks a database for writing until it is released.
+func hold(t *testing.T, file string) (release func(), err error) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(file))
+	if err != nil {
+		return nil, err
+	}
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if _, err := c.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		return nil, errors.Join(err, c.Close(), db.Close())
+	}
+	return func() {
+		if err := errors.Join(c.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+	}, nil
+}
+
 // A full disk stops calls, and nothing else: what was acknowledged stays, the process stays up and says why, and calls
 // are served again as soon as there is room.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := disk(t, "16m")
 	i := harness.Start(t, harness.Options{Dir: t.TempDir(), Database: filepath.Join(dir, "signalbox.db")})
 	acknowledged := map[string]bool{}

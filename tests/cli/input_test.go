@@ -65,6 +65,7 @@ var badBodies = []struct {
 }
 
 func TestBadBodies(t *testing.T) {
+	t.Parallel()
 	i := harness.Start(t, harness.Options{Whole: inputWhole})
 	for _, path := range []string{chatPath, messagesPath} {
 		for _, c := range badBodies {
@@ -153,6 +154,7 @@ func post(t *testing.T, url, body string, header http.Header) harness.Answer {
 }
 
 func TestBadHeaders(t *testing.T) {
+	t.Parallel()
 	i := harness.Start(t, harness.Options{Whole: inputWhole})
 	agent := []string{"Bearer " + harness.Agent}
 	for _, c := range []struct {

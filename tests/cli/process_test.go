@@ -58,6 +58,7 @@ func open(t *testing.T, i *harness.Instance) (*http.Response, *bufio.Scanner) {
 
 // Asked to stop, the process takes no new calls, lets those under way end, and leaves a signed and whole log.
 func TestGracefulStop(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	i, _ := behind(t, dir)
 	response, lines := open(t, i)
@@ -91,6 +92,7 @@ func TestGracefulStop(t *testing.T) {
 
 // Killed in the middle of a call, the next start writes that nobody knows how it ended.
 func TestKilledInACall(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	i, up := behind(t, dir)
 	response, _ := open(t, i)

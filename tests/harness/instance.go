@@ -52,6 +52,7 @@ models:
 type Options struct {
 	Config   string // Added to Base; "" is Simulated.
 	Whole    string // The whole configuration instead of Base and Config.
+	Bare     bool   // No configuration at all: the quickstart's, on a free port.
 	Dir      string // Where database and configuration are; "" is a new one.
 	Database string // The database's path; "" is one in Dir.
 	Env      []string
@@ -138,7 +139,12 @@ func Launch(o Options) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.command = exec.Command(path, "serve", "--config", i.Config)
+	args := []string{"serve", "--config", i.Config}
+	if o.Bare {
+		args = []string{"serve", "--listen", "127.0.0.1:0"}
+		i.Database = filepath.Join(o.Dir, "data", "signalbox.db")
+	}
+	i.command = exec.Command(path, args...)
 	i.command.Dir, i.command.Env = o.Dir, append(os.Environ(), o.Env...)
 	i.stdout, i.stderr, i.exited = &output{}, &output{}, make(chan struct{})
 	i.command.Stderr = i.stderr
