@@ -7,6 +7,7 @@
 package faults
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -262,7 +263,18 @@ func (b bench) checkProvider(t *testing.T, c cell, id string) {
 	if faulty != want {
 		t.Errorf("the provider got the failing request %d times, want %d", faulty, want)
 	}
+	if slices.Contains(unending, c.fault) {
+		harness.Eventually(t, func() error {
+			if !b.up.Requests(id)[0].Left {
+				return errors.New("the provider still answers a request that was given up")
+			}
+			return nil
+		})
+	}
 }
+
+// unending are the faults that go on until we cut them off.
+var unending = []string{"slow-bytes", "stall", "no-headers", "endless-line"}
 
 // retryable are the errors that a client may repeat by itself.
 var retryable = []signalbox.Code{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,10 +109,9 @@ func (i *Instance) Log(t testing.TB) []api.Record {
 	for {
 		var page api.Page[api.Record]
 		i.Get(t, "/audit", query, &page)
-		for _, r := range page.Items {
-			all = append([]api.Record{r}, all...)
-		}
+		all = append(all, page.Items...)
 		if page.Next == nil {
+			slices.Reverse(all)
 			return all
 		}
 		query.Set("cursor", *page.Next)
