@@ -3,6 +3,8 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +58,7 @@ type Options struct {
 	Dir      string // Where database and configuration are; "" is a new one.
 	Database string // The database's path; "" is one in Dir.
 	Env      []string
+	Trust    *x509.CertPool // Certificates to trust, of an instance that speaks TLS.
 }
 
 // Instance is one running process.
@@ -166,7 +169,7 @@ func Launch(o Options) (*Instance, error) {
 		<-i.exited
 		return nil, fmt.Errorf("signalbox did not start (code %d): %s%s", i.command.ProcessState.ExitCode(), i.stdout, i.Stderr())
 	}
-	if err := i.ready(); err != nil {
+	if err := i.ready(o.Trust); err != nil {
 		i.Kill()
 		return nil, err
 	}
@@ -189,10 +192,12 @@ func (i *Instance) follow(r io.Reader, address chan<- string) {
 	close(address)
 }
 
-func (i *Instance) ready() error {
+func (i *Instance) ready(trust *x509.CertPool) error {
+	probe := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS12}}}
+	defer probe.CloseIdleConnections()
 	var last error
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		response, err := http.Get(i.URL + "/readyz")
+		response, err := probe.Get(i.URL + "/readyz")
 		if err == nil {
 			body, _ := io.ReadAll(response.Body) // It is for the error only.
 			response.Body.Close()
