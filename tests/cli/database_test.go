@@ -331,6 +331,11 @@ func TestFullDisk(t *testing.T) {
 	if a := i.Send(t, http.MethodGet, "/readyz", "", ""); a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Body, "disk") {
 		t.Errorf("/readyz answers %d: %s", a.Status, a.Body)
 	}
+	var health api.Health
+	i.Get(t, "/health", nil, &health)
+	if log := health.Components[0]; log.Name != "log" || log.Status != "down" || !strings.Contains(log.Detail, "full") {
+		t.Errorf("the health report says %+v", log)
+	}
 	if !strings.Contains(i.Stderr(), "disk of the database is full") {
 		t.Errorf("the log of the process does not say why:\n%s", i.Stderr())
 	}

@@ -53,6 +53,9 @@ func (s *Server) writerHealth(depth, capacity int, failed int64) api.Component {
 	if failed > 0 {
 		c.Detail += fmt.Sprintf("; %d could not be written since the start", failed)
 	}
+	if err := s.data.writer.Failing(); err != nil {
+		c.Status, c.Detail = statusDown, signalbox.AsError(err).Message
+	}
 	return c
 }
 
