@@ -31,7 +31,10 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("/mcp/{server}", mcp.NewHandler(s.tools.servers, door, chain, s.options.Version, s.options.Logger))
 	api.New(mux, s.api())
 	mux.HandleFunc("/api/", s.noOperation)
-	mux.Handle("GET /audit/", s.readers(audit.Handler(s.data.db, s.fail)))
+	tiles := s.readers(audit.Handler(s.data.db, s.fail))
+	mux.Handle("GET "+audit.CheckpointPath, tiles)
+	mux.Handle("GET "+audit.TilePath, tiles)
+	mux.HandleFunc("/audit/", s.noOperation)
 	mux.Handle("GET /metrics", s.readers(s.telemetry.Handler()))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -77,7 +80,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	api.WriteError(w, err, id)
 }
 
-// noOperation answers for paths below the control API that are none of its operations.
+// noOperation answers for paths below the control API and the log that are nothing.
 func (s *Server) noOperation(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, signalbox.Errorf(signalbox.CodeNotFound, "there is no operation %s %s", r.Method, r.URL.Path).
 		WithRemedy("See /api/v1/openapi.json for what there is."))

@@ -36,6 +36,8 @@ const (
 	SettleInterval = 2 * time.Second
 	// StopTimeout bounds the steps of a stop that come after the calls.
 	StopTimeout = 15 * time.Second
+	// ExportTimeout is how long a stop waits for the receiver of the last telemetry.
+	ExportTimeout = 3 * time.Second
 )
 
 // Options are what a server gets from its process.

@@ -52,7 +52,15 @@ func (s *Server) startTelemetry(ctx context.Context) error {
 		return err
 	}
 	s.telemetry = t
-	s.onStop("telemetry", t.Shutdown)
+	s.onStop("telemetry", func(ctx context.Context) error {
+		// What nobody receives in time is lost, and no reason to call the stop a failed one.
+		ctx, cancel := context.WithTimeout(ctx, ExportTimeout)
+		defer cancel()
+		if err := t.Shutdown(ctx); err != nil {
+			s.options.Logger.WarnContext(ctx, "the last telemetry could not be exported", "error", err)
+		}
+		return nil
+	})
 	return nil
 }
 
