@@ -26,6 +26,7 @@ func (k *serveCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	setCollector()
 	logger := slog.New(guard.NewHandler(slog.NewTextHandler(c.errOut, nil)))
 	s, err := server.New(c.ctx, loaded, server.Options{
 		Version: version, Logger: logger, Now: time.Now, Env: environment,

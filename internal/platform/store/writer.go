@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,6 +157,9 @@ func (w *Writer) Close(ctx context.Context) error {
 func (w *Writer) run() {
 	defer close(w.done)
 	for {
+		// A transaction costs as much as a dozen records in it. Where the processors are busy, whoever can run gets to append
+		// first; where they are not, this takes no time.
+		runtime.Gosched()
 		items := w.queue.take()
 		if items == nil {
 			return
