@@ -13,71 +13,94 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// result is what was measured of one hop with one kind of call.
-type result struct {
-	hop       string
-	stream    bool
+// measurement is one hop with one kind of call in one round.
+type measurement struct {
 	perSecond float64       // At saturation.
 	cpu       time.Duration // Of the process, per call, at saturation.
 	p50, p99  time.Duration // At the fixed rate.
 	reached   float64       // The rate that was reached, of that which was asked for.
 	memory    int64         // Anonymous, in KiB, after the load.
+	failed    int64         // Calls that were not answered whole.
+	failure   string        // The first of them.
 }
 
-const path = "/v1/chat/completions"
+const (
+	path        = "/v1/chat/completions"
+	warmUp      = 5   // The part of a measurement that goes before it to warm up, as a divisor.
+	maxFailures = 100 // More of them end the benchmark: it would measure something else.
+)
 
-func measure(ctx context.Context, h hop, stream bool, length time.Duration) (result, error) {
-	r := result{hop: h.name, stream: stream}
-	if _, _, err := saturate(ctx, h, stream, length/5); err != nil { // Warm up.
-		return r, err
-	}
+func measure(ctx context.Context, h hop, k kind, o options) (m measurement, err error) {
+	warm := saturate(ctx, h, k, o.saturated/warmUp)
 	before, err := h.process.cpu()
 	if err != nil {
-		return r, err
+		return m, err
 	}
-	calls, took, err := saturate(ctx, h, stream, length)
-	if err != nil {
-		return r, err
-	}
+	s := saturate(ctx, h, k, o.saturated)
 	after, err := h.process.cpu()
 	if err != nil {
-		return r, err
+		return m, err
 	}
-	r.perSecond = float64(calls) / took.Seconds()
-	r.cpu = (after - before) / time.Duration(max(calls, 1))
-	if err := r.pace(h, stream, length); err != nil {
-		return r, err
+	m.perSecond = float64(s.calls.Load()) / s.took.Seconds()
+	m.cpu = (after - before) / time.Duration(max(s.calls.Load(), 1))
+	m.count(warm.failed.Load(), warm.failure)
+	m.count(s.failed.Load(), s.failure)
+	if o.paced > 0 && k.rate() > 0 {
+		m.pace(h, k, o.paced)
 	}
-	r.memory = h.process.anonymous()
-	return r, nil
+	m.memory = h.process.anonymous()
+	if m.failed > maxFailures {
+		return m, fmt.Errorf("%d calls to %s failed, such as: %s", m.failed, h.name, m.failure)
+	}
+	return m, ctx.Err()
 }
 
-// saturate keeps every connection busy and counts good answers; a bad one ends the measurement.
-func saturate(ctx context.Context, h hop, stream bool, length time.Duration) (int64, time.Duration, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// count adds calls that have failed.
+func (m *measurement) count(failed int64, failure string) {
+	m.failed += failed
+	if m.failure == "" {
+		m.failure = failure
+	}
+}
+
+// saturation is the load that keeps every connection busy.
+type saturation struct {
+	calls, failed atomic.Int64
+	took          time.Duration
+	once          sync.Once
+	failure       string
+}
+
+func saturate(ctx context.Context, h hop, k kind, length time.Duration) *saturation {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	var calls atomic.Int64
+	s, request := &saturation{}, body(k)
 	var wg sync.WaitGroup
 	start := time.Now()
 	for range connections {
 		wg.Go(func() {
-			for time.Since(start) < length && ctx.Err() == nil {
-				if err := once(ctx, client, h, stream); err != nil {
-					cancel(err)
-					return
-				}
-				calls.Add(1)
+			for time.Since(start) < length && ctx.Err() == nil && s.failed.Load() <= maxFailures {
+				s.note(ask(ctx, client, h, k, request))
 			}
 		})
 	}
 	wg.Wait()
-	return calls.Load(), time.Since(start), context.Cause(ctx)
+	s.took = time.Since(start)
+	return s
 }
 
-func once(ctx context.Context, client *http.Client, h hop, stream bool) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+path, bytes.NewReader(body(stream)))
+func (s *saturation) note(err error) {
+	if err == nil {
+		s.calls.Add(1)
+		return
+	}
+	s.failed.Add(1)
+	s.once.Do(func() { s.failure = err.Error() })
+}
+
+// ask makes one call and reads its answer to the end.
+func ask(ctx context.Context, client *http.Client, h hop, k kind, request []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.process.url+path, bytes.NewReader(request))
 	if err != nil {
 		return err
 	}
@@ -86,12 +109,12 @@ func once(ctx context.Context, client *http.Client, h hop, stream bool) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // It was read to its end.
 	data, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusOK || stream && !bytes.HasSuffix(data, []byte("data: [DONE]\n\n")) {
+	if answer.StatusCode != http.StatusOK || k != unary && !bytes.HasSuffix(data, []byte("data: [DONE]\n\n")) {
 		return fmt.Errorf("%s: %.300s", answer.Status, data)
 	}
 	return nil
@@ -106,21 +129,18 @@ func header(h hop) http.Header {
 }
 
 // pace sends at a fixed rate whatever comes back, and takes the quantiles of the time to the last byte.
-func (r *result) pace(h hop, stream bool, length time.Duration) error {
-	per := rate
-	if stream {
-		per = streamRate
-	}
+func (m *measurement) pace(h hop, k kind, length time.Duration) {
 	attacker := vegeta.NewAttacker(vegeta.Connections(1024), vegeta.MaxConnections(1024), vegeta.KeepAlive(true))
-	targets := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodPost, URL: h.url + path, Body: body(stream), Header: header(h)})
-	var m vegeta.Metrics
-	for res := range attacker.Attack(targets, vegeta.Rate{Freq: per, Per: time.Second}, length, h.name) {
-		m.Add(res)
+	targets := vegeta.NewStaticTargeter(vegeta.Target{
+		Method: http.MethodPost, URL: h.process.url + path, Body: body(k), Header: header(h),
+	})
+	var v vegeta.Metrics
+	for res := range attacker.Attack(targets, vegeta.Rate{Freq: k.rate(), Per: time.Second}, length, h.name) {
+		v.Add(res)
+		if res.Error != "" || res.Code != http.StatusOK {
+			m.count(1, fmt.Sprintf("status %d %s", res.Code, res.Error))
+		}
 	}
-	m.Close()
-	if m.Success < 1 {
-		return fmt.Errorf("at %d/s only %.4f of the calls were served: %v", per, m.Success, m.Errors)
-	}
-	r.p50, r.p99, r.reached = m.Latencies.P50, m.Latencies.P99, m.Throughput/float64(per)
-	return nil
+	v.Close()
+	m.p50, m.p99, m.reached = v.Latencies.P50, v.Latencies.P99, v.Throughput/float64(k.rate())
 }

@@ -1,38 +1,63 @@
 // Command bench measures Signalbox against two things in the same run on the same machine: the upstream called directly,
-// and a bare httputil.ReverseProxy before it. It prints one table.
+// and a bare httputil.ReverseProxy before it. It prints one table and whether each target is met.
 //
 // # Method
 //
 // The upstream, the proxy and Signalbox are processes of their own on loopback; the load comes from this one. Saturation
 // is closed-loop with [connections] connections; CPU is what the kernel booked to the process in that time, divided by
 // the calls. Latency is open-loop at a fixed rate (vegeta), so that a slow answer delays no later request; what a hop adds
-// is its quantile minus the direct one. The time of a disk sync is measured beside the database. With two cores all share
-// them: compare ratios, not absolute figures.
+// is its quantile minus the direct one. The time of a disk sync is measured beside the database in every round.
+//
+// # Rounds
+//
+// Everything is measured once per round, one hop after the other, and the order of the hops turns from round to round.
+// What is compared is compared within a round; the table shows the medians of the rounds. So a machine that is busy with
+// other things for a while spoils one round and not the comparison. Still: with two cores all share them, so read
+// ratios, and absolute figures only of a quiet machine.
+//
+// # Failures
+//
+// A call that fails is counted, shown in the row of its hop with the first error, and makes the command fail.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 )
 
 // The shape of the load.
 const (
 	connections = 32
-	rate        = 1000 // Calls per second of the open-loop measurement, unary.
-	streamRate  = 200  // The same for streams.
-	chunks      = 40   // Events of content in a stream.
+	rate        = 1000       // Calls per second of the open-loop measurement, unary.
+	streamRate  = 200        // The same for streams.
+	chunks      = 40         // Events of content in a stream.
+	events      = chunks + 4 // With those of the role, the finish reason, the usage and the end.
+	eventPause  = 5 * time.Millisecond
 )
 
+// options are the command's flags.
+type options struct {
+	binary    string
+	rounds    int
+	saturated time.Duration // At saturation, per hop, kind and round.
+	paced     time.Duration // At the fixed rate, the same.
+	markdown  bool
+}
+
 func main() {
+	var o options
 	role := flag.String("role", "", "upstream or proxy: run as that (used by the benchmark itself)")
 	target := flag.String("target", "", "of the proxy")
-	binary := flag.String("signalbox", "bin/signalbox", "the binary to measure")
-	length := flag.Duration("duration", 10*time.Second, "of each measurement")
+	flag.StringVar(&o.binary, "signalbox", "bin/signalbox", "the binary to measure")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; the table shows medians")
+	flag.DurationVar(&o.saturated, "duration", 3*time.Second, "of one measurement at saturation")
+	flag.DurationVar(&o.paced, "paced", 3*time.Second, "of one measurement at a fixed rate; 0 leaves latency out")
+	flag.BoolVar(&o.markdown, "markdown", false, "print the table as docs/performance.md has it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -43,7 +68,7 @@ func main() {
 	case "proxy":
 		err = serveProxy(ctx, *target)
 	default:
-		err = run(ctx, *binary, *length)
+		err = run(ctx, o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -51,85 +76,33 @@ func main() {
 	}
 }
 
-// hop is one thing that is measured.
-type hop struct {
-	name    string
-	url     string
-	process *process
-	key     string
-}
-
-func run(ctx context.Context, binary string, length time.Duration) error {
+func run(ctx context.Context, o options) error {
 	dir, err := os.MkdirTemp("", "signalbox-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // It is temporary.
-	hops, stop, err := start(ctx, binary, dir)
+	b, err := start(ctx, o.binary, dir)
+	defer b.stop()
 	if err != nil {
 		return err
 	}
-	defer stop()
-	t := &table{}
-	for _, h := range hops {
-		t.idle = append(t.idle, h.process.anonymous())
-	}
-	if t.syncs, err = measureSync(filepath.Join(dir, "sync")); err != nil {
+	r := &report{options: o, version: version(ctx, o.binary)}
+	if err := b.measureIdle(ctx, r); err != nil {
 		return err
 	}
-	for _, stream := range []bool{false, true} {
-		for _, h := range hops {
-			r, err := measure(ctx, h, stream, length)
-			if err != nil {
-				return fmt.Errorf("%s: %w", h.name, err)
-			}
-			t.rows = append(t.rows, r)
+	for n := range o.rounds {
+		if err := b.round(ctx, n, r); err != nil {
+			return err
 		}
+		fmt.Fprintf(os.Stderr, "round %d of %d is done\n", n+1, o.rounds)
 	}
-	t.print(os.Stdout, hops)
+	if r.restart, err = b.restart(ctx); err != nil {
+		return err
+	}
+	r.print(os.Stdout)
+	if r.failed() > 0 {
+		return errors.New("calls have failed; see the table")
+	}
 	return nil
-}
-
-// start starts the processes, each behind the same upstream.
-func start(ctx context.Context, binary, dir string) (hops []hop, stop func(), err error) {
-	var started []*process
-	stop = func() {
-		for i := len(started) - 1; i >= 0; i-- {
-			started[i].stop()
-		}
-	}
-	launch := func(name string, args ...string) (*process, error) {
-		p, err := startProcess(ctx, name, dir, args...)
-		if err == nil {
-			started = append(started, p)
-		}
-		return p, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, stop, err
-	}
-	upstream, err := launch(self, "-role", "upstream")
-	if err != nil {
-		return nil, stop, err
-	}
-	proxy, err := launch(self, "-role", "proxy", "-target", upstream.url)
-	if err != nil {
-		return nil, stop, err
-	}
-	config, err := writeConfig(dir, upstream.url)
-	if err != nil {
-		return nil, stop, err
-	}
-	path, err := filepath.Abs(binary)
-	if err != nil {
-		return nil, stop, err
-	}
-	box, err := launch(path, "serve", "--config", config)
-	if err != nil {
-		return nil, stop, err
-	}
-	return []hop{
-		{"direct", upstream.url, upstream, ""}, {"ReverseProxy", proxy.url, proxy, ""}, {"Signalbox", box.url, box, benchKey},
-	}, stop, nil
 }

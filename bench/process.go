@@ -23,6 +23,7 @@ const ticksPerSecond = 100
 type process struct {
 	command *exec.Cmd
 	url     string
+	startup time.Duration // From its start until it says that it serves.
 }
 
 var serves = regexp.MustCompile(`serves (http://[0-9.:]+)`)
@@ -34,13 +35,14 @@ func startProcess(ctx context.Context, name, dir string, args ...string) (*proce
 	if err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if m := serves.FindStringSubmatch(lines.Text()); m != nil {
-			p.url = m[1]
+			p.url, p.startup = m[1], time.Since(begun)
 			go io.Copy(io.Discard, out) //nolint:errcheck // It ends with the process.
 			return p, nil
 		}
@@ -109,4 +111,14 @@ func measureSync(path string) (syncs, error) {
 	}
 	slices.Sort(times)
 	return syncs{times[len(times)/2], times[len(times)*99/100]}, nil
+}
+
+// loadAverage is the machine's over the last minute: it says whether anything else was running.
+func loadAverage() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	return first
 }

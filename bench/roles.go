@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const benchKey = "sb_benchmark_key_00001"
@@ -36,9 +37,9 @@ func writeConfig(dir, upstream string) (string, error) {
 }
 
 // body is a request of half a kilobyte.
-func body(stream bool) []byte {
-	return fmt.Appendf(nil, `{"model":"mock","max_tokens":200,"stream":%t,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"%s"}]}`,
-		stream, strings.Repeat("How does a signal box keep trains apart? ", 9))
+func body(k kind) []byte {
+	return fmt.Appendf(nil, `{"model":"mock","max_tokens":200,"user":"%s","stream":%t,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"%s"}]}`,
+		k, k != unary, strings.Repeat("How does a signal box keep trains apart? ", 9))
 }
 
 var answer = []byte(`{"id":"chatcmpl-1","object":"chat.completion","created":1764000000,"model":"mock","choices":[{"index":0,"message":{"role":"assistant","content":"` +
@@ -57,7 +58,7 @@ func streamEvents() [][]byte {
 		[]byte("data: [DONE]\n\n"))
 }
 
-// serveUpstream answers at once, as a provider does whose model takes no time.
+// serveUpstream answers at once, as a provider does whose model takes no time; slow streams pause before every event.
 func serveUpstream(ctx context.Context) error {
 	events := streamEvents()
 	return serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +72,11 @@ func serveUpstream(ctx context.Context) error {
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
+		slowly := strings.Contains(string(request), `"user":"slow stream"`)
 		for _, e := range events {
+			if slowly {
+				time.Sleep(eventPause)
+			}
 			w.Write(e)
 			http.NewResponseController(w).Flush()
 		}
@@ -86,9 +91,17 @@ func serveProxy(ctx context.Context, target string) error {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = 1024, 1024
-	return serve(ctx, &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: transport, FlushInterval: -1,
-	})
+	}
+	return serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Otherwise net/http closes the request's body when the answer begins, and now and then the transport is just about
+		// to look whether that body has ended: it then cuts the answer (golang/go#40747).
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			panic(err)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
 }
 
 func serve(ctx context.Context, h http.Handler) error {

@@ -4,41 +4,79 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-// table is everything that was measured.
-type table struct {
-	rows  []result
-	idle  []int64 // Anonymous memory before the load, in KiB, by hop.
-	syncs syncs
+// Marks of the block in docs/performance.md that this command prints.
+const (
+	blockBegin = "<!-- bench: begin (printed by `go run ./bench -markdown`) -->"
+	blockEnd   = "<!-- bench: end -->"
+)
+
+var columns = []string{
+	"call", "hop", "calls/s", "CPU/call", "× proxy", "lowest to highest", "p50", "p99", "added p50", "added p99", "rate", "memory", "failed",
 }
 
-func (t *table) print(out io.Writer, hops []hop) {
-	fmt.Fprintf(out, "%d cores, %s; %d connections at saturation; open loop at %d/s unary and %d/s streams of %d chunks\n",
-		runtime.NumCPU(), runtime.Version(), connections, rate, streamRate, chunks+3)
-	fmt.Fprintf(out, "fdatasync of 4 KiB: p50 %s, p99 %s\n\n", us(t.syncs.p50), us(t.syncs.p99))
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "call\thop\tcalls/s\tCPU/call\t× proxy\tp50\tp99\tadded p50\tadded p99\trate\tmemory\t")
-	for i, r := range t.rows {
-		direct, proxy := t.rows[i/len(hops)*len(hops)], t.rows[i/len(hops)*len(hops)+1]
-		kind := "unary"
-		if r.stream {
-			kind = "stream"
+func (r *report) print(out io.Writer) {
+	if r.options.markdown {
+		fmt.Fprintln(out, blockBegin)
+		defer fmt.Fprintln(out, blockEnd)
+	}
+	fmt.Fprintf(out, "%s; %d cores, load average %s, %s, %s.\n", r.version, runtime.NumCPU(), loadAverage(), runtime.Version(),
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	fmt.Fprintf(out, "Medians of %d rounds; %d connections at saturation; open loop at %d/s unary and %d/s streams of %d events; slow streams: %s between events.\n\n",
+		r.options.rounds, connections, rate, streamRate, events, eventPause)
+	r.table(out, columns, r.cells())
+	fmt.Fprintln(out)
+	r.table(out, []string{"what", "target", "measured", ""}, r.targets())
+	r.failures(out)
+}
+
+func (r *report) cells() (lines [][]string) {
+	for k := range kindCount {
+		for h, name := range [hopCount]string{"direct", "ReverseProxy", "Signalbox"} {
+			m := r.row(k, h)
+			lines = append(lines, []string{
+				k.String(), name, fmt.Sprintf("%.0f", m.perSecond), us(m.cpu), fmt.Sprintf("%.2f", m.ratio),
+				fmt.Sprintf("%.2f to %.2f", m.lowest, m.highest), us(m.p50), us(m.p99), us(m.addedP50), us(m.addedP99),
+				fmt.Sprintf("%.0f %%", 100*m.reached), mib(m.memory), fmt.Sprint(m.failed),
+			})
 		}
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.2f\t%s\t%s\t%s\t%s\t%.0f %%\t%.1f MiB\t\n", kind, r.hop, r.perSecond, us(r.cpu),
-			float64(r.cpu)/float64(proxy.cpu), us(r.p50), us(r.p99), us(r.p50-direct.p50), us(r.p99-direct.p99), 100*r.reached,
-			float64(r.memory)/1024)
+	}
+	return lines
+}
+
+// table prints lines in aligned columns, or as Markdown.
+func (r *report) table(out io.Writer, head []string, lines [][]string) {
+	if r.options.markdown {
+		fmt.Fprintf(out, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+		for _, line := range lines {
+			fmt.Fprintf(out, "| %s |\n", strings.Join(line, " | "))
+		}
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	for _, line := range append([][]string{head}, lines...) {
+		fmt.Fprintln(w, strings.Join(line, "\t")+"\t")
 	}
 	w.Flush() //nolint:errcheck // Standard output.
-	fmt.Fprintln(out)
-	for i, h := range hops {
-		fmt.Fprintf(out, "%s idle: %.1f MiB anonymous\n", h.name, float64(t.idle[i])/1024)
+}
+
+// failures shows the first failure of each hop that had one.
+func (r *report) failures(out io.Writer) {
+	for k := range kindCount {
+		for h, name := range [hopCount]string{"direct", "ReverseProxy", "Signalbox"} {
+			if m := r.row(k, h); m.failed > 0 {
+				fmt.Fprintf(out, "\n%s, %s: %d calls failed, such as: %s\n", name, k, m.failed, m.failure)
+			}
+		}
 	}
-	last := t.rows[len(t.rows)-1]
-	base := t.rows[len(t.rows)-2]
-	fmt.Fprintf(out, "CPU per stream chunk: Signalbox %s, ReverseProxy %s\n", us(last.cpu/(chunks+3)), us(base.cpu/(chunks+3)))
 }
 
 func us(d time.Duration) string { return fmt.Sprintf("%.0f µs", float64(d.Nanoseconds())/1000) }
+
+func mib(kib int64) string { return fmt.Sprintf("%.1f MiB", float64(kib)/1024) }
+
+func ms(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
