@@ -37,6 +37,8 @@ const (
 	DefaultMaxBatch     = 512      // Records in one transaction.
 	RetryAfter          = time.Second
 	entryOverhead       = 256 // What an entry costs besides its content, in bytes.
+	largeBatch          = 8   // Records in a batch from which on the next one is given gatherTime.
+	gatherTime          = 300 * time.Microsecond
 )
 
 // Options are the bounds of a writer. A zero field has its default.
@@ -156,20 +158,30 @@ func (w *Writer) Close(ctx context.Context) error {
 
 func (w *Writer) run() {
 	defer close(w.done)
+	written := 0
 	for {
-		// A transaction costs as much as a dozen records in it. Where the processors are busy, whoever can run gets to append
-		// first; where they are not, this takes no time.
-		runtime.Gosched()
+		gather(written)
 		items := w.queue.take()
 		if items == nil {
 			return
 		}
+		written = len(items)
 		err := w.write(items)
 		w.finish(items, err)
 		if errors.Is(err, ErrUncertain) {
 			w.stop(err)
 			return
 		}
+	}
+}
+
+// gather gives records the time to come together, because a transaction costs as much as a dozen records in it. Where the
+// processors are busy, whoever can run gets to append first, which takes no time where they are not; and after a large
+// batch, the calls that it has let go on are about to append again.
+func gather(written int) {
+	runtime.Gosched()
+	if written >= largeBatch {
+		time.Sleep(gatherTime) //nolint:forbidigo // It decides nothing but how much comes together.
 	}
 }
 
