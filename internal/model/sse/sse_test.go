@@ -236,3 +236,24 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestReadySaysWhetherAnEventHasArrived(t *testing.T) {
+	for _, end := range []string{"\n\n", "\r\n\r\n", "\r\r"} {
+		event := "data: x" + end
+		r := sse.NewReader(strings.NewReader(event + event + "data: y"))
+		if r.Ready() {
+			t.Errorf("%q: ready before anything was read", end)
+		}
+		for i, want := range []bool{true, false} {
+			if _, err := r.Next(); err != nil {
+				t.Fatalf("%q: event %d: %v", end, i, err)
+			}
+			if got := r.Ready(); got != want {
+				t.Errorf("%q: ready after event %d: %v, want %v", end, i, got, want)
+			}
+		}
+		if _, err := r.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%q: the half event ends with %v", end, err)
+		}
+	}
+}
