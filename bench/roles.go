@@ -16,8 +16,8 @@ import (
 
 const benchKey = "sb_benchmark_key_00001"
 
-// config has everything on that a governed call passes: keys, limits, price, masking, the durable record, the tree.
-const config = `listen: 127.0.0.1:0
+// configText has everything on that a governed call passes: keys, limits, price, masking, the durable record, the tree.
+const configText = `listen: 127.0.0.1:0
 database: "sqlite:@DIR@/signalbox.db"
 tenants:
   - id: bench
@@ -32,7 +32,7 @@ models:
 
 func writeConfig(dir, upstream string) (string, error) {
 	path := filepath.Join(dir, "signalbox.yml")
-	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(config)
+	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(configText)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
@@ -59,9 +59,11 @@ func streamEvents() [][]byte {
 }
 
 // serveUpstream answers at once, as a provider does whose model takes no time; slow streams pause before every event.
-func serveUpstream(ctx context.Context) error {
+func serveUpstream(ctx context.Context) error { return serve(ctx, upstream()) }
+
+func upstream() http.Handler {
 	events := streamEvents()
-	return serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -80,7 +82,7 @@ func serveUpstream(ctx context.Context) error {
 			w.Write(e)
 			http.NewResponseController(w).Flush()
 		}
-	}))
+	})
 }
 
 // serveProxy is the bare hop that Signalbox is compared with.
