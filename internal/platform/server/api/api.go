@@ -87,6 +87,7 @@ type Options struct {
 
 type server struct {
 	Options
+	arranged arrangements
 }
 
 var setup sync.Once

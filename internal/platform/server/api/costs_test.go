@@ -105,8 +105,8 @@ func TestOverview(t *testing.T) {
 		t.Errorf("the hours have %d calls, the total %d", points, o.Calls)
 	}
 	// Nothing waits to be projected: the figures are as of now.
-	if !o.AsOf.Equal(s.now) {
-		t.Errorf("as of %s, want %s", o.AsOf, s.now)
+	if !o.AsOf.Equal(s.now()) {
+		t.Errorf("as of %s, want %s", o.AsOf, s.now())
 	}
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +27,15 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); slow && checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("12"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // start is when the tests' clock stands; it is not at the beginning of an hour, a minute or a second.
 var start = time.Date(2026, 11, 22, 9, 58, 7, 123_456_000, time.UTC)
@@ -33,7 +43,8 @@ var start = time.Date(2026, 11, 22, 9, 58, 7, 123_456_000, time.UTC)
 // site is the control API over a real database, a real writer, the real gate and real projections.
 type site struct {
 	t         failer
-	now       time.Time
+	mu        sync.Mutex
+	at        time.Time // What the clock shows; the site's goroutines read it too.
 	db        *sqlite.DB
 	sequencer *audit.Sequencer
 	writer    *store.Writer
@@ -82,10 +93,23 @@ func open(t testing.TB) *site {
 	return s
 }
 
+// now is the site's clock.
+func (s *site) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+func (s *site) setClock(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
+}
+
 func openAt(t failer, file string) (*site, func()) {
 	t.Helper()
-	s := &site{t: t, now: start}
-	clock := func() time.Time { return s.now }
+	s := &site{t: t, at: start}
+	clock := s.now
 	ctx := context.Background()
 	var err error
 	if s.db, err = sqlite.Open(ctx, file, sqlite.Options{Now: clock, ReadTimeout: time.Minute}); err != nil {

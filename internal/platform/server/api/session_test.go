@@ -20,7 +20,7 @@ func logIn(t *testing.T, s *site, key string) string {
 	if err := json.UnmarshalKnown(a.body, &who); err != nil || a.status != http.StatusOK || who.ExpiresAt == nil {
 		t.Fatalf("the login answers %d (%v): %s", a.status, err, a.body)
 	}
-	if !who.ExpiresAt.After(s.now) || who.ExpiresAt.Location() != time.UTC {
+	if !who.ExpiresAt.After(s.now()) || who.ExpiresAt.Location() != time.UTC {
 		t.Errorf("the session ends at %s", who.ExpiresAt)
 	}
 	cookies := (&http.Response{Header: a.header}).Cookies()
@@ -51,7 +51,7 @@ func TestSession(t *testing.T) {
 	}
 	refused(t, "after the log-out", s.ask(http.MethodGet, "/api/v1/session", "", "", "Cookie", cookie), 401, "unauthenticated")
 	cookie = logIn(t, s, admin)
-	s.now = s.now.Add(gate.SessionLife)
+	s.setClock(s.now().Add(gate.SessionLife))
 	refused(t, "after its life", s.ask(http.MethodGet, "/api/v1/session", "", "", "Cookie", cookie), 401, "unauthenticated")
 }
 
@@ -120,7 +120,7 @@ func TestKeyLife(t *testing.T) {
 		t.Fatalf("%d %v: %s", a.status, err, a.body)
 	}
 	if made.Tenant != "globex" || *made.Team != "cs" || *made.Agent != "planner" || *made.User != "u1" || made.Role != "operator" ||
-		made.Static || !made.Created.Equal(s.now) || made.Revoked != nil || !strings.HasPrefix(made.Secret, *made.Hint) {
+		made.Static || !made.Created.Equal(s.now()) || made.Revoked != nil || !strings.HasPrefix(made.Secret, *made.Hint) {
 		t.Errorf("the key is %s", a.body)
 	}
 	if a.header.Get("Cache-Control") != "no-store" {
@@ -140,7 +140,7 @@ func TestKeyLife(t *testing.T) {
 		if err := json.UnmarshalKnown(a.body, &gone); err != nil || a.status != http.StatusOK || gone.Revoked == nil || !gone.Revoked.Equal(start) {
 			t.Fatalf("revoke: %d %v: %s", a.status, err, a.body)
 		}
-		s.now = start.Add(time.Minute)
+		s.setClock(start.Add(time.Minute))
 	}
 	refused(t, "the key", s.ask(http.MethodGet, "/api/v1/calls", made.Secret, ""), 401, "unauthenticated")
 	refused(t, "its session", s.ask(http.MethodGet, "/api/v1/calls", "", "", "Cookie", cookie), 401, "unauthenticated")

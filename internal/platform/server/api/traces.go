@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -51,7 +51,7 @@ type Span struct {
 type TraceQuery struct {
 	ID     string `path:"id" minLength:"32" maxLength:"32" pattern:"^[0-9a-f]+$"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
-	Cursor string `query:"cursor" maxLength:"16"`
+	Cursor string `query:"cursor" maxLength:"64"`
 }
 
 func (s *server) registerTraces(api huma.API) {
@@ -60,19 +60,20 @@ func (s *server) registerTraces(api huma.API) {
 
 func (s *server) getTrace(ctx context.Context, q *TraceQuery) (*Body[Trace], error) {
 	c := callerOf(ctx)
-	offset := 0
-	if q.Cursor != "" {
-		n, err := strconv.Atoi(q.Cursor)
-		if err != nil || n < 0 {
-			return nil, fail(c, errCursor())
-		}
-		offset = n
-	}
-	nodes, asOf, err := s.arrange(ctx, c, q.ID)
+	at, err := parseTracePosition(q.Cursor)
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	return &Body[Trace]{tracePage(q.ID, nodes, offset, q.Limit, asOf)}, nil
+	id := q.ID + " " + strings.Join(c.tenants(), " ")
+	a, ok := s.arranged.find(id, at.asOf, s.Now())
+	if !ok {
+		a = arrangement{id: id, made: s.Now()}
+		if a.nodes, a.asOf, err = s.arrange(ctx, c, q.ID); err != nil {
+			return nil, fail(c, err)
+		}
+		s.arranged.keep(a)
+	}
+	return &Body[Trace]{tracePage(q.ID, a, at.line, q.Limit)}, nil
 }
 
 func (s *server) arrange(ctx context.Context, c ctxWithCaller, id string) ([]trace.Node, time.Time, error) {
@@ -102,8 +103,9 @@ func (s *server) arrange(ctx context.Context, c ctxWithCaller, id string) ([]tra
 	return trace.Arrange(sources, s.Now()), asOf, nil
 }
 
-func tracePage(id string, nodes []trace.Node, offset, limit int, asOf time.Time) Trace {
-	t := Trace{TraceID: id, SpanCount: len(nodes), Start: nodes[0].Start, AsOf: asOf, Items: []Span{}}
+func tracePage(id string, a arrangement, line, limit int) Trace {
+	nodes := a.nodes
+	t := Trace{TraceID: id, SpanCount: len(nodes), Start: nodes[0].Start, AsOf: a.asOf, Items: []Span{}}
 	total := signalbox.Money(0)
 	for _, n := range nodes {
 		if n.Start.Before(t.Start) {
@@ -117,12 +119,12 @@ func tracePage(id string, nodes []trace.Node, offset, limit int, asOf time.Time)
 		}
 	}
 	t.TotalCost = total.String()
-	end := min(offset+limit, len(nodes))
-	for _, n := range nodes[min(offset, end):end] {
+	end := min(line+limit, len(nodes))
+	for _, n := range nodes[min(line, end):end] {
 		t.Items = append(t.Items, spanRow(n, t.Start))
 	}
 	if end < len(nodes) {
-		t.Next = cursor(strconv.Itoa(end))
+		t.Next = cursor(tracePosition{end, a.asOf.UnixMicro()}.String())
 	}
 	return t
 }
