@@ -133,9 +133,14 @@ func TestRefusalsAreCounted(t *testing.T) {
 	i := harness.Start(t, o)
 	const bad = 1000
 	asks := []struct{ method, path, key string }{
-		{http.MethodPost, chatPath, ""}, {http.MethodPost, messagesPath, "sb_nobody-has-this-key"}, {http.MethodGet, "/v1/models", "sb_nobody"},
-		{http.MethodPost, "/mcp/files", ""}, {http.MethodGet, "/api/v1/calls", ""}, {http.MethodGet, "/metrics", "sb_nobody"},
-		{http.MethodGet, "/audit/checkpoint", ""}, {http.MethodPost, "/api/v1/session", ""},
+		{http.MethodPost, chatPath, ""},
+		{http.MethodPost, messagesPath, "sb_nobody-has-this-key"},
+		{http.MethodGet, "/v1/models", "sb_nobody"},
+		{http.MethodPost, "/mcp/files", ""},
+		{http.MethodGet, "/api/v1/calls", ""},
+		{http.MethodGet, "/metrics", "sb_nobody"},
+		{http.MethodGet, "/audit/checkpoint", ""},
+		{http.MethodPost, "/api/v1/session", ""},
 	}
 	var all sync.WaitGroup
 	for worker := range 8 {

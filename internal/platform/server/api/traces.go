@@ -119,8 +119,9 @@ func tracePage(id string, a arrangement, line, limit int) Trace {
 		}
 	}
 	t.TotalCost = total.String()
+	line = min(line, len(nodes)) // Before the sum, which a cursor of nobody's could make overflow.
 	end := min(line+limit, len(nodes))
-	for _, n := range nodes[min(line, end):end] {
+	for _, n := range nodes[line:end] {
 		t.Items = append(t.Items, spanRow(n, t.Start))
 	}
 	if end < len(nodes) {

@@ -27,6 +27,37 @@ func TestTracePages(t *testing.T) {
 	}
 }
 
+// A cursor is no key: with that of another tenant's page of the same trace nothing but the own calls are seen. One that
+// nobody gave is the end, however large.
+func TestTraceCursorsOfOthers(t *testing.T) {
+	s := open(t)
+	var calls []sample
+	for n := range 20 {
+		calls = append(calls, sample{n: n, tenant: tenants[n%2], trace: hex32(0), model: "of-" + tenants[n%2], outcome: "ok"})
+	}
+	s.write(all(calls...)...)
+	for _, key := range []string{auditor, secretOf("globex", "developer")} {
+		next := get[api.Trace](s, "/traces/"+hex32(0), key, "limit", "1").Next
+		if next == nil {
+			t.Fatal("there is one page")
+		}
+		page := get[api.Trace](s, "/traces/"+hex32(0), agent, "limit", "500", "cursor", *next)
+		if page.SpanCount != 10 || len(page.Items) != 9 {
+			t.Errorf("%d spans, %d of them on the page", page.SpanCount, len(page.Items))
+		}
+		for _, span := range page.Items {
+			if span.ModelName == nil || *span.ModelName != "of-acme" {
+				t.Errorf("acme sees %+v", span)
+			}
+		}
+	}
+	for _, cursor := range []string{"20-0", "9223372036854775807-0", "9223372036854775807-9223372036854775807"} {
+		if page := get[api.Trace](s, "/traces/"+hex32(0), agent, "cursor", cursor); len(page.Items) != 0 || page.Next != nil {
+			t.Errorf("the cursor %s gives %d spans and the next page %v", cursor, len(page.Items), page.Next)
+		}
+	}
+}
+
 // checkTrace reads all pages of the trace of so many calls, of which every tenth was tried twice.
 func checkTrace(t *testing.T, s *site, limit, calls, agents int) {
 	t.Helper()
