@@ -59,14 +59,16 @@ func (l *toolList) encode(ttl time.Duration) []byte {
 	return o.bytes()
 }
 
-// setHeaders sets the headers that every answer has. A request without a valid key has no call: its id would be found
-// nowhere.
-func setHeaders(h http.Header, c *signalbox.Call) {
+// setHeaders sets the headers that every answer has. A request without a valid key has no call, and one that lists tools
+// or shakes hands is none: an id would be found nowhere.
+func setHeaders(h http.Header, c *signalbox.Call, recorded bool) {
 	h.Set("X-Request-Id", c.RequestID)
 	if c.Caller.Tenant == "" {
 		return
 	}
-	h.Set("X-Signalbox-Call", c.ID)
+	if recorded {
+		h.Set("X-Signalbox-Call", c.ID)
+	}
 	h.Set("X-Signalbox-Trace", c.Span.TraceID)
 	if c.Claims.Run != "" {
 		h.Set("X-Signalbox-Run", c.Claims.Run)

@@ -66,7 +66,7 @@ func (h *Handler) endpoint(u *upstream, version string) http.Handler {
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := h.door.Admit(w, r, signalbox.KindTool, signalbox.ProtocolMCP)
-	setHeaders(w.Header(), c)
+	setHeaders(w.Header(), c, false)
 	if err != nil {
 		writeError(w, nil, c, err)
 		return
@@ -93,7 +93,7 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call
 	}
 	c.Tool = &signalbox.ToolRequest{Server: id, Name: m.name, Arguments: m.arguments}
 	c.Span = m.span(c.Span)
-	setHeaders(w.Header(), c)
+	setHeaders(w.Header(), c, c.Invalid != nil || m.method == methodCallTool)
 	if c.Invalid != nil || (endpoint == nil && m.method == methodCallTool) {
 		writeError(w, m.id, c, h.refuse(r.Context(), c))
 		return

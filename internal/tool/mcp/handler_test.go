@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -299,5 +300,33 @@ func TestAClientThatGoesAwayCancelsItsCall(t *testing.T) {
 			}
 			t.Error("no outcome was recorded")
 		})
+	}
+}
+
+func TestOnlyCallsNameACall(t *testing.T) {
+	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	url, _ := gateway(t, s, nil)
+	for body, named := range map[string]bool{
+		`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`:                              false,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}`:     true,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"no such"}}`:  true,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}`:          true,
+		`{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/call","params":{"name":"x"}}`: true,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"files", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", testKey)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("X-Signalbox-Call") != ""; got != named || res.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: names a call: %v, want %v; headers %v", body, got, named, res.Header)
+		}
 	}
 }
