@@ -207,3 +207,23 @@ mcp_servers:
 		t.Error("somebody was connected to without a call")
 	}
 }
+
+// The price table is in the same order whenever it is asked for: the configuration's models first, by name.
+func TestPricesAreInOrder(t *testing.T) {
+	text := someKeys + simulatedModel
+	for _, name := range []string{"zeta", "alpha", "mid", "beta"} {
+		text += "  " + name + ": {provider: sim, price: {input: 1, output: 2}}\n"
+	}
+	i := started(t, t.TempDir(), text)
+	var list api.PriceList
+	if _, body := i.send(http.MethodGet, "/api/v1/prices", agentKey, ""); json.Unmarshal([]byte(body), &list) != nil || len(list.Items) < 5 {
+		t.Fatalf("the table is %s", body)
+	}
+	got := ""
+	for _, p := range list.Items[:5] {
+		got += p.Model + " "
+	}
+	if got != "alpha beta mid small zeta " {
+		t.Errorf("the configured models are in the order %s", got)
+	}
+}

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -143,8 +145,8 @@ func (s *Server) serveModels(mux *http.ServeMux, door serve.Door) {
 // prices is the table in force: what the configuration says of its models, then what is built in.
 func (m *models) prices(configured map[string]config.Model) []api.Price {
 	list := []api.Price{}
-	for name, c := range configured {
-		if c.Price != nil {
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		if c := configured[name]; c.Price != nil {
 			list = append(list, priceRow(c.Provider, name, *c.Price))
 		}
 	}
