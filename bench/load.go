@@ -109,7 +109,7 @@ func ask(ctx context.Context, client *http.Client, h hop, k kind, request []byte
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close() //nolint:errcheck // It was read to its end.
+	defer answer.Body.Close()
 	data, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return err

@@ -80,7 +80,9 @@ func upstream() http.Handler {
 				time.Sleep(eventPause)
 			}
 			w.Write(e)
-			http.NewResponseController(w).Flush()
+			if http.NewResponseController(w).Flush() != nil {
+				return // The client has gone.
+			}
 		}
 	})
 }

@@ -267,7 +267,7 @@ func query(t *testing.T, db *sql.DB, text string) []string {
 			if i > 0 {
 				line.WriteByte('|')
 			}
-			fmt.Fprintf(&line, "%v", *(c.(*any)))
+			fmt.Fprintf(&line, "%v", *c.(*any))
 		}
 		lines = append(lines, line.String())
 	}

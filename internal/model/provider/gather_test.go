@@ -38,8 +38,10 @@ func TestEventsThatArriveTogetherAreOnePart(t *testing.T) {
 		{"half of the next one", pieces{begin, middle + middle[:9], middle[9:], end}, []string{begin, middle, middle, end}, ""},
 		{"the end stays apart", pieces{begin + middle + middle + end}, []string{begin, middle + middle, end}, ""},
 		{
-			"what came before a fault is passed on", pieces{begin, middle + middle + "data: {bad\n\n"},
-			[]string{begin, middle + middle}, signalbox.CodeUpstream,
+			"what came before a fault is passed on",
+			pieces{begin, middle + middle + "data: {bad\n\n"},
+			[]string{begin, middle + middle},
+			signalbox.CodeUpstream,
 		},
 		{"a break", pieces{begin, middle + middle}, []string{begin, middle + middle}, signalbox.CodeUpstream},
 	}

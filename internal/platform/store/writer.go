@@ -181,7 +181,7 @@ func (w *Writer) run() {
 func gather(written int) {
 	runtime.Gosched()
 	if written >= largeBatch {
-		time.Sleep(gatherTime) //nolint:forbidigo // It decides nothing but how much comes together.
+		time.Sleep(gatherTime)
 	}
 }
 

@@ -151,16 +151,19 @@ func TestCallFilters(t *testing.T) {
 		{"from", []string{"from", at(40)}, func(c sample) bool { return c.n >= 40 }},
 		{"to", []string{"to", at(40)}, func(c sample) bool { return c.n < 40 }},
 		{
-			"range with an offset", []string{"from", start.Add(10 * time.Minute).In(time.FixedZone("", 9*3600)).Format(time.RFC3339Nano), "to", at(12)},
+			"range with an offset",
+			[]string{"from", start.Add(10 * time.Minute).In(time.FixedZone("", 9*3600)).Format(time.RFC3339Nano), "to", at(12)},
 			func(c sample) bool { return c.n == 10 || c.n == 11 },
 		},
 		{"empty range", []string{"from", at(12), "to", at(12)}, func(sample) bool { return false }},
 		{
-			"tenant, team and outcome", []string{"tenant", "acme", "team", "cs", "outcome", "failed"},
+			"tenant, team and outcome",
+			[]string{"tenant", "acme", "team", "cs", "outcome", "failed"},
 			func(c sample) bool { return c.tenant == "acme" && c.team == "cs" && c.outcome == "failed" },
 		},
 		{
-			"trace, run and kind", []string{"trace", hex32(1), "run", "run_1", "kind", "model"},
+			"trace, run and kind",
+			[]string{"trace", hex32(1), "run", "run_1", "kind", "model"},
 			func(c sample) bool { return c.n%5 == 1 && c.run == "run_1" && c.model != "" },
 		},
 		{"a tenant nobody has", []string{"tenant", "nobody"}, func(sample) bool { return false }},
@@ -200,7 +203,9 @@ func TestCallPages(t *testing.T) {
 		name  string
 		query []string
 	}{
-		{"all", nil}, {"one tenant", []string{"tenant", "acme"}}, {"by trace", []string{"trace", hex32(0)}},
+		{"all", nil},
+		{"one tenant", []string{"tenant", "acme"}},
+		{"by trace", []string{"trace", hex32(0)}},
 		{"by model and time", []string{"model", "small", "from", start.Format(time.RFC3339)}},
 	} {
 		for _, limit := range []int{1, 7, 500} {

@@ -128,6 +128,6 @@ func WriteError(w http.ResponseWriter, err error, requestID string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.status)
 	if b, err := json.Marshal(e); err == nil {
-		w.Write(b) //nolint:errcheck // The reader has gone; there is nobody to tell.
+		w.Write(b)
 	}
 }
