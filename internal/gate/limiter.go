@@ -21,6 +21,7 @@ type counterKey struct {
 	owner account
 	unit  signalbox.Unit
 	per   time.Duration
+	zone  *time.Location
 }
 
 // minSweep is the number of counters below which idle ones are left alone.
@@ -88,7 +89,7 @@ func (l *limiter) sweep(now time.Time) {
 		return
 	}
 	for key, c := range l.counters {
-		if idle(now, signalbox.Limit{Unit: key.unit, Per: key.per}, *c) {
+		if idle(now, signalbox.Limit{Unit: key.unit, Per: key.per}, key.zone, *c) {
 			delete(l.counters, key)
 		}
 	}
@@ -96,7 +97,7 @@ func (l *limiter) sweep(now time.Time) {
 }
 
 func (b bound) key() counterKey {
-	return counterKey{owner: b.owner, unit: b.limit.Unit, per: b.limit.Per}
+	return counterKey{owner: b.owner, unit: b.limit.Unit, per: b.limit.Per, zone: b.zone}
 }
 
 func (r *refusal) error() *signalbox.Error {

@@ -24,6 +24,7 @@ type Options struct {
 	Now          func() time.Time
 	Keys         KeyFinder
 	TenantLimits func(tenant string) []signalbox.Limit // Nil: tenants have no limits. Safe for concurrent use.
+	Zone         func(tenant string) *time.Location    // Whose midnight begins a tenant's days; nil: UTC. The same value for the same tenant.
 	AgentRole    func(agent string) string             // The role of a declared agent, "" for another; nil: none is declared.
 
 	// MaxConcurrent bounds the calls in flight of the whole process; 0 is [DefaultMaxConcurrent].
@@ -107,12 +108,16 @@ func (g *gate) bounds(key signalbox.Key) ([]bound, error) {
 	if g.TenantLimits != nil {
 		tenant = g.TenantLimits(key.Tenant)
 	}
+	var zone *time.Location
+	if g.Zone != nil {
+		zone = g.Zone(key.Tenant)
+	}
 	all := make([]bound, 0, len(tenant)+len(key.Limits))
 	for _, l := range tenant {
-		all = append(all, bound{owner: account{"tenant", key.Tenant}, limit: l})
+		all = append(all, bound{owner: account{"tenant", key.Tenant}, limit: l, zone: zone})
 	}
 	for _, l := range key.Limits {
-		all = append(all, bound{owner: account{"key", key.ID}, limit: l})
+		all = append(all, bound{owner: account{"key", key.ID}, limit: l, zone: zone})
 	}
 	if err := checkLimits(tenant); err != nil {
 		return nil, internalLimit(err)

@@ -19,6 +19,7 @@ type counter struct {
 type bound struct {
 	owner account
 	limit signalbox.Limit
+	zone  *time.Location // In which its windows begin at full hours and at midnight; nil is UTC.
 }
 
 // account is whom a limit belongs to.
@@ -43,7 +44,7 @@ func take(now time.Time, bounds []bound, state []counter) ([]counter, *refusal) 
 	next := make([]counter, len(state))
 	var refused *refusal
 	for i, b := range bounds {
-		next[i] = turn(now, b.limit, state[i])
+		next[i] = turn(now, b.limit, b.zone, state[i])
 		if next[i].used >= b.limit.Max && refused == nil {
 			refused = &refusal{bound: b, after: wait(now, b.limit, next[i])}
 		}
@@ -67,14 +68,31 @@ func give(limit signalbox.Limit, c counter) counter {
 
 // turn starts a new window if the counted one is over. A clock that was set back stays in the counted window, so that it
 // frees no room.
-func turn(now time.Time, limit signalbox.Limit, c counter) counter {
+func turn(now time.Time, limit signalbox.Limit, zone *time.Location, c counter) counter {
 	if limit.Unit != signalbox.UnitRequests {
 		return c
 	}
-	if start := now.UTC().Truncate(limit.Per); start.After(c.start) {
+	if start := windowStart(now, limit.Per, zone); start.After(c.start) {
 		return counter{start: start}
 	}
 	return c
+}
+
+// day is the window that follows the calendar.
+const day = 24 * time.Hour
+
+// windowStart is when the window began that now is in, by the clock on the wall in the zone.
+func windowStart(now time.Time, per time.Duration, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
+	}
+	if per == day { // Not always 24 hours long.
+		year, month, date := now.In(zone).Date()
+		return time.Date(year, month, date, 0, 0, 0, 0, zone).UTC()
+	}
+	_, offset := now.In(zone).Zone()
+	shift := time.Duration(offset) * time.Second
+	return now.UTC().Add(shift).Truncate(per).Add(-shift)
 }
 
 // wait is how long it takes until the limit may have room.
@@ -82,12 +100,12 @@ func wait(now time.Time, limit signalbox.Limit, c counter) time.Duration {
 	if limit.Unit != signalbox.UnitRequests {
 		return concurrentRetry
 	}
-	return c.start.Add(limit.Per).Sub(now)
+	return max(c.start.Add(limit.Per).Sub(now), concurrentRetry) // A day may be an hour longer than its limit says.
 }
 
 // idle reports whether the counter equals the zero counter in every later decision.
-func idle(now time.Time, limit signalbox.Limit, c counter) bool {
-	return turn(now, limit, c).used == 0
+func idle(now time.Time, limit signalbox.Limit, zone *time.Location, c counter) bool {
+	return turn(now, limit, zone, c).used == 0
 }
 
 // MaxLimit is the largest count that a limit may allow.

@@ -132,7 +132,7 @@ func TestIdle(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := idle(noon, c.limit, c.c); got != c.want {
+			if got := idle(noon, c.limit, nil, c.c); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
@@ -200,5 +200,41 @@ func TestLimiterForgetsIdleCounters(t *testing.T) {
 		if n := len(l.counters); n > minSweep {
 			t.Fatalf("%d counters of which one is in use", n)
 		}
+	}
+}
+
+// A tenant's day begins at its own midnight, on days when clocks change too.
+func TestWindowsBeginByTheClockOnTheWall(t *testing.T) {
+	zone := func(name string) *time.Location {
+		z, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	tests := []struct {
+		name  string
+		zone  *time.Location
+		per   time.Duration
+		now   string
+		start string
+	}{
+		{"UTC", nil, day, "2026-11-22T14:59:00Z", "2026-11-22T00:00:00Z"},
+		{"Seoul, before its midnight", zone("Asia/Seoul"), day, "2026-11-22T14:59:00Z", "2026-11-21T15:00:00Z"},
+		{"Seoul, after its midnight", zone("Asia/Seoul"), day, "2026-11-22T15:00:00Z", "2026-11-22T15:00:00Z"},
+		{"New York, after the clocks went back", zone("America/New_York"), day, "2026-11-01T20:00:00Z", "2026-11-01T04:00:00Z"},
+		{"an hour in Kathmandu", zone("Asia/Kathmandu"), time.Hour, "2026-11-22T14:20:00Z", "2026-11-22T14:15:00Z"},
+		{"a minute is the same everywhere", zone("Asia/Kathmandu"), time.Minute, "2026-11-22T14:20:30Z", "2026-11-22T14:20:00Z"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			now, err := time.Parse(time.RFC3339, tt.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := windowStart(now, tt.per, tt.zone).Format(time.RFC3339); got != tt.start {
+				t.Errorf("the window of %s began at %s, want %s", tt.now, got, tt.start)
+			}
+		})
 	}
 }

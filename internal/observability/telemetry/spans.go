@@ -108,7 +108,7 @@ func (l *list) number(key attribute.Key, value int64) {
 
 // callAttributes are those of the call as a whole.
 func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
-	l := common(r)
+	l := t.common(r)
 	l.text(callIDKey, r.Call)
 	l.text(requestKey, r.Context.RequestID)
 	l.text(outcomeKey, string(r.Outcome))
@@ -136,10 +136,10 @@ func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
 }
 
 // common are the attributes of the call and of its attempts.
-func common(r signalbox.Record) list {
+func (t *Telemetry) common(r signalbox.Record) list {
 	l := make(list, 0, 32)
 	l.text(agentIDKey, r.Who.AgentID)
-	l.text(agentNameKey, r.Who.AgentID) // Agents are named by their ids.
+	l.text(agentNameKey, t.agentName(r.Who.AgentID))
 	l.text(agentRoleKey, r.Who.AgentRole)
 	if r.Context.StepIndex != nil {
 		l = append(l, agentStepKey.Int64(*r.Context.StepIndex))
@@ -165,7 +165,7 @@ func common(r signalbox.Record) list {
 
 // attemptAttributes are those of one attempt, with what it consumed.
 func (t *Telemetry) attemptAttributes(r signalbox.Record, a signalbox.Attempt) []attribute.KeyValue {
-	l := common(r)
+	l := t.common(r)
 	l = append(l, attemptKey.Int(a.N))
 	if r.What.Kind == signalbox.KindModel {
 		l.model(r, a)

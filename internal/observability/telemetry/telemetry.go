@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -32,6 +33,8 @@ type Options struct {
 	Env func(string) (string, bool)
 	// CaptureContent adds the masked excerpts of request and answer to spans.
 	CaptureContent bool
+	// AgentName gives the name of an agent by its id, "" where it has none; nil: agents are named by their ids.
+	AgentName func(id string) string
 	// Report is told what exporters could not do; nil leaves it to the SDK, which writes to standard error. The SDK has one
 	// such function for the whole process.
 	Report func(error)
@@ -47,6 +50,15 @@ type Telemetry struct {
 	meter    metric.Meter
 	metrics  instruments
 	content  bool
+	names    func(id string) string
+}
+
+// agentName is the agent's name, which is its id where it has no other.
+func (t *Telemetry) agentName(id string) string {
+	if t.names != nil {
+		return cmp.Or(t.names(id), id)
+	}
+	return id
 }
 
 // New sets up what the environment asks for. It connects to nobody: an OTLP receiver that can not be reached is found out
@@ -68,7 +80,7 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, badVariable("OTEL_RESOURCE_ATTRIBUTES", "it is not a list of key=value").WithCause(err)
 	}
-	t := &Telemetry{registry: prometheus.NewRegistry(), content: o.CaptureContent}
+	t := &Telemetry{registry: prometheus.NewRegistry(), content: o.CaptureContent, names: o.AgentName}
 	if err := t.startMetrics(ctx, plan, res, o.Version); err != nil {
 		return nil, err
 	}

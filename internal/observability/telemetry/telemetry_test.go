@@ -106,7 +106,8 @@ func toolCall(name string, failure signalbox.Code) signalbox.Record {
 
 func TestSpansOfAModelCall(t *testing.T) {
 	r := newReceiver(t)
-	tel := start(t, Options{Version: "1.2.3", Env: env("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL)})
+	names := func(id string) string { return map[string]string{"researcher": "Reader of reports"}[id] }
+	tel := start(t, Options{Version: "1.2.3", Env: env("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL), AgentName: names})
 	tel.Ended(modelCall())
 	stop(t, tel)
 	if len(r.spans) != 3 {
@@ -122,7 +123,7 @@ func TestSpansOfAModelCall(t *testing.T) {
 		{
 			callSpan, "chat auto", callerID, tracepb.Span_SPAN_KIND_SERVER, tracepb.Status_STATUS_CODE_UNSET, 0, 900 * time.Millisecond,
 			map[string]string{
-				"agent.id": "researcher", "agent.name": "researcher", "agent.role": "research", "agent.step": "3",
+				"agent.id": "researcher", "agent.name": "Reader of reports", "agent.role": "research", "agent.step": "3",
 				"orchestration.run_id": "run_1", "gen_ai.operation.name": "chat", "gen_ai.request.model": "auto",
 				"gen_ai.response.model": "claude-haiku", "gen_ai.agent.id": "researcher", "signalbox.call": "call_1",
 				"signalbox.request_id": "req_1", "signalbox.outcome": "ok", "signalbox.route": "triage", "signalbox.tenant": "acme",

@@ -37,7 +37,7 @@ func (t TLS) Enabled() bool { return t.Cert != "" }
 // Tenant is one customer or department; nothing passes between tenants.
 type Tenant struct {
 	ID       string            `json:"id"`
-	Timezone string            `json:"timezone"` // IANA name; for day and month windows.
+	Timezone string            `json:"timezone"` // IANA name; for the day windows of its limits.
 	Models   []string          `json:"models"`   // Globs over names of models and routes.
 	Limits   []signalbox.Limit `json:"limits"`
 }

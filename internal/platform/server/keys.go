@@ -92,9 +92,12 @@ func (s *Server) firstKey(ctx context.Context) error {
 
 // gateStation makes the gate's station out of the configuration.
 func (s *Server) gateStation() call.Station {
-	limits := map[string][]signalbox.Limit{}
+	limits, zones := map[string][]signalbox.Limit{}, map[string]*time.Location{}
 	for _, t := range s.config.Tenants {
 		limits[t.ID] = t.Limits
+		if zone, err := time.LoadLocation(t.Timezone); err == nil { // The configuration was checked.
+			zones[t.ID] = zone
+		}
 	}
 	roles := map[string]string{}
 	for _, a := range s.config.Agents {
@@ -103,6 +106,7 @@ func (s *Server) gateStation() call.Station {
 	return gate.Station(gate.Options{
 		Now: s.options.Now, Keys: s.keys.ring, MaxConcurrent: s.config.Limits.MaxConcurrentCalls,
 		TenantLimits: func(tenant string) []signalbox.Limit { return limits[tenant] },
+		Zone:         func(tenant string) *time.Location { return zones[tenant] },
 		AgentRole:    func(agent string) string { return roles[agent] },
 	})
 }

@@ -44,9 +44,14 @@ func (s *Server) chain() call.Handler {
 }
 
 func (s *Server) startTelemetry(ctx context.Context) error {
+	names := map[string]string{}
+	for _, a := range s.config.Agents {
+		names[a.ID] = a.Name
+	}
 	t, err := telemetry.New(ctx, telemetry.Options{
 		Version: s.options.Version, Env: s.options.Env, CaptureContent: s.config.Telemetry.CaptureContent,
-		Report: func(err error) { s.options.Logger.WarnContext(ctx, "telemetry could not be exported", "error", err) },
+		AgentName: func(id string) string { return names[id] },
+		Report:    func(err error) { s.options.Logger.WarnContext(ctx, "telemetry could not be exported", "error", err) },
 	})
 	if err != nil {
 		return err
