@@ -38,11 +38,15 @@ func (r *report) cells() (lines [][]string) {
 	for k := range kindCount {
 		for h, name := range [hopCount]string{"direct", "ReverseProxy", "Signalbox"} {
 			m := r.row(k, h)
-			lines = append(lines, []string{
+			latency := []string{us(m.p50), us(m.p99), us(m.addedP50), us(m.addedP99), fmt.Sprintf("%.0f %%", 100*m.reached)}
+			if k.rate() == 0 || r.options.paced == 0 { // It was not measured.
+				latency = []string{"–", "–", "–", "–", "–"}
+			}
+			line := []string{
 				k.String(), name, fmt.Sprintf("%.0f", m.perSecond), us(m.cpu), fmt.Sprintf("%.2f", m.ratio),
-				fmt.Sprintf("%.2f to %.2f", m.lowest, m.highest), us(m.p50), us(m.p99), us(m.addedP50), us(m.addedP99),
-				fmt.Sprintf("%.0f %%", 100*m.reached), mib(m.memory), fmt.Sprint(m.failed),
-			})
+				fmt.Sprintf("%.2f to %.2f", m.lowest, m.highest),
+			}
+			lines = append(lines, append(append(line, latency...), mib(m.memory), fmt.Sprint(m.failed)))
 		}
 	}
 	return lines
