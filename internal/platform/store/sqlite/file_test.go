@@ -102,6 +102,18 @@ func TestPath(t *testing.T) {
 	}
 }
 
+// A second close has nothing left to do and waits for nobody.
+func TestCloseTwice(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "s.db"), sqlite.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db.Close() // Its error says what is closed already.
+}
+
 func TestModes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "new", "s.db")
 	db := open(t, file, sqlite.Options{})

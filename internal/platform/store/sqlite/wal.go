@@ -54,6 +54,7 @@ func (c *checkpointer) run() {
 		select {
 		case <-c.quit:
 			c.done <- failure
+			close(c.done) // Whoever stops it again is not kept waiting.
 			return
 		case <-c.wake:
 		case <-ticker.C:
