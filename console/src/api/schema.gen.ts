@@ -472,7 +472,7 @@ export interface components {
             series: components["schemas"]["CostSeries"][];
             /** Format: date-time */
             to: string;
-            /** @description By cost, highest first. */
+            /** @description By cost, highest first; by run, of the 500 newest runs, newest first. */
             totals: components["schemas"]["CostTotal"][];
         };
         CreatedKey: {

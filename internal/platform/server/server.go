@@ -30,12 +30,13 @@ import (
 
 // Limits of the process.
 const (
-	// DrainTimeout is how long calls under way may take to end when the server stops.
-	DrainTimeout = 30 * time.Second
+	// DrainTimeout is how long calls under way may take to end when the server stops. With StopTimeout it stays below the
+	// 30 seconds that orchestrators commonly give.
+	DrainTimeout = 20 * time.Second
 	// SettleInterval is how often outcomes that the log could not take are tried again.
 	SettleInterval = 2 * time.Second
 	// StopTimeout bounds the steps of a stop that come after the calls.
-	StopTimeout = 15 * time.Second
+	StopTimeout = 8 * time.Second
 	// ExportTimeout is how long a stop waits for the receiver of the last telemetry.
 	ExportTimeout = 3 * time.Second
 )

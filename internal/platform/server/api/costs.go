@@ -23,7 +23,7 @@ type Costs struct {
 	To     time.Time    `json:"to"`
 	AsOf   time.Time    `json:"as_of"`
 	Series []CostSeries `json:"series"`
-	Totals []CostTotal  `json:"totals" doc:"By cost, highest first."`
+	Totals []CostTotal  `json:"totals" doc:"By cost, highest first; by run, of the 500 newest runs, newest first."`
 }
 
 // CostSeries is one key over time.
