@@ -44,7 +44,7 @@ type bench struct {
 func behind(up, tool string) string {
 	return fmt.Sprintf(`providers:
   openai: {kind: openai_compatible, base_url: %[1]s/v1, api_key: sk-operators-own-key-0001}
-  anthropic: {kind: anthropic, base_url: %[1]s/v1, api_key: sk-ant-operators-own-key-01}
+  anthropic: {kind: anthropic, base_url: %[1]s/v1, api_key: sk-ant-operators-own-key-01, baggage: true}
   sim: {kind: simulated, simulated: {latency: {p50: 0ms, p95: 0ms}, tokens_per_second: 100000}}
 models:
   gpt: {provider: openai, model: up-gpt, price: {input: 1, output: 2, cache_read: 0.5}}

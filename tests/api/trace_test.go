@@ -16,10 +16,10 @@ const (
 )
 
 // The caller's trace goes on to whoever serves the call, under a span of the attempt's own, with the caller's state. His
-// baggage stays here: it is not meant for a provider.
+// baggage goes only to the provider that is configured to get it.
 func TestTraceGoesOn(t *testing.T) {
 	b := start(t)
-	for _, model := range []string{"gpt", "claude"} {
+	for model, baggage := range map[string]string{"gpt": "", "claude": "customer=4711"} {
 		for _, stream := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s stream=%v", model, stream), func(t *testing.T) {
 				a := b.Send(t, http.MethodPost, chatPath, harness.Agent, ask(model, stream),
@@ -34,7 +34,7 @@ func TestTraceGoesOn(t *testing.T) {
 				if len(parts) != 4 || parts[1] != trace || parts[2] == parent || parts[2] == pointer(d.SpanID) || parts[3] != "01" {
 					t.Errorf("the provider got the traceparent %q; the call's span is %s", got.Get("Traceparent"), pointer(d.SpanID))
 				}
-				if got.Get("Tracestate") != "vendor=1,other=2" || got.Get("Baggage") != "" {
+				if got.Get("Tracestate") != "vendor=1,other=2" || got.Get("Baggage") != baggage {
 					t.Errorf("the provider got the state %q and the baggage %q", got.Get("Tracestate"), got.Get("Baggage"))
 				}
 				for name := range got {

@@ -71,6 +71,7 @@ type Provider struct {
 	APIKey    Secret            `json:"api_key"`  // None: no credential is sent.
 	BaseURL   Endpoint          `json:"base_url"` // With the version ("/v1"), without a slash at the end; none for simulated providers.
 	Headers   map[string]Secret `json:"headers"`  // Sent with every request besides.
+	Baggage   bool              `json:"baggage"`  // Whether the caller's baggage goes there.
 	Timeouts  Timeouts          `json:"timeouts"`
 	Simulated Simulated         `json:"simulated"` // Only for KindSimulated.
 }

@@ -16,6 +16,7 @@ func providerTable(_ string, p *Provider) value {
 		key("api_key", "Credential; may be empty, then none is sent.", secret{into: &p.APIKey, empty: true}),
 		key("base_url", "Where the API is, with its version, such as http://127.0.0.1:8000/v1.", endpoint{into: &p.BaseURL}),
 		key("headers", "Headers to send besides.", headersTable(&p.Headers)),
+		key("baggage", "Hand the caller's W3C baggage on to this provider; it may name users and tenants.", boolean(&p.Baggage)),
 		key("timeouts", "Bounds of one attempt.", timeoutsTable(&p.Timeouts)),
 		key("simulated", "How a simulated provider behaves.", simulatedTable(&p.Simulated)),
 	}, check: func(s seen) { checkProvider(s, p) }}
@@ -25,7 +26,7 @@ func providerTable(_ string, p *Provider) value {
 func checkProvider(s seen, p *Provider) {
 	switch p.Kind {
 	case KindSimulated:
-		s.refuse("a simulated provider contacts nothing", "api_key", "base_url", "headers")
+		s.refuse("a simulated provider contacts nothing", "api_key", "base_url", "headers", "baggage")
 		return
 	case KindAnthropic:
 		p.defaultURL(DefaultAnthropicURL)

@@ -71,7 +71,7 @@ func (s *Server) backend(id string, p config.Provider) (call.Backend, error) {
 	}
 	b, err := provider.New(provider.Config{
 		ID: id, Format: formatOf(p.Kind), BaseURL: p.BaseURL.Reveal(), APIKey: p.APIKey.Reveal(), Headers: reveal(p.Headers),
-		Timeouts: timeouts, OldMaxTokens: p.Kind == config.KindOpenAICompatible, Now: s.options.Now,
+		Timeouts: timeouts, OldMaxTokens: p.Kind == config.KindOpenAICompatible, Baggage: p.Baggage, Now: s.options.Now,
 	})
 	if err != nil {
 		return nil, err
