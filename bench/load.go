@@ -32,12 +32,12 @@ const (
 
 func measure(ctx context.Context, h hop, k kind, o options) (m measurement, err error) {
 	warm := saturate(ctx, h, k, o.saturated/warmUp)
-	before, err := h.process.cpu()
+	before, err := h.process.settled(ctx)
 	if err != nil {
 		return m, err
 	}
 	s := saturate(ctx, h, k, o.saturated)
-	after, err := h.process.cpu()
+	after, err := h.process.settled(ctx)
 	if err != nil {
 		return m, err
 	}

@@ -55,6 +55,26 @@ func (p *process) stop() {
 	p.command.Wait()                          //nolint:errcheck // How it ends does not matter.
 }
 
+// settled waits until the process has done what its calls have left to do, such as projecting them, and gives its CPU time
+// then: work that is put off is counted, and does not disturb what is measured next.
+func (p *process) settled(ctx context.Context) (time.Duration, error) {
+	used, err := p.cpu()
+	for deadline := time.Now().Add(settleWait); err == nil && ctx.Err() == nil && time.Now().Before(deadline); {
+		time.Sleep(settlePause)
+		before := used
+		if used, err = p.cpu(); used-before <= time.Second/ticksPerSecond {
+			break
+		}
+	}
+	return used, err
+}
+
+// How long, and how often, a process is asked whether it has settled.
+const (
+	settleWait  = 20 * time.Second
+	settlePause = 250 * time.Millisecond
+)
+
 // cpu is the time the kernel has booked to the process.
 func (p *process) cpu() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
