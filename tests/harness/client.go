@@ -118,10 +118,20 @@ func (i *Instance) Log(t testing.TB) []api.Record {
 	}
 }
 
-// Complete fails unless every call of the log has exactly one outcome and at most one intent, and the log verifies.
-// It gives the number of calls.
+// Complete waits until no call is under way, and fails unless every call of the log has exactly one outcome and at most
+// one intent, and the log verifies. It gives the number of calls.
 func (i *Instance) Complete(t testing.TB) int {
 	t.Helper()
+	Eventually(t, func() error {
+		var h api.Health
+		if err := i.TryGet("/health", nil, &h); err != nil {
+			return err
+		}
+		if h.InFlight > 0 {
+			return fmt.Errorf("%d calls are under way", h.InFlight)
+		}
+		return nil
+	})
 	type count struct{ intents, outcomes int }
 	calls := map[string]*count{}
 	for _, r := range i.Log(t) {
