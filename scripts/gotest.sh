@@ -43,7 +43,7 @@ case ${1:-} in
     ;;
   long)
     need_whole
-    SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} run -count=1 -timeout=6h "${whole[@]}"
+    SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} run -count=1 -timeout=6h "${whole[@]}"
     run -count=20 -timeout=6h "${units[@]}"
     fuzz "${FUZZ_TIME:-5m}"
     ;;
