@@ -15,16 +15,14 @@ const (
 
 // The actions of records, in the words of the seed.
 const (
-	ActionModelCall    = "llm_call"
-	ActionToolCall     = "tool_call"
-	ActionKeyCreated   = "key_created"
-	ActionKeyRevoked   = "key_revoked"
-	ActionRefusals     = "refusals" // Refusals without a valid key, counted by source and minute.
-	ActionConfigLoaded = "config_loaded"
-	ActionLogin        = "login"
-	ActionStarted      = "started"
-	ActionStopped      = "stopped"
-	ActionLogResumed   = "log_resumed" // The log could not be written for a while; calls were refused.
+	ActionModelCall  = "llm_call"
+	ActionToolCall   = "tool_call"
+	ActionKeyCreated = "key_created"
+	ActionKeyRevoked = "key_revoked"
+	ActionRefusals   = "refusals" // Refusals without a valid key, counted by source and minute.
+	ActionStarted    = "started"
+	ActionStopped    = "stopped"
+	ActionLogResumed = "log_resumed" // The log could not be written for a while; calls were refused.
 )
 
 // Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.
