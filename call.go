@@ -105,6 +105,7 @@ type Basis string
 const (
 	BasisReported  Basis = "reported"  // The provider reported it.
 	BasisEstimated Basis = "estimated" // The provider did not say; counted from the bytes that passed.
+	BasisHeld      Basis = "held"      // Nobody knows: the whole hold counts until it is reconciled.
 	BasisUnpriced  Basis = "unpriced"  // The usage is known, the price is not.
 	BasisNone      Basis = "none"      // Nothing was consumed.
 )
@@ -130,7 +131,11 @@ type Attempt struct {
 	Rates        *Rates    `json:"rates,omitzero"` // The rates the cost was computed with.
 	RateSource   string    `json:"rate_source,omitzero"`
 	RateDate     string    `json:"rate_date,omitzero"`
-	Cost         *Money    `json:"cost,omitzero"` // Nil where unpriced.
+	Cost         *Money    `json:"cost,omitzero"`       // Nil where unpriced.
+	Held         *Money    `json:"held,omitzero"`       // The bound that was held before it left; nil where unpriced.
+	HeldUsage    *Usage    `json:"held_usage,omitzero"` // The tokens of that bound.
+	MaxOutput    int64     `json:"max_output,omitzero"` // The max_tokens that was sent.
+	Overrun      bool      `json:"overrun,omitzero"`    // The provider billed more than the bound.
 	Finish       string    `json:"finish,omitzero"`
 	ResponseID   string    `json:"response_id,omitzero"`
 	ResponseName string    `json:"response_model,omitzero"`

@@ -50,24 +50,8 @@ type Key struct {
 	Agent   string    `json:"agent,omitzero"` // Bound agent; "" lets the header name one.
 	User    string    `json:"user,omitzero"`  // Bound user; "" lets the header name one.
 	Role    Role      `json:"role"`
-	Static  bool      `json:"static"` // From the configuration file: it can not be revoked by API.
-	Limits  []Limit   `json:"limits,omitzero"`
+	Static  bool      `json:"static"`           // From the configuration file: it can not be revoked by API.
+	Budgets []Budget  `json:"budgets,omitzero"` // Limits of requests and concurrency are among them.
 	Created time.Time `json:"created"`
 	Revoked time.Time `json:"revoked,omitzero"` // Zero while the key is good.
-}
-
-// Unit is what a limit counts.
-type Unit string
-
-// The units of this version's limits.
-const (
-	UnitRequests   Unit = "requests"   // Calls started in a window.
-	UnitConcurrent Unit = "concurrent" // Calls in flight; it has no window.
-)
-
-// Limit bounds calls. Per is zero for [UnitConcurrent].
-type Limit struct {
-	Unit Unit          `json:"unit"`
-	Per  time.Duration `json:"per,omitzero"`
-	Max  int64         `json:"max"`
 }

@@ -23,6 +23,17 @@ const (
 	ActionStarted    = "started"
 	ActionStopped    = "stopped"
 	ActionLogResumed = "log_resumed" // The log could not be written for a while; calls were refused.
+
+	ActionRunOpened       = "run_opened"
+	ActionRunEnded        = "run_ended"
+	ActionAlertRaised     = "alert_raised"
+	ActionBrakeLifted     = "brake_lifted"
+	ActionCostReconciled  = "cost_reconciled"  // What an unknown or estimated call really cost is known; its entries correct the ledger.
+	ActionAccountReopened = "account_reopened" // An account that an overrun had closed takes holds again.
+	ActionConfigReloaded  = "config_reloaded"
+	ActionConfigRejected  = "config_rejected" // A changed configuration file was not taken; the one before stays in force.
+	ActionReplicaJoined   = "replica_joined"
+	ActionReplicaFenced   = "replica_fenced" // A replica that has not been heard of can commit nothing any more.
 )
 
 // Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.
@@ -38,6 +49,8 @@ type Record struct {
 	Attempts []Attempt  `json:"attempts,omitzero"`
 	Outcome  Outcome    `json:"outcome,omitzero"` // Only in records of type outcome.
 	Error    *Failure   `json:"error,omitzero"`
+
+	Ledger []LedgerEntry `json:"ledger,omitzero"` // What the record changes in the ledger, in the same transaction.
 }
 
 // Who is the acting party.
@@ -96,6 +109,7 @@ type Context struct {
 	Simulated      bool     `json:"simulated,omitzero"`
 	ApprovalStatus string   `json:"approval_status,omitzero"`
 	ApprovedBy     string   `json:"approved_by,omitzero"`
+	Replica        string   `json:"replica,omitzero"` // The process that serves the call; [LocalReplica] where there is one.
 }
 
 // Failure is the error a call ended with.
@@ -118,8 +132,44 @@ type RevokeKey struct {
 	At time.Time
 }
 
-func (PutKey) isEffect()    {}
-func (RevokeKey) isEffect() {}
+// LocalReplica is the replica of a store that serves one process.
+const LocalReplica = "local"
+
+// Post books the entries of the record it belongs to: in the share of that replica in each account, Held and Settled are
+// added to what is held and settled, and Closed closes the account for all. A share that is not there begins at zero.
+type Post struct {
+	Replica string
+	Entries []LedgerEntry
+}
+
+// OpenAccount lets an account take holds again that an overrun has closed.
+type OpenAccount struct{ Account string }
+
+// PutRun creates a run or replaces what is kept of it.
+type PutRun struct{ Run Run }
+
+// PutAlert keeps an alert, the brake it sets (nil: none) and the notifications it sends. An alert whose id is there
+// already changes nothing: neither its brake nor its notifications are written a second time.
+type PutAlert struct {
+	Alert         Alert
+	Brake         *Brake
+	Notifications []Notification
+}
+
+// LiftBrake ends a brake; lifting twice changes nothing.
+type LiftBrake struct {
+	ID string
+	At time.Time
+	By string
+}
+
+func (PutKey) isEffect()      {}
+func (RevokeKey) isEffect()   {}
+func (Post) isEffect()        {}
+func (OpenAccount) isEffect() {}
+func (PutRun) isEffect()      {}
+func (PutAlert) isEffect()    {}
+func (LiftBrake) isEffect()   {}
 
 // Entry is a record as it is stored: a header that the log's tree commits to, and the encoded record.
 type Entry struct {

@@ -255,3 +255,31 @@ type Changes struct {
 	Runs     []RunView       // Totals and Running are to be added; First and Started keep the smallest, Last the largest.
 	Facets   []Facet         // To be added where missing.
 }
+
+// AccountView is an account of the ledger as it is durable, over all replicas.
+type AccountView struct {
+	Account Account
+	Granted int64 // To replicas: Settled and Held are parts of it.
+	Settled int64
+	Held    int64
+	Closed  bool
+}
+
+// AccountFilter chooses accounts of a list, in the order of their identities. A zero field does not restrict.
+type AccountFilter struct {
+	Tenants []string // Nil is all tenants; empty and not nil is none.
+	Kind    OwnerKind
+	Run     string    // Accounts of this run only.
+	Since   time.Time // Only windows that began then or later; accounts without a window are not restricted by it.
+	Cursor  string
+	Limit   int // 1 to MaxPage; 0 is DefaultPage.
+}
+
+// AlertFilter chooses alerts of a list, newest first.
+type AlertFilter struct {
+	Tenants []string // Nil is all tenants; empty and not nil is none.
+	Run     string
+	Level   AlertLevel
+	Cursor  string
+	Limit   int // 1 to MaxPage; 0 is DefaultPage.
+}

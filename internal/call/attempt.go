@@ -53,7 +53,7 @@ func (s *Attempter) try(ctx context.Context, t *Track, c signalbox.Candidate) (A
 		N: len(t.Attempts) + 1, Name: c.Name, Provider: c.Provider, ProviderName: c.ProviderName, Upstream: c.Upstream,
 		Format: c.Format, Simulated: c.Simulated, SpanID: span.SpanID, Started: s.Now().UTC(), Basis: signalbox.BasisNone,
 	}
-	if err := s.Journal.Begin(ctx, t, &a); err != nil {
+	if err := s.begin(ctx, t, c, &a); err != nil {
 		return nil, err
 	}
 	t.Attempts = append(t.Attempts, a)
@@ -65,6 +65,16 @@ func (s *Attempter) try(ctx context.Context, t *Track, c signalbox.Candidate) (A
 	}
 	attempt.firstByte()
 	return &attemptAnswer{Upstream: upstream, settlement: attempt}, nil
+}
+
+// begin holds what the attempt may cost and makes it durable that it is about to leave.
+func (s *Attempter) begin(ctx context.Context, t *Track, c signalbox.Candidate, a *signalbox.Attempt) error {
+	if t.Tab != nil {
+		if err := t.Tab.Hold(ctx, t, c, a); err != nil {
+			return err
+		}
+	}
+	return s.Journal.Begin(ctx, t, a)
 }
 
 // attemptAnswer settles the attempt when its answer ends, breaks or is closed.

@@ -27,7 +27,7 @@ type Recorder struct {
 
 	mu       sync.Mutex
 	inFlight map[string]*Track
-	lost     []signalbox.Record // Outcomes that could not be committed.
+	lost     []lostOutcome
 }
 
 // RecorderOptions configure a recorder. Log, Masker and Now are required.
@@ -36,6 +36,7 @@ type RecorderOptions struct {
 	Masker    Masker
 	Now       func() time.Time
 	Ended     func(signalbox.Record) // Told of every durable outcome; it must not block. Nil: nobody is told.
+	Replica   string                 // This process, in records and in the ledger; "" is [signalbox.LocalReplica].
 	NoContent bool                   // Summaries hold sizes only, and no text of requests and answers.
 }
 
@@ -43,6 +44,9 @@ type RecorderOptions struct {
 func NewRecorder(o RecorderOptions) *Recorder {
 	if o.Ended == nil {
 		o.Ended = func(signalbox.Record) {}
+	}
+	if o.Replica == "" {
+		o.Replica = signalbox.LocalReplica
 	}
 	return &Recorder{RecorderOptions: o, inFlight: map[string]*Track{}}
 }
@@ -68,8 +72,25 @@ func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) er
 		rec.Type = signalbox.RecordAttempt
 	}
 	rec.Attempts = []signalbox.Attempt{*a}
-	_, err := r.Log.Append(ctx, rec)
-	return err
+	if t.Tab == nil {
+		_, err := r.Log.Append(ctx, rec)
+		return err
+	}
+	rec.Ledger = t.Tab.Entries(false)
+	if _, err := r.Log.Append(ctx, rec, r.effects(rec)...); err != nil {
+		t.Tab.Lost()
+		return err
+	}
+	t.Tab.Booked()
+	return nil
+}
+
+// effects gives what the record's entries change in the ledger.
+func (r *Recorder) effects(rec signalbox.Record) []signalbox.Effect {
+	if len(rec.Ledger) == 0 {
+		return nil
+	}
+	return []signalbox.Effect{signalbox.Post{Replica: r.Replica, Entries: rec.Ledger}}
 }
 
 // InFlight gives the number of calls under way.
@@ -100,6 +121,9 @@ func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
 		e := signalbox.AsError(err)
 		rec.Error = &signalbox.Failure{Code: e.Code, Message: r.Masker.Mask(e.Message), Remedy: e.Remedy}
 	}
+	if t.Tab != nil {
+		rec.Ledger = t.Tab.Entries(true)
+	}
 	appendErr := r.append(ctx, rec)
 	r.leave(t, rec, appendErr)
 	if appendErr != nil {
@@ -112,7 +136,7 @@ func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
 func (r *Recorder) append(ctx context.Context, rec signalbox.Record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CommitWait)
 	defer cancel()
-	_, err := r.Log.Append(ctx, rec)
+	_, err := r.Log.Append(ctx, rec, r.effects(rec)...)
 	return err
 }
 
@@ -124,7 +148,26 @@ func (r *Recorder) leave(t *Track, rec signalbox.Record, appendErr error) {
 	// Without an attempt nothing left the process and no intent waits for its outcome.
 	if appendErr != nil && len(t.Attempts) > 0 {
 		rec.Outcome = signalbox.OutcomeUnknown
-		r.lost = append(r.lost, rec)
+		r.lost = append(r.lost, lostOutcome{rec, t.Tab})
+		return
+	}
+	book(t.Tab, appendErr)
+}
+
+// lostOutcome is an outcome that could not be committed. Until it is, the call holds what it held.
+type lostOutcome struct {
+	record signalbox.Record
+	tab    Tab
+}
+
+// book tells a tab how the record with its last entries ended.
+func book(tab Tab, err error) {
+	switch {
+	case tab == nil:
+	case err == nil:
+		tab.Booked()
+	default:
+		tab.Lost()
 	}
 }
 
@@ -139,12 +182,13 @@ func (r *Recorder) Settle(ctx context.Context) error {
 			r.mu.Unlock()
 			return nil
 		}
-		rec := r.lost[0]
+		late := r.lost[0]
 		r.mu.Unlock()
-		if _, err := r.Log.Append(ctx, rec); err != nil {
-			return fmt.Errorf("write the outcome of %s late: %w", rec.Call, err)
+		if _, err := r.Log.Append(ctx, late.record, r.effects(late.record)...); err != nil {
+			return fmt.Errorf("write the outcome of %s late: %w", late.record.Call, err)
 		}
-		r.Ended(rec)
+		book(late.tab, nil)
+		r.Ended(late.record)
 		r.mu.Lock()
 		r.lost = r.lost[1:]
 		r.mu.Unlock()

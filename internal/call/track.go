@@ -13,6 +13,7 @@ type Track struct {
 	Policy   PolicyResult
 	Guard    GuardResult
 	Approval ApprovalResult
+	Tab      Tab                 // What the call pays from; set by the gate, nil where there is no ledger.
 	Attempts []signalbox.Attempt // Added by the attempt station, one for each try that has ended or is under way.
 	Excerpt  string              // Text of the answer for its summary; set by the attempt station.
 	input    string              // The summary of what was asked, once the record station has made it.
@@ -63,6 +64,14 @@ func (t *Track) Served() *signalbox.Attempt {
 	return nil
 }
 
+// MaxOutput is the limit of output tokens that the current attempt is sent with; 0 leaves the caller's own.
+func (t *Track) MaxOutput() int64 {
+	if n := len(t.Attempts); n > 0 {
+		return t.Attempts[n-1].MaxOutput
+	}
+	return 0
+}
+
 // Cost adds up the attempts. It is nil where one of them is unpriced; the basis is the least certain one.
 func (t *Track) Cost() (*signalbox.Money, signalbox.Basis) {
 	if len(t.Attempts) == 0 {
@@ -97,7 +106,7 @@ func (t *Track) Usage() *signalbox.Usage {
 }
 
 func lessCertain(a, b signalbox.Basis) signalbox.Basis {
-	for _, x := range []signalbox.Basis{signalbox.BasisUnpriced, signalbox.BasisEstimated, signalbox.BasisReported} {
+	for _, x := range []signalbox.Basis{signalbox.BasisUnpriced, signalbox.BasisHeld, signalbox.BasisEstimated, signalbox.BasisReported} {
 		if a == x || b == x {
 			return x
 		}

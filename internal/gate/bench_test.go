@@ -10,10 +10,10 @@ import (
 
 // BenchmarkStation is what a call costs in the gate, with two limits of its tenant and two of its key.
 func BenchmarkStation(b *testing.B) {
-	limits := []signalbox.Limit{
-		{Unit: signalbox.UnitRequests, Per: time.Minute, Max: MaxLimit}, {Unit: signalbox.UnitConcurrent, Max: MaxLimit},
+	limits := []signalbox.Budget{
+		{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: MaxLimit}, {Unit: signalbox.UnitConcurrent, Max: MaxLimit},
 	}
-	key, err := StaticKey(signalbox.Key{ID: "k", Tenant: "acme", Role: signalbox.RoleAgent, Limits: limits}, staticSecret)
+	key, err := StaticKey(signalbox.Key{ID: "k", Tenant: "acme", Role: signalbox.RoleAgent, Budgets: limits}, staticSecret)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func BenchmarkStation(b *testing.B) {
 		b.Fatal(err)
 	}
 	h := Station(Options{
-		Now: time.Now, Keys: ring, TenantLimits: func(string) []signalbox.Limit { return limits },
+		Now: time.Now, Keys: ring, TenantLimits: func(string) []signalbox.Budget { return limits },
 	})(answering(&oneShot{}, nil))
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -41,7 +41,7 @@ func TestStaticKeyIsChecked(t *testing.T) {
 		{"no role", staticSecret, "role", with(func(k *signalbox.Key) { k.Role = "" })},
 		{"foreign role", staticSecret, "role", with(func(k *signalbox.Key) { k.Role = "root" })},
 		{"limit of nothing", staticSecret, "limits[0].max", with(func(k *signalbox.Key) {
-			k.Limits = []signalbox.Limit{{Unit: signalbox.UnitConcurrent}}
+			k.Budgets = []signalbox.Budget{{Unit: signalbox.UnitConcurrent}}
 		})},
 	}
 	for _, c := range cases {

@@ -34,7 +34,7 @@ func newLimiter(maxInFlight int64) *limiter {
 // place is what a call holds under a limit of concurrent calls. Its counter is not idle while it is held, so that no
 // sweep drops it.
 type place struct {
-	limit   signalbox.Limit
+	limit   rate
 	counter *counter
 }
 
@@ -89,7 +89,7 @@ func (l *limiter) sweep(now time.Time) {
 		return
 	}
 	for key, c := range l.counters {
-		if idle(now, signalbox.Limit{Unit: key.unit, Per: key.per}, key.zone, *c) {
+		if idle(now, rate{Unit: key.unit, Per: key.per}, key.zone, *c) {
 			delete(l.counters, key)
 		}
 	}

@@ -23,9 +23,9 @@ type KeyFinder interface {
 type Options struct {
 	Now          func() time.Time
 	Keys         KeyFinder
-	TenantLimits func(tenant string) []signalbox.Limit // Nil: tenants have no limits. Safe for concurrent use.
-	Zone         func(tenant string) *time.Location    // Whose midnight begins a tenant's days; nil: UTC. The same value for the same tenant.
-	AgentRole    func(agent string) string             // The role of a declared agent, "" for another; nil: none is declared.
+	TenantLimits func(tenant string) []signalbox.Budget // Nil: tenants have no limits. Safe for concurrent use.
+	Zone         func(tenant string) *time.Location     // Whose midnight begins a tenant's days; nil: UTC. The same value for the same tenant.
+	AgentRole    func(agent string) string              // The role of a declared agent, "" for another; nil: none is declared.
 
 	// MaxConcurrent bounds the calls in flight of the whole process; 0 is [DefaultMaxConcurrent].
 	MaxConcurrent int64
@@ -104,25 +104,26 @@ func (g *gate) key(id string) (signalbox.Key, error) {
 // bounds gives the limits that a call with this key is under. A limit that nobody can keep is an error: ignoring it
 // would let everything through.
 func (g *gate) bounds(key signalbox.Key) ([]bound, error) {
-	var tenant []signalbox.Limit
+	var tenant []rate
 	if g.TenantLimits != nil {
-		tenant = g.TenantLimits(key.Tenant)
+		tenant = rates(g.TenantLimits(key.Tenant))
 	}
 	var zone *time.Location
 	if g.Zone != nil {
 		zone = g.Zone(key.Tenant)
 	}
-	all := make([]bound, 0, len(tenant)+len(key.Limits))
+	own := rates(key.Budgets)
+	all := make([]bound, 0, len(tenant)+len(own))
 	for _, l := range tenant {
 		all = append(all, bound{owner: account{"tenant", key.Tenant}, limit: l, zone: zone})
 	}
-	for _, l := range key.Limits {
+	for _, l := range own {
 		all = append(all, bound{owner: account{"key", key.ID}, limit: l, zone: zone})
 	}
 	if err := checkLimits(tenant); err != nil {
 		return nil, internalLimit(err)
 	}
-	if err := checkLimits(key.Limits); err != nil {
+	if err := checkLimits(own); err != nil {
 		return nil, internalLimit(err)
 	}
 	return distinct(all), nil

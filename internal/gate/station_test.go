@@ -118,31 +118,31 @@ func TestStationRefusesWhatIsNotSaneOrHasNoKey(t *testing.T) {
 }
 
 func TestStationKeepsLimits(t *testing.T) {
-	minute := signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 2}
-	lower, higher, three := minute, minute, signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: 3}
+	minute := signalbox.Budget{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: 2}
+	lower, higher, three := minute, minute, signalbox.Budget{Unit: signalbox.UnitConcurrent, Max: 3}
 	lower.Max, higher.Max = 1, 4
 	cases := []struct {
 		name        string
-		key, tenant []signalbox.Limit
+		key, tenant []signalbox.Budget
 		max         int64
 		admitted    int
 		code        signalbox.Code
 		message     string
 	}{
 		{"no limits", nil, nil, 0, 5, "", ""},
-		{"key", []signalbox.Limit{minute}, nil, 0, 2, "rate_limited", "2 requests per minute of key k"},
-		{"tenant", nil, []signalbox.Limit{minute}, 0, 2, "rate_limited", "2 requests per minute of tenant acme"},
-		{"two for one window: the lower", []signalbox.Limit{minute, lower}, nil, 0, 1, "rate_limited", "1 requests per minute"},
-		{"in flight", []signalbox.Limit{three}, []signalbox.Limit{higher}, 0, 3, "rate_limited", "3 concurrent calls of key k"},
+		{"key", []signalbox.Budget{minute}, nil, 0, 2, "rate_limited", "2 requests per minute of key k"},
+		{"tenant", nil, []signalbox.Budget{minute}, 0, 2, "rate_limited", "2 requests per minute of tenant acme"},
+		{"two for one window: the lower", []signalbox.Budget{minute, lower}, nil, 0, 1, "rate_limited", "1 requests per minute"},
+		{"in flight", []signalbox.Budget{three}, []signalbox.Budget{higher}, 0, 3, "rate_limited", "3 concurrent calls of key k"},
 		{"process", nil, nil, 4, 4, "unavailable", "4 calls at once"},
-		{"limit that nobody can keep", nil, []signalbox.Limit{{Unit: "usd", Max: 9}}, 0, 0, "internal", "not valid"},
+		{"limit that nobody can keep", nil, []signalbox.Budget{{Unit: "usd", Max: 9}}, 0, 0, "internal", "not valid"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			key := staticKey(t, signalbox.Key{ID: "k", Limits: c.key}, staticSecret)
+			key := staticKey(t, signalbox.Key{ID: "k", Budgets: c.key}, staticSecret)
 			h := Station(Options{
 				Now: at(noon.Add(15 * time.Second)), Keys: ring(t, key), MaxConcurrent: c.max,
-				TenantLimits: func(string) []signalbox.Limit { return c.tenant },
+				TenantLimits: func(string) []signalbox.Budget { return c.tenant },
 			})(answering(&oneShot{}, nil))
 			for i := range 5 {
 				tr := track(key, signalbox.Claims{})
@@ -166,7 +166,7 @@ func TestStationKeepsLimits(t *testing.T) {
 }
 
 func TestStationGivesThePlaceBackOnce(t *testing.T) {
-	key := staticKey(t, signalbox.Key{ID: "k", Limits: []signalbox.Limit{{Unit: signalbox.UnitConcurrent, Max: 1}}}, staticSecret)
+	key := staticKey(t, signalbox.Key{ID: "k", Budgets: []signalbox.Budget{{Unit: signalbox.UnitConcurrent, Max: 1}}}, staticSecret)
 	broken := errors.New("broken")
 	drain := func(a call.Answer) {
 		for {
@@ -224,7 +224,7 @@ func TestStationGivesThePlaceBackOnce(t *testing.T) {
 }
 
 func TestStationUnderLoadNeverExceedsItsLimits(t *testing.T) {
-	key := staticKey(t, signalbox.Key{ID: "k", Limits: []signalbox.Limit{{Unit: signalbox.UnitConcurrent, Max: 3}}}, staticSecret)
+	key := staticKey(t, signalbox.Key{ID: "k", Budgets: []signalbox.Budget{{Unit: signalbox.UnitConcurrent, Max: 3}}}, staticSecret)
 	var mu sync.Mutex
 	inside, most := 0, 0
 	next := call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {

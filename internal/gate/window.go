@@ -18,8 +18,25 @@ type counter struct {
 // bound is one limit that a call is under.
 type bound struct {
 	owner account
-	limit signalbox.Limit
+	limit rate
 	zone  *time.Location // In which its windows begin at full hours and at midnight; nil is UTC.
+}
+
+// rate is a budget of requests or concurrency.
+type rate struct {
+	Unit signalbox.Unit
+	Per  time.Duration
+	Max  int64
+}
+
+func rates(budgets []signalbox.Budget) []rate {
+	var out []rate
+	for _, b := range budgets {
+		if b.Unit == signalbox.UnitRequests || b.Unit == signalbox.UnitConcurrent {
+			out = append(out, rate{b.Unit, b.Per.Duration(), b.Max})
+		}
+	}
+	return out
 }
 
 // account is whom a limit belongs to.
@@ -59,7 +76,7 @@ func take(now time.Time, bounds []bound, state []counter) ([]counter, *refusal) 
 }
 
 // give gives back one place of a limit without a window. A place in a window is never given back: the call was made.
-func give(limit signalbox.Limit, c counter) counter {
+func give(limit rate, c counter) counter {
 	if limit.Unit == signalbox.UnitConcurrent && c.used > 0 {
 		c.used--
 	}
@@ -68,7 +85,7 @@ func give(limit signalbox.Limit, c counter) counter {
 
 // turn starts a new window if the counted one is over. A clock that was set back stays in the counted window, so that it
 // frees no room.
-func turn(now time.Time, limit signalbox.Limit, zone *time.Location, c counter) counter {
+func turn(now time.Time, limit rate, zone *time.Location, c counter) counter {
 	if limit.Unit != signalbox.UnitRequests {
 		return c
 	}
@@ -96,7 +113,7 @@ func windowStart(now time.Time, per time.Duration, zone *time.Location) time.Tim
 }
 
 // wait is how long it takes until the limit may have room.
-func wait(now time.Time, limit signalbox.Limit, c counter) time.Duration {
+func wait(now time.Time, limit rate, c counter) time.Duration {
 	if limit.Unit != signalbox.UnitRequests {
 		return concurrentRetry
 	}
@@ -104,7 +121,7 @@ func wait(now time.Time, limit signalbox.Limit, c counter) time.Duration {
 }
 
 // idle reports whether the counter equals the zero counter in every later decision.
-func idle(now time.Time, limit signalbox.Limit, zone *time.Location, c counter) bool {
+func idle(now time.Time, limit rate, zone *time.Location, c counter) bool {
 	return turn(now, limit, zone, c).used == 0
 }
 
@@ -112,7 +129,7 @@ func idle(now time.Time, limit signalbox.Limit, zone *time.Location, c counter) 
 const MaxLimit = math.MaxInt32
 
 // checkLimits refuses limits that the gate could not keep.
-func checkLimits(limits []signalbox.Limit) error {
+func checkLimits(limits []rate) error {
 	for i, l := range limits {
 		if err := checkLimit(l); err != nil {
 			err.Field = fmt.Sprintf("limits[%d].%s", i, err.Field)
@@ -122,7 +139,7 @@ func checkLimits(limits []signalbox.Limit) error {
 	return nil
 }
 
-func checkLimit(l signalbox.Limit) *signalbox.Error {
+func checkLimit(l rate) *signalbox.Error {
 	switch {
 	case l.Unit != signalbox.UnitRequests && l.Unit != signalbox.UnitConcurrent:
 		return signalbox.Errorf(signalbox.CodeInvalid, "%q is not a unit of limits.", clip(string(l.Unit))).

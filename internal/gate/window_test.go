@@ -39,7 +39,7 @@ func drawBounds(t *rapid.T) []bound {
 	pers := []time.Duration{time.Second, time.Minute, time.Hour, 0}
 	var bounds []bound
 	for i := range rapid.IntRange(0, 4).Draw(t, "bounds") {
-		l := signalbox.Limit{Unit: signalbox.UnitRequests, Max: rapid.Int64Range(1, 4).Draw(t, "max")}
+		l := rate{Unit: signalbox.UnitRequests, Max: rapid.Int64Range(1, 4).Draw(t, "max")}
 		if l.Per = rapid.SampledFrom(pers).Draw(t, "per"); l.Per == 0 {
 			l.Unit = signalbox.UnitConcurrent
 		}
@@ -78,8 +78,8 @@ func TestTakeAgreesWithCountingEverything(t *testing.T) {
 
 func TestTakeChangesNothingItWasGiven(t *testing.T) {
 	bounds := []bound{
-		{limit: signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 5}},
-		{limit: signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: 1}},
+		{limit: rate{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 5}},
+		{limit: rate{Unit: signalbox.UnitConcurrent, Max: 1}},
 	}
 	state := []counter{{start: noon, used: 2}, {used: 1}}
 	next, refused := take(noon, bounds, state)
@@ -92,7 +92,7 @@ func TestTakeChangesNothingItWasGiven(t *testing.T) {
 }
 
 func TestClockSetBackFreesNoRoom(t *testing.T) {
-	bounds := []bound{{limit: signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 1}}}
+	bounds := []bound{{limit: rate{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 1}}}
 	state, refused := take(noon, bounds, make([]counter, 1))
 	if refused != nil {
 		t.Fatal("the first call was refused")
@@ -107,21 +107,21 @@ func TestClockSetBackFreesNoRoom(t *testing.T) {
 }
 
 func TestGiveNeverGoesBelowZeroNorIntoAWindow(t *testing.T) {
-	concurrent := signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: 1}
+	concurrent := rate{Unit: signalbox.UnitConcurrent, Max: 1}
 	if got := give(concurrent, counter{}); got.used != 0 {
 		t.Errorf("got %d", got.used)
 	}
-	if got := give(signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 1}, counter{used: 1}); got.used != 1 {
+	if got := give(rate{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 1}, counter{used: 1}); got.used != 1 {
 		t.Errorf("got %d", got.used)
 	}
 }
 
 func TestIdle(t *testing.T) {
-	minute := signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Minute}
-	concurrent := signalbox.Limit{Unit: signalbox.UnitConcurrent}
+	minute := rate{Unit: signalbox.UnitRequests, Per: time.Minute}
+	concurrent := rate{Unit: signalbox.UnitConcurrent}
 	cases := []struct {
 		name  string
-		limit signalbox.Limit
+		limit rate
 		c     counter
 		want  bool
 	}{
@@ -142,19 +142,19 @@ func TestIdle(t *testing.T) {
 func TestCheckLimits(t *testing.T) {
 	cases := []struct {
 		name, field string
-		limit       signalbox.Limit
+		limit       rate
 	}{
-		{"unknown unit", "limits[0].unit", signalbox.Limit{Unit: "usd", Max: 1}},
-		{"none allowed", "limits[0].max", signalbox.Limit{Unit: signalbox.UnitConcurrent}},
-		{"negative", "limits[0].max", signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: -1}},
-		{"absurd", "limits[0].max", signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: MaxLimit + 1}},
-		{"requests without window", "limits[0].per", signalbox.Limit{Unit: signalbox.UnitRequests, Max: 1}},
-		{"concurrent with window", "limits[0].per", signalbox.Limit{Unit: signalbox.UnitConcurrent, Max: 1, Per: time.Minute}},
-		{"good", "", signalbox.Limit{Unit: signalbox.UnitRequests, Max: 1, Per: time.Minute}},
+		{"unknown unit", "limits[0].unit", rate{Unit: "usd", Max: 1}},
+		{"none allowed", "limits[0].max", rate{Unit: signalbox.UnitConcurrent}},
+		{"negative", "limits[0].max", rate{Unit: signalbox.UnitConcurrent, Max: -1}},
+		{"absurd", "limits[0].max", rate{Unit: signalbox.UnitConcurrent, Max: MaxLimit + 1}},
+		{"requests without window", "limits[0].per", rate{Unit: signalbox.UnitRequests, Max: 1}},
+		{"concurrent with window", "limits[0].per", rate{Unit: signalbox.UnitConcurrent, Max: 1, Per: time.Minute}},
+		{"good", "", rate{Unit: signalbox.UnitRequests, Max: 1, Per: time.Minute}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			err := checkLimits([]signalbox.Limit{c.limit})
+			err := checkLimits([]rate{c.limit})
 			if c.field == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -169,7 +169,7 @@ func TestCheckLimits(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	cases := map[string]signalbox.Limit{
+	cases := map[string]rate{
 		"7 concurrent calls of key k":    {Unit: signalbox.UnitConcurrent, Max: 7},
 		"7 requests per second of key k": {Unit: signalbox.UnitRequests, Per: time.Second, Max: 7},
 		"7 requests per minute of key k": {Unit: signalbox.UnitRequests, Per: time.Minute, Max: 7},
@@ -192,7 +192,7 @@ func TestLimiterForgetsIdleCounters(t *testing.T) {
 	for i := range 10 * minSweep {
 		b := bound{
 			owner: account{"key", strings.Repeat("k", i%7) + string(rune(i))},
-			limit: signalbox.Limit{Unit: signalbox.UnitRequests, Per: time.Second, Max: 1},
+			limit: rate{Unit: signalbox.UnitRequests, Per: time.Second, Max: 1},
 		}
 		if _, err := l.take(noon.Add(time.Duration(i)*time.Second), []bound{b}); err != nil {
 			t.Fatal(i, err)

@@ -36,22 +36,22 @@ func (t TLS) Enabled() bool { return t.Cert != "" }
 
 // Tenant is one customer or department; nothing passes between tenants.
 type Tenant struct {
-	ID       string            `json:"id"`
-	Timezone string            `json:"timezone"` // IANA name; for the day windows of its limits.
-	Models   []string          `json:"models"`   // Globs over names of models and routes.
-	Limits   []signalbox.Limit `json:"limits"`
+	ID       string             `json:"id"`
+	Timezone string             `json:"timezone"` // IANA name; for the day windows of its limits.
+	Models   []string           `json:"models"`   // Globs over names of models and routes.
+	Limits   []signalbox.Budget `json:"limits"`
 }
 
 // Key is a static API key.
 type Key struct {
-	ID     string            `json:"id"`
-	Secret Secret            `json:"secret"`
-	Tenant string            `json:"tenant"`
-	Team   string            `json:"team"`
-	Agent  string            `json:"agent"` // Bound agent, which need not be declared; "" lets a header name one.
-	User   string            `json:"user"`
-	Role   signalbox.Role    `json:"role"`
-	Limits []signalbox.Limit `json:"limits"`
+	ID     string             `json:"id"`
+	Secret Secret             `json:"secret"`
+	Tenant string             `json:"tenant"`
+	Team   string             `json:"team"`
+	Agent  string             `json:"agent"` // Bound agent, which need not be declared; "" lets a header name one.
+	User   string             `json:"user"`
+	Role   signalbox.Role     `json:"role"`
+	Limits []signalbox.Budget `json:"limits"`
 }
 
 // Kind is the protocol of a provider.

@@ -63,14 +63,14 @@ func TestExampleFile(t *testing.T) {
 	}
 	equal(t, "tenant", c.Tenants[0], Tenant{
 		ID: "acme", Timezone: "Asia/Seoul", Models: []string{"*"},
-		Limits: []signalbox.Limit{
-			{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 600},
+		Limits: []signalbox.Budget{
+			{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: 600},
 			{Unit: signalbox.UnitConcurrent, Max: 50},
 		},
 	})
 	equal(t, "key", c.Keys[0], Key{
 		ID: "support", Secret: NewSecret("change-me-support-key"), Tenant: "acme", Team: "cs", Agent: "researcher",
-		Role: signalbox.RoleAgent, Limits: []signalbox.Limit{{Unit: signalbox.UnitRequests, Per: time.Second, Max: 20}},
+		Role: signalbox.RoleAgent, Limits: []signalbox.Budget{{Unit: signalbox.UnitRequests, Per: signalbox.WindowSecond, Max: 20}},
 	})
 	equal(t, "provider", c.Providers["openai"], Provider{
 		Kind: KindOpenAI, BaseURL: NewEndpoint(DefaultOpenAIURL), Timeouts: DefaultTimeouts(),

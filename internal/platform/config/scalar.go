@@ -274,13 +274,6 @@ func (v endpoint) read(r *reader, n ast.Node, field string) {
 }
 
 // windowInto is the window of a request limit.
-func windowInto(into *time.Duration) value {
-	known := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
-	parse := func(s string) (time.Duration, error) {
-		if known[s] == 0 {
-			return 0, strconv.ErrSyntax
-		}
-		return known[s], nil
-	}
-	return parsed[time.Duration]{into, "second, minute, hour or day", false, parse, windowSchema}
+func windowInto(into *signalbox.Window) value {
+	return oneOf(into, signalbox.WindowSecond, signalbox.WindowMinute, signalbox.WindowHour, signalbox.WindowDay)
 }

@@ -137,8 +137,3 @@ func durationSchema() *schemaNode {
 func sizeSchema() *schemaNode {
 	return &schemaNode{Type: []string{"integer", "string"}, Minimum: float(0), Pattern: sizes.String()}
 }
-
-// windows are the names of the windows in which requests are counted.
-var windowNames = []string{"second", "minute", "hour", "day"}
-
-func windowSchema() *schemaNode { return &schemaNode{Type: "string", Enum: windowNames} }

@@ -76,13 +76,13 @@ func agentTable(a *Agent) value {
 }
 
 // limitListTable reads limits; two for the same unit and window would contradict each other.
-func limitListTable(into *[]signalbox.Limit) value {
+func limitListTable(into *[]signalbox.Budget) value {
 	type window struct {
 		unit signalbox.Unit
-		per  time.Duration
+		per  signalbox.Window
 	}
 	given := map[window]bool{}
-	return listOf(into, func(l *signalbox.Limit) value {
+	return listOf(into, func(l *signalbox.Budget) value {
 		return object{fields: []field{
 			need("unit", "What is counted: requests started, or calls in flight.", oneOf(&l.Unit, signalbox.UnitRequests, signalbox.UnitConcurrent)),
 			key("per", "The window in which requests are counted.", windowInto(&l.Per)),
@@ -90,7 +90,7 @@ func limitListTable(into *[]signalbox.Limit) value {
 		}, check: func(s seen) {
 			checkLimit(s, l)
 			w := window{l.Unit, l.Per}
-			if known := l.Unit == signalbox.UnitConcurrent || l.Per > 0; known && given[w] {
+			if known := l.Unit == signalbox.UnitConcurrent || l.Per != ""; known && given[w] {
 				s.r.problem(s.self, "a second limit for the same unit and window", "keep one")
 			}
 			given[w] = true
@@ -98,7 +98,7 @@ func limitListTable(into *[]signalbox.Limit) value {
 	})
 }
 
-func checkLimit(s seen, l *signalbox.Limit) {
+func checkLimit(s seen, l *signalbox.Budget) {
 	switch {
 	case l.Unit == signalbox.UnitRequests && !s.has("per"):
 		s.problem("per", "is missing", "add it: second, minute, hour or day")

@@ -49,7 +49,7 @@ func (s *Server) keyring(ctx context.Context) (*gate.Keyring, error) {
 	static := make([]signalbox.Key, 0, len(s.config.Keys))
 	for _, k := range s.config.Keys {
 		key, err := gate.StaticKey(signalbox.Key{
-			ID: k.ID, Tenant: k.Tenant, Team: k.Team, Agent: k.Agent, User: k.User, Role: k.Role, Limits: k.Limits,
+			ID: k.ID, Tenant: k.Tenant, Team: k.Team, Agent: k.Agent, User: k.User, Role: k.Role, Budgets: k.Limits,
 		}, k.Secret.Reveal())
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func (s *Server) firstKey(ctx context.Context) error {
 
 // gateStation makes the gate's station out of the configuration.
 func (s *Server) gateStation() call.Station {
-	limits, zones := map[string][]signalbox.Limit{}, map[string]*time.Location{}
+	limits, zones := map[string][]signalbox.Budget{}, map[string]*time.Location{}
 	for _, t := range s.config.Tenants {
 		limits[t.ID] = t.Limits
 		if zone, err := time.LoadLocation(t.Timezone); err == nil { // The configuration was checked.
@@ -105,7 +105,7 @@ func (s *Server) gateStation() call.Station {
 	}
 	return gate.Station(gate.Options{
 		Now: s.options.Now, Keys: s.keys.ring, MaxConcurrent: s.config.Limits.MaxConcurrentCalls,
-		TenantLimits: func(tenant string) []signalbox.Limit { return limits[tenant] },
+		TenantLimits: func(tenant string) []signalbox.Budget { return limits[tenant] },
 		Zone:         func(tenant string) *time.Location { return zones[tenant] },
 		AgentRole:    func(agent string) string { return roles[agent] },
 	})

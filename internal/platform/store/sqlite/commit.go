@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -80,7 +79,7 @@ func apply(t *transaction, effect signalbox.Effect) error {
 }
 
 func putKey(t *transaction, k signalbox.Key) error {
-	limits, err := encodeLimits(k.Limits)
+	budgets, err := encodeBudgets(k.Budgets)
 	if err != nil {
 		return err
 	}
@@ -88,34 +87,22 @@ func putKey(t *transaction, k signalbox.Key) error {
 	if !k.Revoked.IsZero() {
 		revoked = k.Revoked.UnixMicro()
 	}
-	return t.exec(insertKey, k.ID, k.Hash[:], k.Hint, k.Tenant, k.Team, k.Agent, k.User, string(k.Role), limits,
+	return t.exec(insertKey, k.ID, k.Hash[:], k.Hint, k.Tenant, k.Team, k.Agent, k.User, string(k.Role), budgets,
 		k.Created.UnixMicro(), revoked)
 }
 
-// storedLimit is a limit as the column limits holds it.
-type storedLimit struct {
-	Unit  signalbox.Unit `json:"unit"`
-	PerMS int64          `json:"per_ms"`
-	Max   int64          `json:"max"`
-}
-
-func encodeLimits(limits []signalbox.Limit) (string, error) {
-	stored := make([]storedLimit, len(limits))
-	for i, l := range limits {
-		stored[i] = storedLimit{Unit: l.Unit, PerMS: l.Per.Milliseconds(), Max: l.Max}
+// encodeBudgets gives the budgets as the column limits holds them.
+func encodeBudgets(budgets []signalbox.Budget) (string, error) {
+	if budgets == nil {
+		budgets = []signalbox.Budget{}
 	}
-	b, err := json.Marshal(stored)
+	b, err := json.Marshal(budgets)
 	return string(b), err
 }
 
-func decodeLimits(s string) ([]signalbox.Limit, error) {
-	var stored []storedLimit
-	if err := json.Unmarshal([]byte(s), &stored); err != nil || len(stored) == 0 {
+func decodeBudgets(s string) (budgets []signalbox.Budget, err error) {
+	if err := json.Unmarshal([]byte(s), &budgets); err != nil || len(budgets) == 0 {
 		return nil, err
 	}
-	limits := make([]signalbox.Limit, len(stored))
-	for i, l := range stored {
-		limits[i] = signalbox.Limit{Unit: l.Unit, Per: time.Duration(l.PerMS) * time.Millisecond, Max: l.Max}
-	}
-	return limits, nil
+	return budgets, nil
 }

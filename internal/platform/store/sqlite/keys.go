@@ -30,10 +30,10 @@ func (d *DB) KeyByHash(ctx context.Context, hash [32]byte) (signalbox.Key, error
 
 func scanKey(r *sql.Rows) (k signalbox.Key, err error) {
 	var secret sql.RawBytes
-	var limits string
+	var budgets string
 	var created int64
 	var revoked sql.NullInt64
-	err = r.Scan(&k.ID, &secret, &k.Hint, &k.Tenant, &k.Team, &k.Agent, &k.User, &k.Role, &limits, &created, &revoked)
+	err = r.Scan(&k.ID, &secret, &k.Hint, &k.Tenant, &k.Team, &k.Agent, &k.User, &k.Role, &budgets, &created, &revoked)
 	if err != nil {
 		return k, err
 	}
@@ -44,6 +44,6 @@ func scanKey(r *sql.Rows) (k signalbox.Key, err error) {
 	if k.Hash, err = hash(secret); err != nil {
 		return k, err
 	}
-	k.Limits, err = decodeLimits(limits)
+	k.Budgets, err = decodeBudgets(budgets)
 	return k, err
 }

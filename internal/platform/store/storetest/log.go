@@ -172,8 +172,8 @@ func key(id string, n byte) signalbox.Key {
 	return signalbox.Key{
 		ID: id, Hash: sha256.Sum256([]byte{n}), Hint: "sb_abc", Tenant: "acme", Team: "cs", Agent: "writer", User: "u1",
 		Role: signalbox.RoleAgent, Created: start.Add(time.Duration(n) * time.Second),
-		Limits: []signalbox.Limit{
-			{Unit: signalbox.UnitRequests, Per: time.Minute, Max: 600}, {Unit: signalbox.UnitConcurrent, Max: 8},
+		Budgets: []signalbox.Budget{
+			{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: 600}, {Unit: signalbox.UnitConcurrent, Max: 8},
 		},
 	}
 }
@@ -189,7 +189,7 @@ func act(t *testing.T, s Store, index int64, effects ...signalbox.Effect) {
 var keyTests = map[string]func(*testing.T, Store){
 	"created, found, revoked once": func(t *testing.T, s Store) {
 		one, two := key("key_1", 1), key("key_2", 2)
-		two.Limits, two.Team, two.Agent, two.User = nil, "", "", ""
+		two.Budgets, two.Team, two.Agent, two.User = nil, "", "", ""
 		act(t, s, 0, signalbox.PutKey{Key: two}, signalbox.PutKey{Key: one})
 		act(t, s, 1, signalbox.RevokeKey{ID: "key_1", At: start.Add(time.Hour)})
 		act(t, s, 2, signalbox.RevokeKey{ID: "key_1", At: start.Add(2 * time.Hour)}, signalbox.RevokeKey{ID: "no such key", At: start})
