@@ -12,6 +12,7 @@ type Config struct {
 	TLS        TLS                  `json:"tls"`
 	Database   Database             `json:"database"`
 	Tenants    []Tenant             `json:"tenants"` // At least one.
+	Teams      []Team               `json:"teams"`   // Those with budgets; a key's team need not be among them.
 	Keys       []Key                `json:"keys"`
 	Providers  map[string]Provider  `json:"providers"`
 	Models     map[string]Model     `json:"models"`
@@ -23,6 +24,10 @@ type Config struct {
 	Records    Records              `json:"records"`
 	Telemetry  Telemetry            `json:"telemetry"`
 	Audit      Audit                `json:"audit"`
+	Alerts     Alerts               `json:"alerts"`
+	Channels   map[string]Channel   `json:"channels"`
+	Runs       Runs                 `json:"runs"`
+	Cluster    Cluster              `json:"cluster"`
 }
 
 // TLS names the files of a certificate and its key, both in PEM. Both are set or none.
@@ -36,22 +41,32 @@ func (t TLS) Enabled() bool { return t.Cert != "" }
 
 // Tenant is one customer or department; nothing passes between tenants.
 type Tenant struct {
-	ID       string             `json:"id"`
-	Timezone string             `json:"timezone"` // IANA name; for the day windows of its limits.
-	Models   []string           `json:"models"`   // Globs over names of models and routes.
-	Limits   []signalbox.Budget `json:"limits"`
+	ID            string             `json:"id"`
+	Timezone      string             `json:"timezone"` // IANA name; for the windows of its limits and budgets.
+	Models        []string           `json:"models"`   // Globs over names of models and routes.
+	Limits        []signalbox.Budget `json:"limits"`   // Of requests and concurrency.
+	Budgets       []signalbox.Budget `json:"budgets"`  // Of money, tokens and steps.
+	AllowUnpriced bool               `json:"allow_unpriced"`
+}
+
+// Team gives budgets to a team of a tenant.
+type Team struct {
+	ID      string             `json:"id"`
+	Tenant  string             `json:"tenant"`
+	Budgets []signalbox.Budget `json:"budgets"`
 }
 
 // Key is a static API key.
 type Key struct {
-	ID     string             `json:"id"`
-	Secret Secret             `json:"secret"`
-	Tenant string             `json:"tenant"`
-	Team   string             `json:"team"`
-	Agent  string             `json:"agent"` // Bound agent, which need not be declared; "" lets a header name one.
-	User   string             `json:"user"`
-	Role   signalbox.Role     `json:"role"`
-	Limits []signalbox.Budget `json:"limits"`
+	ID      string             `json:"id"`
+	Secret  Secret             `json:"secret"`
+	Tenant  string             `json:"tenant"`
+	Team    string             `json:"team"`
+	Agent   string             `json:"agent"` // Bound agent, which need not be declared; "" lets a header name one.
+	User    string             `json:"user"`
+	Role    signalbox.Role     `json:"role"`
+	Limits  []signalbox.Budget `json:"limits"`  // Of requests and concurrency.
+	Budgets []signalbox.Budget `json:"budgets"` // Of money, tokens and steps.
 }
 
 // Kind is the protocol of a provider.
@@ -132,6 +147,7 @@ type Model struct {
 	ContextWindow int64            `json:"context_window"` // Tokens; 0: not configured.
 	MaxOutput     int64            `json:"max_output"`     // Tokens; 0: not configured.
 	Price         *signalbox.Price `json:"price"`          // Nil: not configured; the built-in table may know it.
+	DowngradeTo   string           `json:"downgrade_to"`   // The model used instead while a run or tenant is throttled; "" is none.
 }
 
 // Route chooses models by a condition.
@@ -146,6 +162,8 @@ type Agent struct {
 	ID   string `json:"id"`
 	Role string `json:"role"` // Its part in a group of agents ("research"); not a [signalbox.Role].
 	Name string `json:"name"`
+
+	Budgets []signalbox.Budget `json:"budgets"` // In each tenant by itself, whatever key the agent uses.
 }
 
 // MCPServer is a tool server, reached by URL or started as a child process.
@@ -156,6 +174,20 @@ type MCPServer struct {
 	Headers  map[string]Secret `json:"headers"` // Sent with every request.
 	Timeouts ToolTimeouts      `json:"timeouts"`
 	Price    ToolPrice         `json:"price"`
+	Tools    map[string]Tool   `json:"tools"` // By the name that the server gives them; only those that differ.
+}
+
+// PerCall is what one call of a tool of the server costs.
+func (m MCPServer) PerCall(tool string) signalbox.Money {
+	if own := m.Tools[tool].Price; own != nil {
+		return own.PerCall
+	}
+	return m.Price.PerCall
+}
+
+// Tool is what is said of one tool of a server.
+type Tool struct {
+	Price *ToolPrice `json:"price"` // Nil: as its server's.
 }
 
 // ToolPrice is what calling a server's tools costs.
@@ -169,6 +201,10 @@ type Limits struct {
 	MaxHeaderBytes     int64 `json:"max_header_bytes"`     // Of a request, all headers together.
 	MaxConcurrentCalls int64 `json:"max_concurrent_calls"` // In flight in this process; beyond it 503.
 	MaxQueuedRecords   int64 `json:"max_queued_records"`   // Waiting for the log's writer; beyond it 503.
+
+	BudgetWait       time.Duration `json:"budget_wait"`        // How long a call waits for money that others hold; 0: not at all.
+	BudgetWaiting    int64         `json:"budget_waiting"`     // Calls that may wait so in this process.
+	DefaultMaxOutput int64         `json:"default_max_output"` // Tokens; the max_tokens sent where neither the caller nor the model says.
 }
 
 // Retention says how long what can be rebuilt from the log is kept. The log itself is never shortened.
@@ -199,4 +235,36 @@ type Telemetry struct {
 type Audit struct {
 	Key    string `json:"key"`    // File with the signing key; "": generated once beside the SQLite file.
 	Origin string `json:"origin"` // The log's name, in every checkpoint; changing it begins a new log.
+}
+
+// Alerts says when a cost raises an alert.
+type Alerts struct {
+	Defaults bool                  `json:"defaults"` // Whether the default ladder holds where no rule replaces it.
+	Rules    []signalbox.AlertRule `json:"rules"`    // Those that hold, the default ones among them.
+}
+
+// ChannelKind is how a channel is spoken to.
+type ChannelKind string
+
+// The kinds of channel.
+const ChannelWebhook ChannelKind = "webhook" // Signed as the Standard Webhooks say.
+
+// Channel is where alerts are sent.
+type Channel struct {
+	Kind    ChannelKind       `json:"kind"`
+	URL     Endpoint          `json:"url"`     // Prints without its path, which may be a credential.
+	Secret  Secret            `json:"secret"`  // Signs; see [Channel.SigningKey].
+	Headers map[string]Secret `json:"headers"` // Sent with every message besides.
+	Timeout time.Duration     `json:"timeout"` // Of one try.
+}
+
+// Runs is about runs that were opened.
+type Runs struct {
+	IdleTimeout time.Duration `json:"idle_timeout"` // An opened run expires after so long without a call.
+}
+
+// Cluster is about the replicas that share one PostgreSQL. With SQLite it means nothing.
+type Cluster struct {
+	Lease       time.Duration `json:"lease"`        // A replica that was not heard of for so long is taken for dead.
+	LongestCall time.Duration `json:"longest_call"` // How long a call of a dead replica may still run.
 }

@@ -30,6 +30,16 @@ const (
 	DefaultMaxConcurrentCalls = 1024
 	DefaultMaxQueuedRecords   = 4096
 
+	DefaultBudgetWait    = 5 * time.Second
+	DefaultBudgetWaiting = 1024
+	DefaultMaxOutput     = 4096 // Tokens.
+
+	DefaultRunIdleTimeout = time.Hour
+	DefaultLease          = 15 * time.Second
+	DefaultLongestCall    = time.Hour
+
+	DefaultChannelTimeout = 10 * time.Second
+
 	DefaultProjectionRetention = 90 * 24 * time.Hour
 	DefaultContent             = ContentSummary
 	DefaultAuditOrigin         = "signalbox/log"
@@ -58,6 +68,15 @@ func DefaultTimeouts() Timeouts {
 // DefaultToolTimeouts are those of an MCP server.
 func DefaultToolTimeouts() ToolTimeouts {
 	return ToolTimeouts{DefaultToolConnectTimeout, DefaultToolTotalTimeout}
+}
+
+// DefaultLimits is what a process takes on.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxBodyBytes: DefaultMaxBodyBytes, MaxHeaderBytes: DefaultMaxHeaderBytes,
+		MaxConcurrentCalls: DefaultMaxConcurrentCalls, MaxQueuedRecords: DefaultMaxQueuedRecords,
+		BudgetWait: DefaultBudgetWait, BudgetWaiting: DefaultBudgetWaiting, DefaultMaxOutput: DefaultMaxOutput,
+	}
 }
 
 // Quickstart is the file behind [Default].

@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
-	"strings"
 )
 
 // What is printed instead of a secret.
@@ -60,44 +59,3 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue covers slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// Endpoint is the URL of a provider or server. Its query may carry a credential, so it prints without it;
-// [Endpoint.Reveal] gives the whole URL.
-type Endpoint struct{ url *string }
-
-// NewEndpoint wraps a URL. It does not check it.
-func NewEndpoint(url string) Endpoint {
-	if url == "" {
-		return Endpoint{}
-	}
-	return Endpoint{url: &url}
-}
-
-// Reveal gives the whole URL, "" if there is none.
-func (e Endpoint) Reveal() string {
-	if e.url == nil {
-		return ""
-	}
-	return *e.url
-}
-
-// IsZero reports whether there is no URL.
-func (e Endpoint) IsZero() bool { return e.url == nil }
-
-// String gives the URL with its query hidden.
-func (e Endpoint) String() string {
-	base, _, found := strings.Cut(e.Reveal(), "?")
-	if found {
-		return base + "?" + hiddenSecret
-	}
-	return base
-}
-
-// Format prints the same for every verb and flag.
-func (e Endpoint) Format(f fmt.State, _ rune) { fmt.Fprint(f, e.String()) }
-
-// MarshalText covers JSON, YAML and everything else that encodes text.
-func (e Endpoint) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
-
-// LogValue covers slog.
-func (e Endpoint) LogValue() slog.Value { return slog.StringValue(e.String()) }

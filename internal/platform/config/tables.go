@@ -108,7 +108,7 @@ func checkLimit(s seen, l *signalbox.Budget) {
 }
 
 func limitsTable(l *Limits) value {
-	*l = Limits{DefaultMaxBodyBytes, DefaultMaxHeaderBytes, DefaultMaxConcurrentCalls, DefaultMaxQueuedRecords}
+	*l = DefaultLimits()
 	return object{fields: []field{
 		key("max_body_bytes", "Largest body of a request.", size(&l.MaxBodyBytes, 1<<10, 1<<30)),
 		key("max_header_bytes", "Largest sum of a request's headers.", size(&l.MaxHeaderBytes, 4<<10, 1<<20)),
