@@ -49,6 +49,7 @@ type Balance struct {
 	ResetAt int64 // Unix seconds at which the window ends; 0 where it does not.
 	Closed  bool
 	Soft    bool
+	WarnAt  int64 // Parts per thousand of Cap at which an alert is raised; 0 is never.
 }
 
 // Left is what the cap leaves; negative after an overrun or on a soft account.
