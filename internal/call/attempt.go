@@ -19,7 +19,15 @@ type Attempter struct {
 	Backends map[signalbox.Kind]map[string]Backend // By the call's kind and the candidate's provider.
 	Journal  Journal
 	Now      func() time.Time
+
+	// Progress is told what a call has cost so far while a stream of it runs, earlier attempts included: at most once in
+	// [ProgressBytes] of output. The figure is an estimate and may be above or below what is settled in the end. It runs on
+	// the call's own way and must not block. It is not told of calls without a price. Nil: nobody is told.
+	Progress func(t *Track, a *signalbox.Attempt, cost signalbox.Money)
 }
+
+// ProgressBytes is how much output of a stream lies between two estimates of its cost.
+const ProgressBytes = 2048
 
 // Serve tries the candidates.
 func (s *Attempter) Serve(ctx context.Context, t *Track) (Answer, error) {
@@ -58,7 +66,7 @@ func (s *Attempter) try(ctx context.Context, t *Track, c signalbox.Candidate) (A
 	}
 	t.Attempts = append(t.Attempts, a)
 	attempt := &settlement{station: s, track: t, candidate: c, index: len(t.Attempts) - 1}
-	upstream, err := backend.Open(ctx, t, c, span)
+	upstream, err := attempt.open(ctx, backend, span)
 	if err != nil {
 		attempt.refused(err)
 		return nil, err
@@ -81,10 +89,12 @@ func (s *Attempter) begin(ctx context.Context, t *Track, c signalbox.Candidate, 
 type attemptAnswer struct {
 	Upstream
 	settlement *settlement
+	progress   progress
 }
 
 // Next gives the next part and settles at the last one.
 func (a *attemptAnswer) Next(ctx context.Context) (Part, error) {
+	defer a.settlement.panicked()
 	part, err := a.Upstream.Next(ctx)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -93,6 +103,8 @@ func (a *attemptAnswer) Next(ctx context.Context) (Part, error) {
 		a.settlement.broken(a.Report(), err)
 	case part.Terminal:
 		a.settlement.served(a.Report())
+	default:
+		a.progress.passed(a, len(part.Data))
 	}
 	return part, err
 }
@@ -102,4 +114,26 @@ func (a *attemptAnswer) Close() error {
 	err := a.Upstream.Close()
 	a.settlement.broken(a.Report(), errGone)
 	return err
+}
+
+// progress decides when the cost of a running stream is estimated.
+type progress struct {
+	bytes int   // That have passed since the last look. They are never less than the output in them.
+	told  int64 // The output at the last estimate.
+}
+
+// passed counts a part. The report is asked for only when enough may have passed, since it is not free.
+func (p *progress) passed(a *attemptAnswer, bytes int) {
+	s := a.settlement
+	p.bytes += bytes
+	if s.station.Progress == nil || s.candidate.Price == nil || p.bytes < ProgressBytes {
+		return
+	}
+	p.bytes = 0
+	r := a.Report()
+	if r.OutputBytes-p.told < ProgressBytes {
+		return
+	}
+	p.told = r.OutputBytes
+	s.station.Progress(s.track, s.attempt(), s.running(r))
 }

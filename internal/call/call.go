@@ -69,9 +69,13 @@ type Answer interface {
 
 // Report is what a backend knows about an attempt once its answer has ended or broken.
 type Report struct {
-	Usage        *signalbox.Usage // Nil where the upstream reported none, or none that can be true.
-	OutputBytes  int64            // Bytes of generated content that passed, for an estimate where usage is missing.
-	Finish       string           // The upstream's finish or stop reason.
+	Usage *signalbox.Usage // Nil where the upstream reported none that is final, or none that can be true.
+	// Early is what the upstream said before the end of an answer without a final usage: its input is final unless tools
+	// of the provider run, its output only a lower bound. Nil where it said nothing that can be true.
+	Early        *signalbox.Usage
+	Hidden       bool   // Output is billed that no bytes show, such as thinking that is given in summary.
+	OutputBytes  int64  // Bytes of generated content that passed, for an estimate where usage is missing.
+	Finish       string // The upstream's finish or stop reason.
 	ResponseID   string
 	ResponseName string // The model's name as the upstream gave it.
 	HTTPStatus   int
@@ -98,6 +102,7 @@ type AttemptError struct {
 	HTTPStatus int  // The upstream's status, 0 where it gave none.
 	Next       bool // Another candidate may serve: the fault lies with this one.
 	Sent       bool // Bytes of the call have left, so that the upstream may have acted and may bill.
+	Undone     bool // The upstream said that it has not acted: it bills nothing.
 }
 
 // Error gives the error's text.

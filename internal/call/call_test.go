@@ -296,11 +296,11 @@ func TestEndings(t *testing.T) {
 		{"the upstream's no to the request is final", one, refuses(final), signalbox.OutcomeFailed, signalbox.CodeInvalid, "intent outcome", signalbox.BasisNone},
 		{"silence after sending is tried elsewhere and counted", one, refuses(silent), signalbox.OutcomeFailed, signalbox.CodeTimeout, "intent attempt outcome", signalbox.BasisEstimated},
 		{
-			"a panic means no", one,
+			"a panic means no, and it may have left", one,
 			backendFunc(func(context.Context, *call.Track, signalbox.Candidate, signalbox.Span) (call.Upstream, error) {
 				panic("boom")
 			}),
-			signalbox.OutcomeFailed, signalbox.CodeInternal, "intent outcome", signalbox.BasisNone,
+			signalbox.OutcomeFailed, signalbox.CodeInternal, "intent outcome", signalbox.BasisEstimated,
 		},
 		{"an answer without an end is a failure", one, serves(&script{parts: []call.Part{{Data: []byte("half")}}, report: call.Report{OutputBytes: 30}}), signalbox.OutcomeFailed, signalbox.CodeUpstream, "intent outcome", signalbox.BasisEstimated},
 		{"an answer that breaks is a failure", one, serves(&script{err: signalbox.Errorf(signalbox.CodeTimeout, "idle")}), signalbox.OutcomeFailed, signalbox.CodeTimeout, "intent outcome", signalbox.BasisEstimated},

@@ -1,17 +1,29 @@
 package call
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/signalbox/signalbox"
 )
 
-// EstimateBytesPerToken turns bytes into tokens where the provider reported none. Three is on the high side for English
-// and about right for Korean and code; the figure is marked as estimated wherever it is used.
-const EstimateBytesPerToken = 3
+// How tokens are counted from bytes where the provider reported none.
+const (
+	// EstimateBytesPerToken turns bytes into a likely number of tokens, for attempts without a hold and for the running cost
+	// of streams. Three is on the high side for English and about right for Korean and code.
+	EstimateBytesPerToken = 3
+	// AnswerOverhead is what an answer may be billed beside its bytes, in tokens: its end and the marks around its parts. It
+	// belongs to the upper bound of one token per byte.
+	AnswerOverhead = 32
+)
 
 // settlement fills in what one attempt has come to, once.
+//
+// What the provider reported at the end counts exactly. Where it did not, the ledger must not book less than the provider
+// may bill: a whole answer counts one token per byte, an answer that broke or never came counts everything that was held,
+// but for the input where that was reported already. Neither exceeds the hold. An upstream that refused bills nothing.
+// Attempts without a hold are estimated instead.
 type settlement struct {
 	station   *Attempter
 	track     *Track
@@ -21,6 +33,20 @@ type settlement struct {
 }
 
 func (s *settlement) attempt() *signalbox.Attempt { return &s.track.Attempts[s.index] }
+
+// open sends the attempt. One whose backend panics may have left all the same.
+func (s *settlement) open(ctx context.Context, b Backend, span signalbox.Span) (Upstream, error) {
+	defer s.panicked()
+	return b.Open(ctx, s.track, s.candidate, span)
+}
+
+// panicked settles an attempt whose backend panics, and lets the panic go on.
+func (s *settlement) panicked() {
+	if p := recover(); p != nil {
+		s.broken(Report{}, panicError(p))
+		panic(p)
+	}
+}
 
 func (s *settlement) firstByte() {
 	a := s.attempt()
@@ -32,37 +58,48 @@ func (s *settlement) served(r Report) {
 	if s.close(r) {
 		return
 	}
-	if r.Usage != nil && r.Usage.Valid() {
-		s.price(*r.Usage, signalbox.BasisReported)
-		return
+	switch held := s.attempt().HeldUsage; {
+	case r.final():
+		s.book(*r.Usage, signalbox.BasisReported)
+	case held == nil:
+		s.book(s.estimate(r), signalbox.BasisEstimated)
+	default:
+		s.book(s.atMost(r, *held), signalbox.BasisEstimated)
 	}
-	s.price(s.estimate(r), signalbox.BasisEstimated)
 }
 
-// broken settles an answer that ended early. What was reported so far is a lower bound, and so is what passed.
+// broken settles an answer that ended early.
 func (s *settlement) broken(r Report, err error) {
 	if s.close(r) {
 		return
 	}
 	s.fail(err)
-	s.price(s.estimate(r), signalbox.BasisEstimated)
+	switch held := s.attempt().HeldUsage; {
+	case r.final(): // It broke behind its usage.
+		s.book(*r.Usage, signalbox.BasisReported)
+	case held == nil:
+		s.book(s.estimate(r), signalbox.BasisEstimated)
+	default:
+		s.book(s.inputOf(r, *held), signalbox.BasisEstimated)
+	}
 }
 
 // refused settles an attempt that never began to answer. An upstream that answered with an error status bills nothing;
-// one that fell silent after the call was sent, or broke off a good answer, may bill the input.
+// one that fell silent after the call was sent, or broke off a good answer, may bill all of it.
 func (s *settlement) refused(err error) {
+	var ae *AttemptError
+	if errors.As(err, &ae) && ae.Sent && !ae.Undone && ae.HTTPStatus < http.StatusMultipleChoices {
+		s.broken(Report{HTTPStatus: ae.HTTPStatus}, err)
+		return
+	}
 	if s.close(Report{}) {
 		return
 	}
 	s.fail(err)
-	var ae *AttemptError
-	if !errors.As(err, &ae) {
-		return
+	if ae != nil {
+		s.attempt().HTTPStatus = ae.HTTPStatus
 	}
-	s.attempt().HTTPStatus = ae.HTTPStatus
-	if ae.Sent && ae.HTTPStatus < http.StatusMultipleChoices {
-		s.price(s.estimate(Report{}), signalbox.BasisEstimated)
-	}
+	s.spend()
 }
 
 func (s *settlement) fail(err error) {
@@ -83,11 +120,47 @@ func (s *settlement) close(r Report) (before bool) {
 	return false
 }
 
+func (r Report) final() bool { return r.Usage != nil && r.Usage.Valid() }
+
+// atMost is what a whole answer without usage can have come to.
+func (s *settlement) atMost(r Report, held signalbox.Usage) signalbox.Usage {
+	u := s.inputOf(r, held)
+	if r.Hidden {
+		return u
+	}
+	u.Output = min(u.Output, r.OutputBytes+AnswerOverhead*int64(s.choices()))
+	if r.Early != nil && r.Early.Valid() {
+		u.Output = max(u.Output, r.Early.Output)
+	}
+	u.Reasoning = min(u.Reasoning, u.Output)
+	return u
+}
+
+// inputOf is the held usage with the input that was reported before the end, where that is final.
+func (s *settlement) inputOf(r Report, held signalbox.Usage) signalbox.Usage {
+	u, e, m := held, r.Early, s.track.Call.Model
+	if e == nil || !e.Valid() {
+		return u
+	}
+	u.Output = max(u.Output, e.Output)
+	if m != nil && !m.External {
+		u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h = e.Input, e.CacheRead, e.CacheWrite, e.CacheWrite1h
+	}
+	return u
+}
+
+func (s *settlement) choices() int {
+	if m := s.track.Call.Model; m != nil {
+		return max(m.Choices, 1)
+	}
+	return 1
+}
+
 // estimate counts tokens from bytes, and never less than what the provider did report.
 func (s *settlement) estimate(r Report) signalbox.Usage {
 	u := signalbox.Usage{}
-	if r.Usage != nil && r.Usage.Valid() {
-		u = *r.Usage
+	if r.Early != nil && r.Early.Valid() {
+		u = *r.Early
 	}
 	if s.track.Call.Kind == signalbox.KindModel {
 		if u.Input == 0 {
@@ -102,8 +175,23 @@ func tokens(bytes int64) int64 {
 	return (bytes + EstimateBytesPerToken - 1) / EstimateBytesPerToken
 }
 
-// price computes the cost at the rates that hold for this much input.
-func (s *settlement) price(u signalbox.Usage, basis signalbox.Basis) {
+// running estimates what the call has cost so far.
+func (s *settlement) running(r Report) signalbox.Money {
+	u := s.estimate(r)
+	if r.final() {
+		u = *r.Usage
+	}
+	cost := s.candidate.Price.RatesFor(u.Input).Cost(u)
+	for _, earlier := range s.track.Attempts[:s.index] {
+		if earlier.Cost != nil {
+			cost = cost.Plus(*earlier.Cost)
+		}
+	}
+	return cost
+}
+
+// book computes the cost and hands it to the ledger.
+func (s *settlement) book(u signalbox.Usage, basis signalbox.Basis) {
 	a := s.attempt()
 	a.Basis = basis
 	if s.track.Call.Kind == signalbox.KindModel {
@@ -112,12 +200,46 @@ func (s *settlement) price(u signalbox.Usage, basis signalbox.Basis) {
 	p := s.candidate.Price
 	switch {
 	case p != nil:
-		rates := p.RatesFor(u.Input)
-		cost := rates.Cost(u)
+		rates, cost := s.price(u, basis)
 		a.Rates, a.RateSource, a.RateDate, a.Cost = &rates, p.Source, p.Effective, &cost
 	case s.track.Call.Kind == signalbox.KindModel:
 		a.Basis = signalbox.BasisUnpriced
 	default: // A tool without a price is free.
 		a.Basis = signalbox.BasisNone
+	}
+	s.spend()
+}
+
+// price gives the rates and the cost. They follow from how large the input was; where that is not known, the dearest
+// rates apply that any smaller input could have had, up to what was held.
+func (s *settlement) price(u signalbox.Usage, basis signalbox.Basis) (signalbox.Rates, signalbox.Money) {
+	a, p := s.attempt(), s.candidate.Price
+	rates := p.RatesFor(u.Input)
+	cost := rates.Cost(u)
+	if basis == signalbox.BasisReported || a.Held == nil || a.HeldUsage == nil || u.Input != a.HeldUsage.Input {
+		return rates, cost
+	}
+	rates, cost = dearest(*p, u)
+	if u == *a.HeldUsage || cost > *a.Held {
+		cost = *a.Held
+	}
+	return rates, cost
+}
+
+// dearest gives the rates at which an input of that size or less costs the most.
+func dearest(p signalbox.Price, u signalbox.Usage) (signalbox.Rates, signalbox.Money) {
+	rates, cost := p.Rates, p.Cost(u)
+	for _, t := range p.Tiers {
+		if c := t.Rates.Cost(u); u.Input > t.Above && c > cost {
+			rates, cost = t.Rates, c
+		}
+	}
+	return rates, cost
+}
+
+// spend tells the ledger what the attempt came to.
+func (s *settlement) spend() {
+	if s.track.Tab != nil {
+		s.track.Tab.Spend(s.attempt())
 	}
 }
