@@ -1,0 +1,36 @@
+// Package postgres keeps the log, the ledger and the projections in one PostgreSQL database that replicas share.
+//
+// # The log
+//
+// A record has two lives. [DB.Commit] appends it to audit_pending, with its effects, in one transaction of the replica
+// that made it: from then on it is durable, with the money. One replica, the leader, takes the pending records in the
+// order of their ids, gives them their places in the tree and moves them to audit_records ([DB.Lead]), usually within
+// 100 ms. An intent is always placed before the outcome of its call: see [Leadership].
+//
+// # Replicas
+//
+// A process joins under an id that no process had before ([DB.Join]) and says every second that it lives. One that was
+// not heard of for [Options.Lease] is fenced by the leader. Every commit holds a share lock on its replica's row, which
+// fencing has to wait for, and finds out whether it is fenced: nothing of a fenced replica is ever committed again.
+// [ErrFenced] ends the writer, and the process is to stop.
+//
+// # Leadership
+//
+// The leader holds a session lock on a connection of its own and does everything that only it may do over that
+// connection: where the connection is lost, so is the lock, and nothing it had begun is committed. A leader that holds
+// the lock and does nothing for [LeaderPatience] has its connection ended by a follower.
+//
+// # Connections
+//
+// The data path has a pool of its own; so have the console's reads, whose statements are cut off after a time-out, and
+// membership, which must not wait for either. Pools work with servers, not with poolers that share sessions.
+//
+// # Invariants
+//
+//   - audit_records has no gaps. Triggers refuse UPDATE, DELETE and TRUNCATE of it and of audit_tiles.
+//   - A record and its effects are stored together or not at all; so are a stretch of the log and its tiles.
+//   - A commit whose connection broke is looked up under a number of its own; it is [store.ErrUncertain] only where the
+//     database can not be asked within a bounded time.
+//   - A database of a newer schema is refused before anything is written to it.
+//   - No password is in an error.
+package postgres
