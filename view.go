@@ -220,6 +220,34 @@ type CostRow struct {
 	Totals
 }
 
+// RunHour is the totals of the calls of one run that came in within one hour. Run "" stands for the calls of a tenant
+// that belong to no run, so that the runs of an hour add up to its rollups.
+type RunHour struct {
+	Hour   time.Time
+	Tenant string
+	Run    string
+	Totals
+}
+
+// RunCostQuery asks for the totals of runs in a range: of their calls that came in within it, as with [CostQuery]. From
+// and To are rounded down to whole hours. There can be millions of runs: the answer has pages, and all pages together
+// are all runs of the range. Only the pages of a range that has ended, with no call of it under way, are of one moment.
+type RunCostQuery struct {
+	From    time.Time // Inclusive; zero is the beginning.
+	To      time.Time // Exclusive; zero is the end.
+	Tenants []string  // Nil is all tenants; empty and not nil is none.
+	Cursor  string    // What the page before gave as next; "" is the first page.
+	Limit   int       // 1 to MaxPage; 0 is DefaultPage.
+}
+
+// RunCost is one run's line of the answer to [RunCostQuery]: those that began last within the range come first. Run ""
+// is the line of a tenant's calls that belong to no run.
+type RunCost struct {
+	Tenant string
+	Run    string
+	Totals
+}
+
 // Overview is what happened in a range of time.
 type Overview struct {
 	Totals
@@ -253,6 +281,7 @@ type Changes struct {
 	Rollups  []Rollup        // To be added to the totals of their keys.
 	Latency  []LatencyRollup // Whole sketches that replace those of the same hour and tenant.
 	Runs     []RunView       // Totals and Running are to be added; First and Started keep the smallest, Last the largest.
+	RunHours []RunHour       // To be added to the totals of their hours, tenants and runs.
 	Facets   []Facet         // To be added where missing.
 }
 

@@ -410,6 +410,7 @@ export interface components {
             protocol?: string;
             provider?: string;
             purpose?: string;
+            replica?: string;
             request_id?: string;
             requested_model?: string;
             risk_level?: string;
@@ -453,9 +454,12 @@ export interface components {
             failures: number;
             /** Format: int64 */
             input_tokens: number;
+            /** @description Empty for calls without such a value; by run, for a tenant's calls that belong to no run. */
             key: string;
             /** Format: int64 */
             output_tokens: number;
+            /** @description By run, whose run it is; else null. */
+            tenant: string | null;
             /**
              * Format: int64
              * @description Calls with an attempt that has no price: the cost is then too low.
@@ -469,10 +473,12 @@ export interface components {
             by: string;
             /** Format: date-time */
             from: string;
+            /** @description By run: the cursor of the next page; null where these totals are all there are. */
+            next: string | null;
             series: components["schemas"]["CostSeries"][];
             /** Format: date-time */
             to: string;
-            /** @description By cost, highest first; by run, of the 500 newest runs, newest first. */
+            /** @description By cost, highest first; by run, a page of the range's runs, those that began last first. */
             totals: components["schemas"]["CostTotal"][];
         };
         CreatedKey: {
@@ -1017,6 +1023,10 @@ export interface operations {
                 tenant?: string;
                 from?: string;
                 to?: string;
+                /** @description By run only: next of the page before. */
+                cursor?: string;
+                /** @description By run only: how many runs a page has. */
+                limit?: number;
             };
             header?: never;
             path?: never;

@@ -56,6 +56,7 @@ func Fold(state signalbox.ViewState, items []Item) (signalbox.Changes, error) {
 		latency: map[signalbox.LatencyKey]*sketch{},
 		stored:  map[signalbox.LatencyKey][]byte{},
 		runs:    map[runKey]*signalbox.RunView{},
+		hours:   map[runHour]*signalbox.Totals{},
 		facets:  map[signalbox.Facet]bool{},
 	}
 	for _, v := range state.Calls {
@@ -74,6 +75,11 @@ func Fold(state signalbox.ViewState, items []Item) (signalbox.Changes, error) {
 
 type runKey struct{ tenant, id string }
 
+type runHour struct {
+	hour time.Time
+	runKey
+}
+
 // callState is a call's row on its way through a fold.
 type callState struct {
 	view    signalbox.CallView
@@ -87,6 +93,7 @@ type folder struct {
 	latency map[signalbox.LatencyKey]*sketch
 	stored  map[signalbox.LatencyKey][]byte
 	runs    map[runKey]*signalbox.RunView
+	hours   map[runHour]*signalbox.Totals
 	facets  map[signalbox.Facet]bool
 }
 
@@ -146,9 +153,10 @@ func (f *folder) end(c *callState, it *Item) error {
 	c.changed = true
 	v := &c.view
 	ended(v, it.Index, r)
-	run := f.run(v, r)
+	run, whole := f.run(v, r), wholeCall(r)
 	run.Running += running
-	run.Totals = run.Totals.Plus(wholeCall(r))
+	run.Totals = run.Totals.Plus(whole)
+	f.runHour(v, whole)
 	f.rollup(v, r)
 	f.facet(v, len(r.Attempts) > 0)
 	f.tried(v, r)
@@ -178,6 +186,17 @@ func (f *folder) run(v *signalbox.CallView, r *signalbox.Record) *signalbox.RunV
 		run.First, run.Team, run.Agent = v.First(), v.Team, v.AgentID
 	}
 	return run
+}
+
+// runHour adds the call to its run's hour, which is the hour of its rollups: both add up to the same.
+func (f *folder) runHour(v *signalbox.CallView, t signalbox.Totals) {
+	key := runHour{hour(v.Time), runKey{v.Tenant, v.RunID}}
+	sum := f.hours[key]
+	if sum == nil {
+		sum = &signalbox.Totals{}
+		f.hours[key] = sum
+	}
+	*sum = sum.Plus(t)
 }
 
 // rollup adds the call to its hour, and each attempt to what it was an attempt of.
@@ -281,6 +300,9 @@ func (f *folder) changes() signalbox.Changes {
 	for _, run := range f.runs {
 		c.Runs = append(c.Runs, *run)
 	}
+	for key, t := range f.hours {
+		c.RunHours = append(c.RunHours, signalbox.RunHour{Hour: key.hour, Tenant: key.tenant, Run: key.id, Totals: *t})
+	}
 	for facet := range f.facets {
 		c.Facets = append(c.Facets, facet)
 	}
@@ -301,6 +323,9 @@ func order(c *signalbox.Changes) {
 		return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant))
 	})
 	slices.SortFunc(c.Runs, func(a, b signalbox.RunView) int { return cmp.Compare(a.First, b.First) })
+	slices.SortFunc(c.RunHours, func(a, b signalbox.RunHour) int {
+		return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Run, b.Run), a.Hour.Compare(b.Hour))
+	})
 	slices.SortFunc(c.Facets, func(a, b signalbox.Facet) int {
 		return cmp.Or(strings.Compare(string(a.Field), string(b.Field)), strings.Compare(a.Tenant, b.Tenant),
 			strings.Compare(a.Value, b.Value))

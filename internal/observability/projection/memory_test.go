@@ -23,6 +23,7 @@ type memory struct {
 	rollups map[signalbox.RollupKey]signalbox.Totals
 	latency map[signalbox.LatencyKey][]byte
 	runs    map[[2]string]signalbox.RunView
+	hours   map[signalbox.RunHour]signalbox.Totals // By the key's own fields.
 	facets  map[signalbox.Facet]bool
 	broken  map[string]bool // Methods that fail.
 }
@@ -98,6 +99,10 @@ func (m *memory) Apply(_ context.Context, c signalbox.Changes) error {
 	for _, r := range c.Runs {
 		m.addRun(r)
 	}
+	for _, h := range c.RunHours {
+		key := signalbox.RunHour{Hour: h.Hour, Tenant: h.Tenant, Run: h.Run}
+		m.hours[key] = m.hours[key].Plus(h.Totals)
+	}
 	for _, f := range c.Facets {
 		m.facets[f] = true
 	}
@@ -125,7 +130,7 @@ func (m *memory) addRun(r signalbox.RunView) {
 func (m *memory) Reset(context.Context) error {
 	m.cursor, m.calls, m.rollups = 0, map[int64]signalbox.CallView{}, map[signalbox.RollupKey]signalbox.Totals{}
 	m.latency, m.runs = map[signalbox.LatencyKey][]byte{}, map[[2]string]signalbox.RunView{}
-	m.facets = map[signalbox.Facet]bool{}
+	m.facets, m.hours = map[signalbox.Facet]bool{}, map[signalbox.RunHour]signalbox.Totals{}
 	return m.fails("Reset")
 }
 
@@ -171,8 +176,25 @@ func (m *memory) tables() tables {
 		t.Runs = append(t.Runs, r)
 	}
 	slices.SortFunc(t.Runs, func(a, b signalbox.RunView) int { return cmp.Compare(b.First, a.First) })
+	t.RunCosts = m.runCosts()
 	t.Facets = m.allFacets()
 	return t
+}
+
+// runCosts lists runs by the hours in which they began, the last first, then by tenant and id, the greatest first.
+func (m *memory) runCosts() []signalbox.RunCost {
+	costs, began := map[[2]string]signalbox.RunCost{}, map[[2]string]time.Time{}
+	for h, totals := range m.hours {
+		key := [2]string{h.Tenant, h.Run}
+		costs[key] = signalbox.RunCost{Tenant: h.Tenant, Run: h.Run, Totals: costs[key].Plus(totals)}
+		if b, ok := began[key]; !ok || h.Hour.Before(b) {
+			began[key] = h.Hour
+		}
+	}
+	return slices.SortedFunc(maps.Values(costs), func(a, b signalbox.RunCost) int {
+		return cmp.Or(began[[2]string{b.Tenant, b.Run}].Compare(began[[2]string{a.Tenant, a.Run}]),
+			strings.Compare(b.Tenant, a.Tenant), strings.Compare(b.Run, a.Run))
+	})
 }
 
 func (m *memory) allFacets() signalbox.Facets {

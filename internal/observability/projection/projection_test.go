@@ -24,6 +24,7 @@ type tables struct {
 	Rollups  []signalbox.Rollup
 	Latency  []signalbox.LatencyRollup
 	Runs     []signalbox.RunView
+	RunCosts []signalbox.RunCost
 	Facets   signalbox.Facets
 	Progress signalbox.Progress
 }
@@ -38,10 +39,14 @@ func dump(t failer, l *log) tables {
 	runs, _, err4 := v.Runs(ctx, signalbox.RunFilter{})
 	facets, err5 := v.Facets(ctx, nil)
 	progress, err6 := v.Progress(ctx)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil || next != "" {
-		t.Fatal(err, next)
+	costs, more, err7 := v.RunCosts(ctx, signalbox.RunCostQuery{Limit: signalbox.MaxPage})
+	if len(costs) == 0 {
+		costs = nil
 	}
-	return tables{calls, rollups, latency, runs, facets, progress}
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil || next+more != "" {
+		t.Fatal(err, next, more)
+	}
+	return tables{calls, rollups, latency, runs, costs, facets, progress}
 }
 
 func projector(l *log, batch int) *projection.Projector {
@@ -155,6 +160,13 @@ func checkAgainstRecords(t *rapid.T, got tables, records []signalbox.Record) {
 	}
 	if sum != want {
 		t.Fatalf("rollups add up to %+v, the records to %+v", sum, want)
+	}
+	byRun := signalbox.Totals{}
+	for _, r := range got.RunCosts {
+		byRun = byRun.Plus(r.Totals)
+	}
+	if byRun != want {
+		t.Fatalf("the costs of runs add up to %+v, the records to %+v", byRun, want)
 	}
 	running := 0
 	for _, v := range got.Calls {

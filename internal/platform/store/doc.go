@@ -1,4 +1,4 @@
-// Package store holds what all stores share: the one writer of the log.
+// Package store holds what all stores share: the one writer of the log, and the cursors and bounds of lists.
 //
 // # Group commit
 //

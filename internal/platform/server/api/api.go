@@ -31,6 +31,7 @@ type Views interface {
 	ListCalls(ctx context.Context, f signalbox.CallFilter) (items []signalbox.CallView, next string, err error)
 	CallByID(ctx context.Context, id string) (signalbox.CallView, error) // Of any tenant.
 	Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error)
+	RunCosts(ctx context.Context, q signalbox.RunCostQuery) (items []signalbox.RunCost, next string, err error)
 	Runs(ctx context.Context, f signalbox.RunFilter) (items []signalbox.RunView, next string, err error)
 	Facets(ctx context.Context, tenants []string) (signalbox.Facets, error)
 }

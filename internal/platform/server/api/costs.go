@@ -23,7 +23,8 @@ type Costs struct {
 	To     time.Time    `json:"to"`
 	AsOf   time.Time    `json:"as_of"`
 	Series []CostSeries `json:"series"`
-	Totals []CostTotal  `json:"totals" doc:"By cost, highest first; by run, of the 500 newest runs, newest first."`
+	Totals []CostTotal  `json:"totals" doc:"By cost, highest first; by run, a page of the range's runs, those that began last first."`
+	Next   *string      `json:"next" doc:"By run: the cursor of the next page; null where these totals are all there are."`
 }
 
 // CostSeries is one key over time.
@@ -40,7 +41,8 @@ type CostPoint struct {
 
 // CostTotal is one key over the whole range.
 type CostTotal struct {
-	Key string `json:"key"`
+	Key    string  `json:"key" doc:"Empty for calls without such a value; by run, for a tenant's calls that belong to no run."`
+	Tenant *string `json:"tenant" doc:"By run, whose run it is; else null."`
 	CostFigures
 }
 
@@ -61,6 +63,8 @@ type CostQuery struct {
 	Tenant string    `query:"tenant" maxLength:"128"`
 	From   time.Time `query:"from"`
 	To     time.Time `query:"to"`
+	Cursor string    `query:"cursor" maxLength:"512" doc:"By run only: next of the page before."`
+	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"500" doc:"By run only: how many runs a page has."`
 }
 
 // Overview is the front page: totals of a range and its hours.
@@ -115,6 +119,9 @@ func (s *server) getCosts(ctx context.Context, q *CostQuery) (*Body[Costs], erro
 	costs := Costs{By: q.By, Bucket: q.Bucket, From: from, To: to, AsOf: asOf, Series: []CostSeries{}, Totals: []CostTotal{}}
 	if q.By == "run" {
 		err = s.runCosts(ctx, c, q, &costs)
+	} else if q.Cursor != "" {
+		err = signalbox.Errorf(signalbox.CodeInvalid, "costs by %s have no pages", q.By).
+			WithField("cursor").WithRemedy("Leave the cursor out, or ask for by=run.")
 	} else {
 		err = s.rollupCosts(ctx, c, q, &costs)
 	}
@@ -149,22 +156,23 @@ func (s *server) rollupCosts(ctx context.Context, c ctxWithCaller, q *CostQuery,
 	})
 	for _, k := range keys {
 		out.Series = append(out.Series, *series[k])
-		out.Totals = append(out.Totals, CostTotal{k, figures(totals[k])})
+		out.Totals = append(out.Totals, CostTotal{Key: k, CostFigures: figures(totals[k])})
 	}
 	return nil
 }
 
-// runCosts gives the newest runs; a run has no series, its calls have.
+// runCosts gives a page of runs; a run has no series, its calls have.
 func (s *server) runCosts(ctx context.Context, c ctxWithCaller, q *CostQuery, out *Costs) error {
-	runs, _, err := s.Views.Runs(ctx, signalbox.RunFilter{Tenants: c.narrow(q.Tenant), Limit: signalbox.MaxPage})
+	runs, next, err := s.Views.RunCosts(ctx, signalbox.RunCostQuery{
+		From: out.From, To: out.To, Tenants: c.narrow(q.Tenant), Cursor: q.Cursor, Limit: q.Limit,
+	})
 	if err != nil {
 		return err
 	}
 	for _, r := range runs {
-		if !r.Last.Before(out.From) && r.Started.Before(out.To) {
-			out.Totals = append(out.Totals, CostTotal{r.ID, figures(r.Totals)})
-		}
+		out.Totals = append(out.Totals, CostTotal{Key: r.Run, Tenant: &r.Tenant, CostFigures: figures(r.Totals)})
 	}
+	out.Next = cursor(next)
 	return nil
 }
 

@@ -81,6 +81,55 @@ func TestCosts(t *testing.T) {
 	}
 }
 
+// Costs by run hold every run of the range, and the calls of none: their pages add up to the costs of the range, and a
+// run counts what it cost within it.
+func TestCostsByRun(t *testing.T) {
+	s := open(t)
+	calls := week()
+	calls[0].run, calls[1].run = "", ""
+	s.write(all(calls...)...)
+	for _, limit := range []string{"1", "4", "500"} {
+		got, sum := map[string]int64{}, signalbox.Money(0)
+		for cursor := ""; ; {
+			page := get[api.Costs](s, "/costs", auditor, "by", "run", "limit", limit, "cursor", cursor,
+				"from", "2026-11-01T00:00:00Z", "to", "2026-12-01T00:00:00Z", "bucket", "day")
+			for _, r := range page.Totals {
+				m, err := signalbox.ParseMoney(r.Cost)
+				if _, twice := got[*r.Tenant+"/"+r.Key]; twice || err != nil {
+					t.Fatalf("limit %s: %+v comes twice or has an error: %v", limit, r, err)
+				}
+				got[*r.Tenant+"/"+r.Key], sum = r.Calls, sum+m
+			}
+			if page.Next == nil {
+				break
+			}
+			cursor = *page.Next
+		}
+		want := map[string]int64{tenants[0] + "/": 1, tenants[1] + "/": 1}
+		cost := signalbox.Money(0)
+		for _, c := range calls {
+			if c.run != "" {
+				want[c.tenant+"/"+c.run]++
+			}
+			if !c.unpriced {
+				cost += 1_250
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || sum != cost {
+			t.Errorf("limit %s: %v at %s, want %v at %s", limit, got, sum, want, cost)
+		}
+	}
+	short := get[api.Costs](s, "/costs", auditor, "by", "run", "from", start.Add(-2*time.Hour).Format(time.RFC3339))
+	if n := short.Totals[0].Calls + short.Totals[1].Calls; len(short.Totals) != 2 || n != 3 || short.Next != nil {
+		t.Errorf("the last three hours have %+v", short.Totals)
+	}
+	for _, path := range []string{"/costs?by=run&cursor=x", "/costs?by=model&cursor=MQ", "/costs?by=run&limit=501"} {
+		if a := s.ask(http.MethodGet, "/api/v1"+path, auditor, ""); a.status != http.StatusBadRequest && a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
 // The overview agrees with the list of calls, and names no latency where there is none.
 func TestOverview(t *testing.T) {
 	s := open(t)

@@ -19,6 +19,8 @@ const (
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " +
 		"started = min(started, excluded.started), last = max(last, excluded.last), running = running + excluded.running, " +
 		addTotals
+	upsertRunHour = "INSERT INTO run_hours (tenant, run, hour, " + totalColumns + ") " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " + addTotals
 	upsertLatency = "INSERT INTO latencies (hour, tenant, sketch) VALUES (?, ?, ?) " +
 		"ON CONFLICT DO UPDATE SET sketch = excluded.sketch"
 	insertFacet  = "INSERT INTO facets (field, tenant, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -118,6 +120,12 @@ func storeRuns(t *transaction, c signalbox.Changes) error {
 			r.Tenant, r.ID, r.First, r.Team, r.Agent, r.Started.UnixMicro(), r.Last.UnixMicro(), r.Running,
 		}, totalValues(r.Totals)...)
 		if err := t.exec(upsertRun, values...); err != nil {
+			return err
+		}
+	}
+	for _, h := range c.RunHours {
+		values := append([]driver.Value{h.Tenant, h.Run, hours(h.Hour)}, totalValues(h.Totals)...)
+		if err := t.exec(upsertRunHour, values...); err != nil {
 			return err
 		}
 	}

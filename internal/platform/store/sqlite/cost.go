@@ -3,17 +3,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"math"
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/store"
 )
 
-// Bounds of answers out of rollups.
-const (
-	MaxCostRows    = 50_000 // Lines of one answer of Costs.
-	MaxFacetValues = 1_000  // Values of one facet.
-)
+// MaxFacetValues is how many values of one facet there are to choose from.
+const MaxFacetValues = 1_000
 
 const sumTotals = "sum(calls), sum(failures), sum(refusals), sum(input), sum(output), sum(cache_read), sum(cache_write), " +
 	"sum(cost), sum(unpriced)"
@@ -41,7 +38,7 @@ var splits = map[signalbox.FacetField]string{
 }
 
 // Costs gives totals from the rollups, ordered by start and key. A split or bucket that there is not is an error of code
-// invalid. Start of an answer in one bucket is the query's From, or the first day where that is zero.
+// invalid, and an answer of more than store.MaxCostRows lines one of code too_large. Start of an answer in one bucket is the query's From, or the first day where that is zero.
 func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error) {
 	start, known := starts[q.Bucket]
 	if !known {
@@ -61,13 +58,16 @@ func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.C
 		group = "key"
 	}
 	rows, err := collect(ctx, v.readers, "add up costs", scanCost, "SELECT "+start+" AS start, "+split+" AS key, "+sumTotals+
-		" FROM "+from+w.String()+" GROUP BY "+group+" ORDER BY start, key LIMIT ?", append(w.args, MaxCostRows)...)
+		" FROM "+from+w.String()+" GROUP BY "+group+" ORDER BY start, key LIMIT ?", append(w.args, store.MaxCostRows+1)...)
 	if start == wholeRange && !q.From.IsZero() {
 		for i := range rows {
 			rows[i].Start = q.From.UTC().Truncate(time.Hour)
 		}
 	}
-	return rows, err
+	if err != nil {
+		return nil, err
+	}
+	return store.Whole(rows)
 }
 
 // sourceOf gives what a query adds up: hours where it asks for hours, else days, and hours at the ends of its range.
@@ -75,13 +75,7 @@ func sourceOf(q signalbox.CostQuery) (string, *where) {
 	if q.Bucket == signalbox.BucketHour {
 		return "rollups", hoursOf(q)
 	}
-	from, to := int64(0), int64(math.MaxInt64)
-	if !q.From.IsZero() {
-		from = hours(q.From)
-	}
-	if !q.To.IsZero() {
-		to = hours(q.To)
-	}
+	from, to := span(q.From, q.To)
 	firstDay := (from + hoursPerDay - 1) / hoursPerDay * hoursPerDay
 	lastDay := max(firstDay, to/hoursPerDay*hoursPerDay)
 	w := &where{args: []any{firstDay, lastDay, from, min(firstDay, to), lastDay, to}}

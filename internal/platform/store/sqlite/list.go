@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/store"
 )
 
 // A range of time is found in the log by its records' times, which are those of the first records of calls. A clock may
@@ -119,25 +120,9 @@ func (d *DB) indexAt(ctx context.Context, t time.Time) (int64, error) {
 	return low, explain("find a time in the log", err)
 }
 
-func rowsOf(limit int) (int, error) {
-	switch {
-	case limit == 0:
-		return signalbox.DefaultPage, nil
-	case limit < 0 || limit > signalbox.MaxPage:
-		return 0, signalbox.Errorf(signalbox.CodeInvalid, "%d is not between 1 and %d.", limit, signalbox.MaxPage).
-			WithField("limit").WithRemedy("Ask for smaller pages and follow next.")
-	}
-	return limit, nil
-}
+func rowsOf(limit int) (int, error) { return store.PageLimit(limit) }
 
-func cursor(s string) (int64, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, signalbox.Errorf(signalbox.CodeInvalid, "This is not a cursor that a list has given.").
-			WithField("cursor").WithRemedy("Pass the value of next of the page before, or none for the newest page.")
-	}
-	return n, nil
-}
+func cursor(s string) (int64, error) { return store.ParseCursor(s) }
 
 // CallByID gives one call; not_found where the projections have none of that id.
 func (v *Views) CallByID(ctx context.Context, id string) (signalbox.CallView, error) {

@@ -42,7 +42,8 @@ func openViews(ctx context.Context, d *DB) (*Views, error) {
 	return v, nil
 }
 
-// disown resets projections of another log: one that was restored from a backup, or put in this one's place.
+// disown resets projections of another log: one that was restored from a backup, or put in this one's place. A migration
+// that adds what can only be folded from the beginning empties the leaf, which has the same effect.
 func (v *Views) disown(ctx context.Context) error {
 	var cursor int64
 	var leaf []byte
@@ -153,7 +154,7 @@ func (v *Views) Reset(context.Context) error {
 }
 
 func removeAll(t *transaction) error {
-	for _, table := range []string{"calls", "rollups", "rollup_days", "latencies", "runs", "facets"} {
+	for _, table := range []string{"calls", "rollups", "rollup_days", "latencies", "runs", "run_hours", "facets"} {
 		if err := t.exec("DELETE FROM " + table); err != nil {
 			return err
 		}

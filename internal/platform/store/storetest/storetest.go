@@ -50,6 +50,7 @@ type Views interface {
 	Runs(ctx context.Context, f signalbox.RunFilter) ([]signalbox.RunView, string, error)
 	RunByID(ctx context.Context, tenant, id string) (signalbox.RunView, error)
 	Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.CostRow, error)
+	RunCosts(ctx context.Context, q signalbox.RunCostQuery) ([]signalbox.RunCost, string, error)
 	Rollups(ctx context.Context, q signalbox.CostQuery) ([]signalbox.Rollup, error)
 	Latencies(ctx context.Context, q signalbox.CostQuery) ([]signalbox.LatencyRollup, error)
 	Facets(ctx context.Context, tenants []string) (signalbox.Facets, error)
@@ -62,7 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		name  string
 		tests map[string]func(*testing.T, Store)
 	}{
-		{"log", logTests}, {"keys", keyTests}, {"views", viewTests}, {"calls", callTests}, {"totals", totalTests},
+		{"log", logTests}, {"keys", keyTests}, {"views", viewTests}, {"calls", callTests}, {"totals", totalTests}, {"runs", runTests},
 	} {
 		for name, test := range group.tests {
 			t.Run(group.name+"/"+name, func(t *testing.T) { test(t, open(t)) })

@@ -113,7 +113,9 @@ var viewTests = map[string]func(*testing.T, Store){
 		}
 		runs, _, err := s.Views.Runs(t.Context(), signalbox.RunFilter{})
 		ok(t, err)
-		n := len(list(t, s, signalbox.CallFilter{})) + len(runs) +
+		costs, _, err := s.Views.RunCosts(t.Context(), signalbox.RunCostQuery{})
+		ok(t, err)
+		n := len(list(t, s, signalbox.CallFilter{})) + len(runs) + len(costs) +
 			len(must[[]signalbox.Rollup](t)(s.Views.Rollups(t.Context(), signalbox.CostQuery{}))) +
 			len(must[[]signalbox.LatencyRollup](t)(s.Views.Latencies(t.Context(), signalbox.CostQuery{}))) +
 			len(must[signalbox.Facets](t)(s.Views.Facets(t.Context(), nil)).Agents)
@@ -153,11 +155,12 @@ var viewTests = map[string]func(*testing.T, Store){
 func everything() signalbox.Changes {
 	hour := start.Truncate(time.Hour)
 	return signalbox.Changes{
-		Calls:   []signalbox.CallView{ended(0)},
-		Rollups: []signalbox.Rollup{{RollupKey: signalbox.RollupKey{Hour: hour, Tenant: "acme"}, Totals: one}},
-		Latency: []signalbox.LatencyRollup{{LatencyKey: signalbox.LatencyKey{Hour: hour, Tenant: "acme"}, Sketch: []byte{1, 0}}},
-		Runs:    []signalbox.RunView{{ID: "r1", Tenant: "acme", Started: start, Last: start, Totals: one}},
-		Facets:  []signalbox.Facet{{Tenant: "acme", Field: signalbox.FacetAgent, Value: "writer"}},
+		Calls:    []signalbox.CallView{ended(0)},
+		Rollups:  []signalbox.Rollup{{RollupKey: signalbox.RollupKey{Hour: hour, Tenant: "acme"}, Totals: one}},
+		Latency:  []signalbox.LatencyRollup{{LatencyKey: signalbox.LatencyKey{Hour: hour, Tenant: "acme"}, Sketch: []byte{1, 0}}},
+		Runs:     []signalbox.RunView{{ID: "r1", Tenant: "acme", Started: start, Last: start, Totals: one}},
+		RunHours: []signalbox.RunHour{{Hour: hour, Tenant: "acme", Run: "r1", Totals: one}},
+		Facets:   []signalbox.Facet{{Tenant: "acme", Field: signalbox.FacetAgent, Value: "writer"}},
 	}
 }
 
