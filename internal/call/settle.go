@@ -58,14 +58,7 @@ func (s *settlement) served(r Report) {
 	if s.close(r) {
 		return
 	}
-	switch held := s.attempt().HeldUsage; {
-	case r.final():
-		s.book(*r.Usage, signalbox.BasisReported)
-	case held == nil:
-		s.book(s.estimate(r), signalbox.BasisEstimated)
-	default:
-		s.book(s.atMost(r, *held), signalbox.BasisEstimated)
-	}
+	s.settle(r, s.atMost)
 }
 
 // broken settles an answer that ended early.
@@ -74,13 +67,21 @@ func (s *settlement) broken(r Report, err error) {
 		return
 	}
 	s.fail(err)
+	s.settle(r, s.allOf)
+}
+
+// settle books what was reported at the end, be it that the answer broke behind it; else what the bound says of a usage
+// that was held, or an estimate where nothing was.
+func (s *settlement) settle(r Report, bound func(Report, signalbox.Usage) signalbox.Usage) {
 	switch held := s.attempt().HeldUsage; {
-	case r.final(): // It broke behind its usage.
-		s.book(*r.Usage, signalbox.BasisReported)
+	case r.final():
+		s.book(*r.Usage, signalbox.BasisReported, s.exact)
 	case held == nil:
-		s.book(s.estimate(r), signalbox.BasisEstimated)
+		s.book(s.estimate(r), signalbox.BasisEstimated, s.exact)
+	case s.inputKnown(r):
+		s.book(bound(r, *held), signalbox.BasisEstimated, s.exact)
 	default:
-		s.book(s.inputOf(r, *held), signalbox.BasisEstimated)
+		s.book(bound(r, *held), signalbox.BasisEstimated, s.ofHeld)
 	}
 }
 
@@ -122,30 +123,33 @@ func (s *settlement) close(r Report) (before bool) {
 
 func (r Report) final() bool { return r.Usage != nil && r.Usage.Valid() }
 
+// inputKnown reports whether the input was reported before the end and can not grow any more.
+func (s *settlement) inputKnown(r Report) bool {
+	m := s.track.Call.Model
+	return m != nil && !m.External && r.Early != nil && r.Early.Valid()
+}
+
+// allOf is everything that was held, but for the input where it is known.
+func (s *settlement) allOf(r Report, held signalbox.Usage) signalbox.Usage {
+	u := held
+	if s.inputKnown(r) {
+		u = *r.Early
+		u.Output = max(u.Output, held.Output)
+	}
+	return u
+}
+
 // atMost is what a whole answer without usage can have come to.
 func (s *settlement) atMost(r Report, held signalbox.Usage) signalbox.Usage {
-	u := s.inputOf(r, held)
+	u := s.allOf(r, held)
 	if r.Hidden {
 		return u
 	}
 	u.Output = min(u.Output, r.OutputBytes+AnswerOverhead*int64(s.choices()))
-	if r.Early != nil && r.Early.Valid() {
+	if s.inputKnown(r) {
 		u.Output = max(u.Output, r.Early.Output)
 	}
 	u.Reasoning = min(u.Reasoning, u.Output)
-	return u
-}
-
-// inputOf is the held usage with the input that was reported before the end, where that is final.
-func (s *settlement) inputOf(r Report, held signalbox.Usage) signalbox.Usage {
-	u, e, m := held, r.Early, s.track.Call.Model
-	if e == nil || !e.Valid() {
-		return u
-	}
-	u.Output = max(u.Output, e.Output)
-	if m != nil && !m.External {
-		u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h = e.Input, e.CacheRead, e.CacheWrite, e.CacheWrite1h
-	}
 	return u
 }
 
@@ -190,8 +194,11 @@ func (s *settlement) running(r Report) signalbox.Money {
 	return cost
 }
 
+// pricing gives the rates that apply to a usage, and its cost.
+type pricing func(signalbox.Price, signalbox.Usage) (signalbox.Rates, signalbox.Money)
+
 // book computes the cost and hands it to the ledger.
-func (s *settlement) book(u signalbox.Usage, basis signalbox.Basis) {
+func (s *settlement) book(u signalbox.Usage, basis signalbox.Basis, of pricing) {
 	a := s.attempt()
 	a.Basis = basis
 	if s.track.Call.Kind == signalbox.KindModel {
@@ -200,7 +207,7 @@ func (s *settlement) book(u signalbox.Usage, basis signalbox.Basis) {
 	p := s.candidate.Price
 	switch {
 	case p != nil:
-		rates, cost := s.price(u, basis)
+		rates, cost := of(*p, u)
 		a.Rates, a.RateSource, a.RateDate, a.Cost = &rates, p.Source, p.Effective, &cost
 	case s.track.Call.Kind == signalbox.KindModel:
 		a.Basis = signalbox.BasisUnpriced
@@ -210,31 +217,29 @@ func (s *settlement) book(u signalbox.Usage, basis signalbox.Basis) {
 	s.spend()
 }
 
-// price gives the rates and the cost. They follow from how large the input was; where that is not known, the dearest
-// rates apply that any smaller input could have had, up to what was held.
-func (s *settlement) price(u signalbox.Usage, basis signalbox.Basis) (signalbox.Rates, signalbox.Money) {
-	a, p := s.attempt(), s.candidate.Price
+// exact prices a usage whose input is known.
+func (s *settlement) exact(p signalbox.Price, u signalbox.Usage) (signalbox.Rates, signalbox.Money) {
 	rates := p.RatesFor(u.Input)
-	cost := rates.Cost(u)
-	if basis == signalbox.BasisReported || a.Held == nil || a.HeldUsage == nil || u.Input != a.HeldUsage.Input {
-		return rates, cost
-	}
-	rates, cost = dearest(*p, u)
-	if u == *a.HeldUsage || cost > *a.Held {
-		cost = *a.Held
-	}
-	return rates, cost
+	return rates, rates.Cost(u)
 }
 
-// dearest gives the rates at which an input of that size or less costs the most.
-func dearest(p signalbox.Price, u signalbox.Usage) (signalbox.Rates, signalbox.Money) {
-	rates, cost := p.Rates, p.Cost(u)
-	for _, t := range p.Tiers {
-		if c := t.Rates.Cost(u); u.Input > t.Above && c > cost {
-			rates, cost = t.Rates, c
-		}
+// ofHeld prices a usage whose input is the held one. What it really was, and how much of it went to a cache, nobody said:
+// the hold was made at the dearest rates, and only output that can not have been is taken off it, at the cheapest.
+func (s *settlement) ofHeld(p signalbox.Price, u signalbox.Usage) (signalbox.Rates, signalbox.Money) {
+	rates, cost := s.exact(p, u)
+	a := s.attempt()
+	if a.Held == nil {
+		return rates, cost
 	}
-	return rates, cost
+	cheapest := p.Output
+	for _, t := range p.Tiers {
+		cheapest = min(cheapest, t.Rates.Output)
+	}
+	off := signalbox.Rates{Output: cheapest}.Cost(signalbox.Usage{Output: a.HeldUsage.Output - u.Output})
+	if off > 0 {
+		off-- // It was rounded up.
+	}
+	return rates, *a.Held - min(off, *a.Held)
 }
 
 // spend tells the ledger what the attempt came to.

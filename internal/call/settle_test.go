@@ -75,10 +75,10 @@ func TestSettlingWithAHold(t *testing.T) {
 	}{
 		{"reported", serves(&script{parts: end, report: call.Report{Usage: usage(900, 50)}}), false, 1, usage(900, 50), "0.001", signalbox.BasisReported},
 		{"reported above the hold is booked in full", serves(&script{parts: end, report: call.Report{Usage: usage(3000, 600)}}), false, 1, usage(3000, 600), "0.0084", signalbox.BasisReported},
-		{"whole without usage: a token per byte and its overhead, at the dearest rates", serves(&script{parts: end, report: call.Report{OutputBytes: 68}}), false, 1, usage(2000, 100), "0.0044", signalbox.BasisEstimated},
-		{"whole without usage: overhead per choice", serves(&script{parts: end, report: call.Report{OutputBytes: 36}}), false, 2, usage(2000, 100), "0.0044", signalbox.BasisEstimated},
+		{"whole without usage: a token per byte and its overhead, off the hold", serves(&script{parts: end, report: call.Report{OutputBytes: 68}}), false, 1, usage(2000, 100), "0.005200001", signalbox.BasisEstimated},
+		{"whole without usage: overhead per choice", serves(&script{parts: end, report: call.Report{OutputBytes: 36}}), false, 2, usage(2000, 100), "0.005200001", signalbox.BasisEstimated},
 		{"whole without usage is never above the hold", serves(&script{parts: end, report: call.Report{OutputBytes: 9000}}), false, 1, usage(2000, 500), "0.006", signalbox.BasisEstimated},
-		{"whole with usage that can not be true", serves(&script{parts: end, report: call.Report{Usage: usage(-1, 1), OutputBytes: 68}}), false, 1, usage(2000, 100), "0.0044", signalbox.BasisEstimated},
+		{"whole with usage that can not be true", serves(&script{parts: end, report: call.Report{Usage: usage(-1, 1), OutputBytes: 68}}), false, 1, usage(2000, 100), "0.005200001", signalbox.BasisEstimated},
 		{"whole with hidden output counts all of it", serves(&script{parts: end, report: call.Report{OutputBytes: 1, Hidden: true}}), false, 1, usage(2000, 500), "0.006", signalbox.BasisEstimated},
 		{"whole with an early reading only", serves(&script{parts: end, report: call.Report{OutputBytes: 68, Early: usage(800, 1)}}), false, 1, usage(800, 100), "0.001", signalbox.BasisEstimated},
 		{"broken counts what was held", serves(&script{parts: some, err: broke, report: call.Report{OutputBytes: 3}}), false, 1, usage(2000, 500), "0.006", signalbox.BasisEstimated},
