@@ -1,0 +1,269 @@
+package budget
+
+import (
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Line is one account that a call pays from.
+type Line struct {
+	Key     string // Account.String().
+	Account signalbox.Account
+	Budget  signalbox.Budget // Max == signalbox.NoCap, or Soft: the account only counts.
+	Amount  int64            // Wanted, in the unit's measure.
+	ResetAt time.Time        // End of the window; zero for a run's life and for concurrency.
+	Keep    []Kept           // What must stay free of this account besides.
+}
+
+// Capped reports whether the account can refuse a call.
+func (l Line) Capped() bool { return !l.Budget.Soft && l.Budget.Max != signalbox.NoCap }
+
+// Kept is a part of one account that is kept for what pays from another: max(0, Max − settled − held) of that other one.
+type Kept struct {
+	Key string
+	Max int64
+}
+
+// Payer is who pays for a call.
+type Payer struct {
+	Caller     signalbox.Caller
+	RunID      string
+	Run        *signalbox.Run // Nil: it was not opened, only named.
+	KeyBudgets []signalbox.Budget
+}
+
+// collector collects the lines of one call.
+type collector struct {
+	payer    Payer
+	calendar *calendar
+	now      time.Time
+	units    units
+	usage    signalbox.Usage
+	cost     signalbox.Money
+	lines    []Line
+}
+
+// units says which units are asked for.
+type units int
+
+const (
+	gateUnits units = iota // Requests and concurrency.
+	firstUnits
+	laterUnits // As firstUnits, without steps.
+)
+
+func (u units) has(unit signalbox.Unit) bool {
+	switch unit {
+	case signalbox.UnitRequests, signalbox.UnitConcurrent:
+		return u == gateUnits
+	case signalbox.UnitSteps:
+		return u == firstUnits
+	case signalbox.UnitUSD, signalbox.UnitTokens, signalbox.UnitInputTokens, signalbox.UnitOutputTokens:
+	}
+	return u != gateUnits
+}
+
+// Gate gives the accounts of requests and of calls in flight.
+func (p *Policy) Gate(now time.Time, w Payer) []Line {
+	t := p.tenant(w.Caller.Tenant)
+	c := collector{payer: w, calendar: &t.calendar, now: now, units: gateUnits}
+	p.owners(&c, t)
+	return c.lines
+}
+
+// Attempt gives the accounts of money, tokens and steps that attempt n (from 1) with that bound pays from: one list, or
+// two in the order of preference for a further attempt in an opened run. Only attempt 1 takes a step.
+func (p *Policy) Attempt(now time.Time, w Payer, n int, u signalbox.Usage, cost signalbox.Money) [][]Line {
+	t := p.tenant(w.Caller.Tenant)
+	c := collector{payer: w, calendar: &t.calendar, now: now, units: firstUnits, usage: u, cost: cost}
+	if n > 1 {
+		c.units = laterUnits
+	}
+	p.owners(&c, t)
+	if w.RunID == "" || w.Run == nil {
+		c.watch(t)
+		return [][]Line{c.lines}
+	}
+	c.run(w.Run.Plan)
+	c.watch(t)
+	if n <= 1 {
+		c.planned(w.Run.Plan)
+		return [][]Line{c.lines}
+	}
+	later := c
+	later.lines = slices.Clone(c.lines)
+	later.reserve(w.Run.Plan)
+	c.planned(w.Run.Plan)
+	return [][]Line{later.lines, c.lines}
+}
+
+// owners adds the budgets of tenant, team, key and agent.
+func (p *Policy) owners(c *collector, t *tenant) {
+	who := c.payer.Caller
+	var team, agent []signalbox.Budget
+	if who.Team != "" {
+		team = p.teams[teamID{who.Tenant, who.Team}]
+	}
+	if who.Agent != "" {
+		agent = p.agents[who.Agent]
+	}
+	const most = 8 // Lines that an opened run adds.
+	c.lines = make([]Line, 0, len(t.Budgets)+len(team)+len(c.payer.KeyBudgets)+len(agent)+len(t.Watch)+most)
+	c.budgets(signalbox.OwnerTenant, "", t.Budgets)
+	c.budgets(signalbox.OwnerTeam, who.Team, team)
+	if who.Key != "" {
+		c.budgets(signalbox.OwnerKey, who.Key, c.payer.KeyBudgets)
+	}
+	c.budgets(signalbox.OwnerAgent, who.Agent, agent)
+}
+
+// budgets adds an owner's budgets.
+func (c *collector) budgets(kind signalbox.OwnerKind, name string, list []signalbox.Budget) {
+	for _, b := range list {
+		if !c.units.has(b.Unit) {
+			continue
+		}
+		a := signalbox.Account{Kind: kind, Name: name}
+		if b.Per == signalbox.WindowRun {
+			if c.payer.RunID == "" {
+				continue
+			}
+			a = signalbox.Account{Kind: signalbox.OwnerRun, Name: c.payer.RunID}
+			if kind == signalbox.OwnerAgent {
+				a.Kind, a.Agent = signalbox.OwnerRunAgent, name
+			}
+		}
+		c.add(a, b)
+	}
+}
+
+// watch adds the totals of money that only alerts look at.
+func (c *collector) watch(t *tenant) {
+	for _, w := range t.Watch {
+		c.budgets(signalbox.OwnerTenant, "", []signalbox.Budget{{Unit: signalbox.UnitUSD, Per: w, Max: signalbox.NoCap}})
+	}
+}
+
+// run adds what every attempt in an opened run pays from: its total, its steps, and the plan's tokens and steps for the
+// agent.
+func (c *collector) run(plan signalbox.RunPlan) {
+	c.ofRun(signalbox.OwnerRun, "", signalbox.UnitUSD, int64(plan.Total))
+	if plan.Steps > 0 {
+		c.ofRun(signalbox.OwnerRun, "", signalbox.UnitSteps, plan.Steps)
+	}
+	agent, _ := plan.Agent(c.payer.Caller.Agent)
+	for _, one := range []struct {
+		unit signalbox.Unit
+		most *int64
+	}{
+		{signalbox.UnitInputTokens, agent.MaxInput},
+		{signalbox.UnitOutputTokens, agent.MaxOutput},
+		{signalbox.UnitSteps, agent.MaxSteps},
+	} {
+		if one.most != nil {
+			c.ofRun(signalbox.OwnerRunAgent, agent.Agent, one.unit, *one.most)
+		}
+	}
+}
+
+// planned adds what first attempts in an opened run pay from besides.
+func (c *collector) planned(plan signalbox.RunPlan) {
+	agent, named := plan.Agent(c.payer.Caller.Agent)
+	if agent.MaxCost != nil {
+		c.ofRun(signalbox.OwnerRunAgent, agent.Agent, signalbox.UnitUSD, int64(*agent.MaxCost))
+	}
+	c.ofRun(signalbox.OwnerPlanned, "", signalbox.UnitUSD, int64(plan.Total-plan.ReserveAmount()))
+	if !named {
+		agent.Priority = signalbox.PriorityOptional
+	}
+	c.lines[len(c.lines)-1].Keep = c.keep(plan, rank(agent.Priority))
+}
+
+// reserve adds what further attempts in an opened run pay from besides.
+func (c *collector) reserve(plan signalbox.RunPlan) {
+	c.ofRun(signalbox.OwnerReserve, "", signalbox.UnitUSD, int64(plan.ReserveAmount()))
+}
+
+// keep lists the accounts of the agents that come before the rank.
+func (c *collector) keep(plan signalbox.RunPlan, before int) []Kept {
+	var kept []Kept
+	for _, a := range plan.Agents {
+		if a.MaxCost == nil || *a.MaxCost <= 0 || rank(a.Priority) >= before {
+			continue
+		}
+		key := c.key(signalbox.Account{
+			Kind: signalbox.OwnerRunAgent, Tenant: c.payer.Caller.Tenant, Name: c.payer.RunID, Agent: a.Agent,
+			Unit: signalbox.UnitUSD, Per: signalbox.WindowRun,
+		}, endless)
+		kept = append(kept, Kept{Key: key, Max: int64(*a.MaxCost)})
+	}
+	return kept
+}
+
+// rank is the place of the priority among all, 0 for the highest; what is not known comes last.
+func rank(p signalbox.Priority) int {
+	switch p {
+	case signalbox.PriorityCritical:
+		return 0
+	case signalbox.PriorityNormal:
+		return 1
+	case signalbox.PriorityOptional:
+	}
+	return 2
+}
+
+// ofRun adds an account of the opened run, with a cap of its plan.
+func (c *collector) ofRun(kind signalbox.OwnerKind, agent string, unit signalbox.Unit, most int64) {
+	if c.units.has(unit) {
+		c.add(signalbox.Account{Kind: kind, Name: c.payer.RunID, Agent: agent},
+			signalbox.Budget{Unit: unit, Per: signalbox.WindowRun, Max: most})
+	}
+}
+
+// add adds a line, or lets the stricter budget count where the account is there already.
+func (c *collector) add(a signalbox.Account, b signalbox.Budget) {
+	for i := range c.lines {
+		l := &c.lines[i]
+		if o := &l.Account; o.Kind == a.Kind && o.Unit == b.Unit && o.Per == b.Per && o.Name == a.Name && o.Agent == a.Agent {
+			if stricter(b, l.Budget) {
+				l.Budget = b
+			}
+			return
+		}
+	}
+	s := c.calendar.at(c.now, b.Per)
+	a.Tenant, a.Unit, a.Per, a.Start = c.payer.Caller.Tenant, b.Unit, b.Per, s.start
+	c.lines = append(c.lines, Line{
+		Key: c.key(a, s), Account: a, Budget: b, Amount: AmountOf(b.Unit, c.usage, c.cost), ResetAt: s.end,
+	})
+}
+
+// stricter reports whether b counts rather than a, both of one account.
+func stricter(b, a signalbox.Budget) bool {
+	switch {
+	case b.Max == signalbox.NoCap:
+		return false
+	case a.Max == signalbox.NoCap:
+		return true
+	case b.Soft != a.Soft:
+		return a.Soft
+	case b.Max != a.Max:
+		return b.Max < a.Max
+	}
+	return a.OnCap == signalbox.OnCapShrink && b.OnCap != signalbox.OnCapShrink
+}
+
+// key is [signalbox.Account.String] in one allocation; the text of the start is known.
+func (*collector) key(a signalbox.Account, s *span) string {
+	return string(a.Kind) + " " + dash(a.Tenant) + " " + dash(a.Name) + " " + dash(a.Agent) + " " + string(a.Unit) + " " +
+		dash(string(a.Per)) + " " + s.text
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
