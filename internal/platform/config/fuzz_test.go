@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/signalbox/signalbox"
 )
 
 // Parse never panics; it gives a configuration or problems, never both; every problem is complete and inside the file;
@@ -55,7 +58,7 @@ func FuzzParse(f *testing.F) {
 
 // checkWhole holds what a Config promises.
 func checkWhole(t *testing.T, c *Config) {
-	if len(c.Tenants) == 0 || c.Listen == "" || c.Database.Path == "" || c.Limits.MaxBodyBytes == 0 {
+	if len(c.Tenants) == 0 || c.Listen == "" || (c.Database.Path == "") == c.Database.URL.IsZero() || c.Limits.MaxBodyBytes == 0 {
 		t.Errorf("incomplete: %+v", c)
 	}
 	for name, m := range c.Models {
@@ -70,6 +73,17 @@ func checkWhole(t *testing.T, c *Config) {
 			}
 		}
 	}
+	for _, a := range c.Alerts.Rules {
+		if a.ID == "" || a.Level == "" || a.Per == "" || a.Action == "" || a.Threshold <= 0 || a.Threshold > MaxBudget || a.Cooldown < 0 {
+			t.Errorf("alert rule %+v", a)
+		}
+	}
+	for name, channel := range c.Channels {
+		if channel.Kind != ChannelWebhook || channel.URL.IsZero() || len(channel.SigningKey()) < MinSecret || channel.Timeout <= 0 {
+			t.Errorf("channel %q: %+v", name, channel)
+		}
+	}
+	checkBudgets(t, c)
 	for _, k := range c.Keys {
 		if len(k.Secret.Reveal()) < MinSecret || !k.Role.Valid() {
 			t.Errorf("key %+v", k)
@@ -77,5 +91,37 @@ func checkWhole(t *testing.T, c *Config) {
 	}
 	if first, second := c.Fingerprint(), c.Fingerprint(); first != second {
 		t.Errorf("two fingerprints: %s and %s", first, second)
+	}
+}
+
+// checkBudgets holds what every budget promises.
+func checkBudgets(t *testing.T, c *Config) {
+	var lists [][]signalbox.Budget
+	for _, o := range c.Tenants {
+		lists = append(lists, o.Budgets)
+	}
+	for _, o := range c.Teams {
+		lists = append(lists, o.Budgets)
+	}
+	for _, o := range c.Keys {
+		lists = append(lists, o.Budgets)
+	}
+	for _, o := range c.Agents {
+		lists = append(lists, o.Budgets)
+	}
+	for _, list := range lists {
+		accounts := map[string]bool{}
+		for _, b := range list {
+			account := string(b.Unit) + " " + string(b.Per)
+			switch {
+			case !slices.Contains(budgetUnits, b.Unit), !slices.Contains(budgetWindows, b.Per), accounts[account]:
+				t.Errorf("account of %+v", b)
+			case b.Max < 0, b.Max > int64(MaxBudget), b.WarnAt < 0, b.WarnAt > 1000:
+				t.Errorf("amounts of %+v", b)
+			case (b.OnCap == signalbox.OnCapShrink) != (b.MinOutput > 0):
+				t.Errorf("shrinking of %+v", b)
+			}
+			accounts[account] = true
+		}
 	}
 }

@@ -55,7 +55,7 @@ func Parse(name string, data []byte, env Env, o Options) (*Config, error) {
 		return nil, Problems{*p}
 	}
 	c := &Config{}
-	r := &reader{file: name, env: env, options: o, names: map[category]map[string]place{}}
+	r := &reader{file: name, env: env, options: o, names: map[category]map[string]place{}, cheaper: map[string]downgrade{}}
 	r.whole(c, body)
 	if len(r.problems) > 0 {
 		return nil, r.problems.sorted()
@@ -82,6 +82,7 @@ func (r *reader) whole(c *Config, body ast.Node) {
 		}
 		r.names[aTenant][DefaultTenant] = place{}
 	}
+	c.Alerts.complete(c.Tenants)
 	r.resolve()
 	r.crossCheck()
 }

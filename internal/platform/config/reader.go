@@ -18,6 +18,7 @@ type reader struct {
 	names    map[category]map[string]place
 	mentions []mention
 	secrets  []secretAt
+	cheaper  map[string]downgrade // By model.
 }
 
 // place is where something stands, in the file and in the structure.
@@ -112,6 +113,8 @@ const (
 	aModel    category = "model"
 	aRoute    category = "route"
 	anAgent   category = "agent"
+	aChannel  category = "channel"
+	anAlert   category = "alert rule"
 )
 
 // declare notes a name; names are unique within their category.

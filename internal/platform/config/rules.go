@@ -31,6 +31,7 @@ var (
 	modelNameText = pattern(`[A-Za-z0-9][A-Za-z0-9._:/@+-]*`, "letters, digits and . _ : / @ + -, beginning with a letter or digit")
 	idText        = pattern(`[A-Za-z0-9_.:@/+=-]+`, "letters, digits and - _ . : @ / + =, as in request headers")
 	serverText    = pattern(`[a-z0-9-]+`, "small letters, digits and -")
+	toolText      = pattern(`\S+`, "any characters but white space")
 	originText    = pattern(`[^\s+]+`, "any characters but white space and +")
 	dayText       = pattern(`[0-9]{4}-[0-9]{2}-[0-9]{2}`, "a day such as 2026-01-31")
 	headerText    = pattern("[A-Za-z0-9!#$%&'*+.^_`|~-]+", "a header's name")

@@ -20,6 +20,7 @@ type text[S ~string] struct {
 	into    *S
 	rules   []rule
 	choices []string
+	hint    func(text string) (fault, bool) // Explains what is no choice; may be nil.
 }
 
 func textInto[S ~string](into *S, rules ...rule) text[S] { return text[S]{into: into, rules: rules} }
@@ -30,6 +31,12 @@ func oneOf[S ~string](into *S, choices ...S) text[S] {
 	for _, c := range choices {
 		t.choices = append(t.choices, string(c))
 	}
+	return t
+}
+
+// hinting adds what to say of texts that one may expect to be choices.
+func (t text[S]) hinting(hint func(string) (fault, bool)) text[S] {
+	t.hint = hint
 	return t
 }
 
@@ -45,14 +52,24 @@ func (t text[S]) read(r *reader, n ast.Node, field string) {
 	case s.text == "":
 		r.problem(where, "is empty", "give a value, or remove the key")
 	case t.choices != nil && !slices.Contains(t.choices, s.text):
-		r.problem(where, s.shown()+" is not known here",
-			remedyFor(s.source, t.choices, t.remedy("")))
+		wrong := t.unknown(s)
+		r.problem(where, s.shown()+" "+wrong.message, wrong.remedy)
 	default:
 		for _, rule := range t.rules {
 			rule.check(r, s.text, s.shown(), where)
 		}
 		*t.into = S(s.text)
 	}
+}
+
+// unknown says why a text is no choice.
+func (t text[S]) unknown(s scalar) fault {
+	if t.hint != nil {
+		if f, found := t.hint(s.text); found {
+			return f
+		}
+	}
+	return fault{"is not known here", remedyFor(s.source, t.choices, t.remedy(""))}
 }
 
 func (t text[S]) remedy(otherwise string) string {
@@ -251,8 +268,9 @@ func notPrintable(c rune) bool { return c > unicode.MaxASCII || unicode.IsContro
 
 // endpoint is the URL of an upstream.
 type endpoint struct {
-	into  *Endpoint
-	query bool // A query is allowed.
+	into    *Endpoint
+	query   bool // A query is allowed.
+	private bool // Path and query may be a credential. The URL is kept as it is.
 }
 
 func (v endpoint) read(r *reader, n ast.Node, field string) {
@@ -270,10 +288,9 @@ func (v endpoint) read(r *reader, n ast.Node, field string) {
 		r.problem(r.place(n, field), wrong.message, wrong.remedy)
 		return
 	}
+	if v.private {
+		*v.into = NewPrivateEndpoint(s)
+		return
+	}
 	*v.into = NewEndpoint(strings.TrimSuffix(s, "/"))
-}
-
-// windowInto is the window of a request limit.
-func windowInto(into *signalbox.Window) value {
-	return oneOf(into, signalbox.WindowSecond, signalbox.WindowMinute, signalbox.WindowHour, signalbox.WindowDay)
 }

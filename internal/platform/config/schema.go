@@ -105,7 +105,7 @@ func (v endpoint) schema() *schemaNode {
 }
 
 func (v database) schema() *schemaNode {
-	return orVariable(&schemaNode{Type: "string", Pattern: `^sqlite:[^/]|^sqlite:/[^/]`})
+	return orVariable(&schemaNode{Type: "string", Pattern: `^sqlite:[^/]|^sqlite:/[^/]|^postgres(ql)?://.`})
 }
 
 func integerSchema(least, most int64) *schemaNode {
@@ -117,10 +117,9 @@ func integerSchema(least, most int64) *schemaNode {
 }
 
 // float is for bounds in the schema, all of which a float holds exactly.
-func float(n int64) *float64 {
-	f := float64(n)
-	return &f
-}
+func float(n int64) *float64 { return floatOf(float64(n)) }
+
+func floatOf(f float64) *float64 { return &f }
 
 func rateSchema() *schemaNode {
 	return &schemaNode{Type: "number", Minimum: float(0), Maximum: float(1)}
@@ -130,8 +129,9 @@ func moneySchema() *schemaNode {
 	return &schemaNode{Type: []string{"number", "string"}, Minimum: float(0), Pattern: `^[0-9]+(\.[0-9]{1,9}0*)?$`}
 }
 
+// durationSchema knows one number, 0: all others need a unit.
 func durationSchema() *schemaNode {
-	return &schemaNode{Type: "string", Pattern: `^([0-9]+d|0|([0-9]*\.?[0-9]*(ns|us|µs|ms|s|m|h))+)$`}
+	return &schemaNode{Type: []string{"string", "integer"}, Minimum: float(0), Maximum: float(0), Pattern: `^([0-9]+d|0|([0-9]*\.?[0-9]*(ns|us|µs|ms|s|m|h))+)$`}
 }
 
 func sizeSchema() *schemaNode {

@@ -112,7 +112,8 @@ func TestSchemaCoversConfig(t *testing.T) {
 			case inner.Kind() == reflect.Map:
 				inner, below = inner.Elem(), below+".*"
 			}
-			if inner.Kind() == reflect.Struct && inner.NumField() > 0 && inner.Field(0).IsExported() && inner != reflect.TypeFor[Database]() {
+			ours := inner.PkgPath() == reflect.TypeFor[Config]().PkgPath() && inner != reflect.TypeFor[Database]()
+			if ours && inner.Kind() == reflect.Struct && inner.Field(0).IsExported() {
 				walk(below, inner)
 			}
 		}
@@ -121,6 +122,18 @@ func TestSchemaCoversConfig(t *testing.T) {
 		}
 	}
 	walk("", reflect.TypeFor[Config]())
+	// What the file writes in another way than Go holds it.
+	for _, owner := range []string{"tenants[]", "keys[]", "teams[]", "agents[]"} {
+		equal(t, "keys of a budget of "+owner, all[owner+".budgets[]"], []string{
+			"max", "min_output", "on_cap", "on_overrun", "per", "soft", "unit", "warn_at",
+		})
+	}
+	equal(t, "keys of a tenant's limit", all["tenants[].limits[]"], []string{"max", "per", "unit"})
+	equal(t, "keys of a key's limit", all["keys[].limits[]"], []string{"max", "per", "unit"})
+	equal(t, "keys of an alert rule", all["alerts.rules[]"], []string{
+		"action", "channels", "cooldown_minutes", "id", "level", "per", "tenant", "threshold_usd",
+	})
+	equal(t, "keys of a tool's price", all["mcp_servers.*.tools.*.price"], []string{"per_call"})
 	equal(t, "keys of a price", all["models.*.price"], []string{
 		"cache_read", "cache_write", "cache_write_1h", "effective", "input", "output", "per_call", "tiers",
 	})
@@ -165,7 +178,8 @@ func TestSchemaRefuses(t *testing.T) {
 	s := published(t)
 	for _, name := range []string{
 		"unknown_keys", "not_built", "missing_required", "wrong_types", "empty_texts", "names", "limits_of_tenant",
-		"prices", "simulated", "timeouts", "roles", "postgres", "routes", "not_a_mapping", "all_at_once",
+		"prices", "simulated", "timeouts", "roles", "postgres", "routes", "not_a_mapping", "all_at_once", "budgets",
+		"budget_amounts", "budget_keys", "downgrades", "alerts", "alerts_list",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if conform("", s, decoded(t, filepath.Join("testdata", name+".bad.yml"))) == "" {

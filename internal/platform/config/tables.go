@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -9,12 +10,14 @@ import (
 // configTable is the whole file.
 func configTable(c *Config) object {
 	c.Listen = DefaultListen
+	c.Alerts.Defaults = true
 	c.Database, _ = ParseDatabase(DefaultDatabase) // The default is well-formed.
 	return object{fields: []field{
 		key("listen", "Address to listen on, host:port.", textInto(&c.Listen, hostPort)),
 		key("tls", "Certificate and key; without them the server speaks plain HTTP.", tlsTable(&c.TLS)),
-		key("database", "Where everything is stored: sqlite:PATH.", database{&c.Database}),
+		key("database", "Where everything is stored: sqlite:PATH or postgres://user:password@host/database.", database{&c.Database}),
 		key("tenants", "Customers or departments; without any there is one, called default.", listOf(&c.Tenants, tenantTable)),
+		key("teams", "Budgets of teams; a key's team need not be among them.", listOf(&c.Teams, teamTable())),
 		key("keys", "Static API keys; more can be created through the API.", listOf(&c.Keys, keyTable)),
 		key("providers", "Where models are served, by name.", dictOf(&c.Providers, each(nameText, declares(aProvider)), providerTable)),
 		key("models", "What clients may ask for, by name.", dictOf(&c.Models, each(modelNameText, notReserved, declares(aModel)), modelTable)),
@@ -26,9 +29,13 @@ func configTable(c *Config) object {
 		key("records", "What a record holds.", recordsTable(&c.Records)),
 		key("telemetry", "OpenTelemetry beyond the standard OTEL_* variables.", telemetryTable(&c.Telemetry)),
 		key("audit", "The tamper-evident log.", auditTable(&c.Audit)),
-		later("flows"), later("guardrails"), later("sampling"), later("alerts"), later("channels"), later("slos"),
-		later("rollouts"), later("compliance"), later("cache"), later("a2a"),
-	}}
+		key("alerts", "When a cost raises an alert.", alertsTable(&c.Alerts)),
+		key("channels", "Where alerts are sent, by name.", dictOf(&c.Channels, each(nameText, declares(aChannel)), channelTable)),
+		key("runs", "Runs that were opened with a budget.", runsTable(&c.Runs)),
+		key("cluster", "Replicas that share one PostgreSQL; with SQLite it means nothing.", clusterTable(&c.Cluster)),
+		later("flows"), later("guardrails"), later("sampling"), later("slos"), later("rollouts"), later("compliance"),
+		later("cache"), later("a2a"),
+	}, check: func(s seen) { checkPostgres(s, c) }}
 }
 
 func tlsTable(t *TLS) value {
@@ -47,8 +54,29 @@ func tenantTable(t *Tenant) value {
 			return textInto(s, modelGlob)
 		})),
 		key("limits", "Request and concurrency limits of the tenant as a whole.", limitListTable(&t.Limits)),
-		later("budgets"),
+		key("budgets", "Budgets of the tenant as a whole, or of each run (per: run).", budgetListTable(&t.Budgets)),
+		key("allow_unpriced", "Serve models whose price nobody has said; their calls count as free of charge.", boolean(&t.AllowUnpriced)),
 	}}
+}
+
+// teamTable makes the table of one team after another; a name may stand once in each tenant.
+func teamTable() func(*Team) value {
+	type name struct{ tenant, id string }
+	lines := map[name]int{}
+	return func(t *Team) value {
+		return object{fields: []field{
+			need("id", "Name of the team, as keys give it.", textInto(&t.ID, label)),
+			need("tenant", "The tenant it belongs to.", textInto(&t.Tenant, refers(aTenant))),
+			need("budgets", "Budgets of the team as a whole, or of each of its runs (per: run).", budgetListTable(&t.Budgets)),
+		}, check: func(s seen) {
+			n := name{t.Tenant, t.ID}
+			if first, found := lines[n]; found && t.ID != "" {
+				s.problem("id", fmt.Sprintf("is declared for the same tenant on line %d", first), "keep one")
+				return
+			}
+			lines[n] = s.self.line
+		}}
+	}
 }
 
 func keyTable(k *Key) value {
@@ -62,7 +90,7 @@ func keyTable(k *Key) value {
 		key("user", "User that it is bound to.", textInto(&k.User, label)),
 		key("role", "What its holder may do with Signalbox itself.", oneOf(&k.Role, signalbox.Roles()...)),
 		key("limits", "Request and concurrency limits of the key.", limitListTable(&k.Limits)),
-		later("budgets"),
+		key("budgets", "Budgets of the key, or of each run under it (per: run).", budgetListTable(&k.Budgets)),
 	}, check: func(s seen) { s.r.noteSecret(k.Secret, s.keys["secret"]) }}
 }
 
@@ -71,40 +99,9 @@ func agentTable(a *Agent) value {
 		need("id", "Name of the agent, as keys and headers give it.", textInto(&a.ID, idText, declares(anAgent))),
 		key("role", "Its part in a group of agents, such as research.", textInto(&a.Role, label)),
 		key("name", "What people call it.", textInto(&a.Name, label)),
-		later("budgets"), later("permissions"),
+		key("budgets", "Budgets of the agent in each tenant, whatever key it uses, or of each of its runs (per: run).", budgetListTable(&a.Budgets)),
+		later("permissions"),
 	}}
-}
-
-// limitListTable reads limits; two for the same unit and window would contradict each other.
-func limitListTable(into *[]signalbox.Budget) value {
-	type window struct {
-		unit signalbox.Unit
-		per  signalbox.Window
-	}
-	given := map[window]bool{}
-	return listOf(into, func(l *signalbox.Budget) value {
-		return object{fields: []field{
-			need("unit", "What is counted: requests started, or calls in flight.", oneOf(&l.Unit, signalbox.UnitRequests, signalbox.UnitConcurrent)),
-			key("per", "The window in which requests are counted.", windowInto(&l.Per)),
-			need("max", "How many are allowed.", integer(&l.Max, 1, 1_000_000_000)),
-		}, check: func(s seen) {
-			checkLimit(s, l)
-			w := window{l.Unit, l.Per}
-			if known := l.Unit == signalbox.UnitConcurrent || l.Per != ""; known && given[w] {
-				s.r.problem(s.self, "a second limit for the same unit and window", "keep one")
-			}
-			given[w] = true
-		}}
-	})
-}
-
-func checkLimit(s seen, l *signalbox.Budget) {
-	switch {
-	case l.Unit == signalbox.UnitRequests && !s.has("per"):
-		s.problem("per", "is missing", "add it: second, minute, hour or day")
-	case l.Unit == signalbox.UnitConcurrent:
-		s.refuse("calls in flight have no window", "per")
-	}
 }
 
 func limitsTable(l *Limits) value {
@@ -114,6 +111,9 @@ func limitsTable(l *Limits) value {
 		key("max_header_bytes", "Largest sum of a request's headers.", size(&l.MaxHeaderBytes, 4<<10, 1<<20)),
 		key("max_concurrent_calls", "Calls in flight in this process; beyond it the answer is 503.", integer(&l.MaxConcurrentCalls, 1, 1_000_000)),
 		key("max_queued_records", "Records that wait for the log's writer; beyond it the answer is 503.", integer(&l.MaxQueuedRecords, 16, 1_000_000)),
+		key("budget_wait", "How long a call waits for money that others hold; 0 does not wait.", duration(&l.BudgetWait, 0, 5*time.Minute)),
+		key("budget_waiting", "Calls that may wait so in this process.", integer(&l.BudgetWaiting, 1, 1_000_000)),
+		key("default_max_output", "The max_tokens that is sent where neither the caller nor the model says.", integer(&l.DefaultMaxOutput, 1, signalbox.MaxTokens)),
 	}}
 }
 
@@ -143,5 +143,20 @@ func auditTable(a *Audit) value {
 		key("key", "File with the signing key; without it one is generated beside the SQLite file.", textInto(&a.Key, singleLine)),
 		key("origin", "Name of the log in every checkpoint; changing it begins a new log.", textInto(&a.Origin, originText)),
 		later("anchor"), later("master_key"), later("min_retention_days"),
+	}}
+}
+
+func runsTable(t *Runs) value {
+	t.IdleTimeout = DefaultRunIdleTimeout
+	return object{fields: []field{
+		key("idle_timeout", "An opened run expires after so long without a call.", duration(&t.IdleTimeout, time.Second, 30*24*time.Hour)),
+	}}
+}
+
+func clusterTable(t *Cluster) value {
+	*t = Cluster{DefaultLease, DefaultLongestCall}
+	return object{fields: []field{
+		key("lease", "A replica that was not heard of for so long is taken for dead.", duration(&t.Lease, time.Second, 10*time.Minute)),
+		key("longest_call", "How long a call of a dead replica may still run; its budgets come back after that.", duration(&t.LongestCall, time.Second, 48*time.Hour)),
 	}}
 }

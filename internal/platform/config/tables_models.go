@@ -54,11 +54,11 @@ var ownHeaders = []string{
 	"Host", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "Trailer", "Te", "Keep-Alive", "Proxy-Connection",
 }
 
-func headersTable(into *map[string]Secret) value {
+func headersTable(into *map[string]Secret, own ...string) value {
 	given := map[string]bool{}
 	free := rule{check: func(r *reader, text, shown string, where place) {
 		name := canonicalHeader(text)
-		if slices.Contains(ownHeaders, name) {
+		if slices.Contains(ownHeaders, name) || slices.Contains(own, name) {
 			r.problem(where, "the header "+shown+" is set by Signalbox", "remove it")
 		}
 		if given[name] {
@@ -139,8 +139,9 @@ func modelTable(name string, m *Model) value {
 		key("context_window", "Tokens of input and output together.", integer(&m.ContextWindow, 1, signalbox.MaxTokens)),
 		key("max_output", "Most tokens of an answer.", integer(&m.MaxOutput, 1, signalbox.MaxTokens)),
 		key("price", "US dollars per million tokens; it replaces the built-in price.", priceTable(&m.Price)),
-		later("downgrade_to"),
+		key("downgrade_to", "The model used instead while a run or tenant is throttled.", textInto(&m.DowngradeTo, refers(aModel))),
 	}, check: func(s seen) {
+		s.r.noteDowngrade(name, m.DowngradeTo, s)
 		if slices.Contains(m.Fallbacks, name) {
 			s.problem("fallbacks", "names the model itself", "remove it")
 		}
@@ -211,11 +212,24 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
-		key("price", "What calls of its tools cost.", object{fields: []field{
-			need("per_call", "US dollars per call.", money(&m.Price.PerCall)),
-		}}),
-		later("annotations"), later("tools"),
+		key("price", "What calls of its tools cost.", toolPriceTable(&m.Price)),
+		key("tools", "Tools that differ, by the name that the server gives them.", dictOf(&m.Tools, toolText, toolTable)),
+		later("annotations"),
 	}, check: checkMCPServer}
+}
+
+func toolTable(_ string, t *Tool) value {
+	var p ToolPrice
+	price := toolPriceTable(&p)
+	price.check = func(seen) { t.Price = &p }
+	return object{fields: []field{
+		key("price", "What calls of this tool cost, instead of the server's price.", price),
+		later("operation"), later("resources"),
+	}}
+}
+
+func toolPriceTable(p *ToolPrice) object {
+	return object{fields: []field{need("per_call", "US dollars per call.", money(&p.PerCall))}}
 }
 
 func checkMCPServer(s seen) {

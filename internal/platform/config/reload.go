@@ -1,0 +1,60 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// restartSections are the top-level keys that a running process can not change: what they configure is opened once.
+var restartSections = []string{"listen", "tls", "database", "retention", "records", "telemetry", "audit", "cluster"}
+
+// restartLimits are such keys of the section limits.
+var restartLimits = []string{"max_header_bytes", "max_queued_records"}
+
+// RestartError says that a configuration differs in keys that only a restart changes.
+type RestartError struct {
+	Keys []string // "database", "limits.max_header_bytes"; never empty.
+}
+
+// Error names the keys and the remedy.
+func (e *RestartError) Error() string {
+	return strings.Join(e.Keys, ", ") + ": can not be changed while Signalbox runs; restart it, or take the change back"
+}
+
+// Reload compares what runs with what is to run. It gives the top-level keys that differ, in the order of [Config]; none
+// means that there is nothing to do. Values of secrets count. The error, a *RestartError, means that the new one must not
+// be taken into use: half of it would be.
+func Reload(running, next *Config) (changed []string, err error) {
+	var restart []string
+	forEachChange(reflect.ValueOf(*running), reflect.ValueOf(*next), func(key string) {
+		changed = append(changed, key)
+		if slices.Contains(restartSections, key) {
+			restart = append(restart, key)
+		}
+	})
+	forEachChange(reflect.ValueOf(running.Limits), reflect.ValueOf(next.Limits), func(key string) {
+		if slices.Contains(restartLimits, key) {
+			restart = append(restart, "limits."+key)
+		}
+	})
+	if restart != nil {
+		return changed, &RestartError{restart}
+	}
+	return changed, nil
+}
+
+// forEachChange gives the keys of two structures of one type whose values differ.
+func forEachChange(before, after reflect.Value, report func(key string)) {
+	for i := range before.NumField() {
+		a, b := before.Field(i), after.Field(i)
+		if !reflect.DeepEqual(a.Interface(), b.Interface()) && !(empty(a) && empty(b)) {
+			report(before.Type().Field(i).Tag.Get("json"))
+		}
+	}
+}
+
+// empty takes a section without entries for one that is not there.
+func empty(v reflect.Value) bool {
+	return (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0
+}
