@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox/internal/governance/audit"
-	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
@@ -93,18 +92,18 @@ func (k *auditVerifyCmd) report(c *console) (api.VerifyReport, error) {
 
 // offline reads the file itself and contacts nobody.
 func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
-	where, err := config.ParseDatabase(k.Database)
+	file, err := databaseFile(k.Database)
 	if err != nil {
-		return api.VerifyReport{}, &usageError{"--database: " + err.Error()}
+		return api.VerifyReport{}, err
 	}
-	db, err := sqlite.OpenReadOnly(c.ctx, where.Path)
+	db, err := sqlite.OpenReadOnly(c.ctx, file)
 	if err != nil {
 		return api.VerifyReport{}, err
 	}
 	defer db.Close() //nolint:errcheck // It was only read.
 	keyFile := k.KeyFile
 	if keyFile == "" {
-		keyFile = where.Path + server.AuditKeySuffix + ".pub"
+		keyFile = file + server.AuditKeySuffix + ".pub"
 	}
 	o := audit.Options{}
 	if o.Verifier, err = audit.ReadVerifier(keyFile); err != nil {

@@ -18,14 +18,27 @@ type rebuildCmd struct {
 
 // Run rebuilds.
 func (k *rebuildCmd) Run(c *console) error {
-	where, err := config.ParseDatabase(k.Database)
+	file, err := databaseFile(k.Database)
 	if err != nil {
-		return &usageError{"--database: " + err.Error()}
+		return err
 	}
-	records, err := server.RebuildProjections(c.ctx, where.Path, time.Now)
+	records, err := server.RebuildProjections(c.ctx, file, time.Now)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "rebuilt from %d records\n", records)
 	return err
+}
+
+// databaseFile gives the SQLite file of an address; commands that work without a server know no other database.
+func databaseFile(address string) (string, error) {
+	where, err := config.ParseDatabase(address)
+	if err != nil {
+		return "", &usageError{"--database: " + err.Error()}
+	}
+	file, err := where.File()
+	if err != nil {
+		return "", &usageError{"--database: " + err.Error()}
+	}
+	return file, nil
 }

@@ -50,12 +50,14 @@ func (k *serveCmd) load() (*config.Config, error) {
 	if k.Listen != "" {
 		changed.Listen = k.Listen
 	}
-	if k.Database != "" {
-		if changed.Database, err = config.ParseDatabase(k.Database); err != nil {
-			return nil, &usageError{"--database: " + err.Error()}
-		}
+	if k.Database == "" {
+		return &changed, nil
 	}
-	return &changed, nil
+	stored, err := changed.WithDatabase(k.Database)
+	if err != nil {
+		return nil, &usageError{"--database: " + err.Error()}
+	}
+	return stored, nil
 }
 
 func (k *serveCmd) file() (*config.Config, error) {

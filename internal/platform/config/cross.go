@@ -90,35 +90,67 @@ func (r *reader) crossCheck() {
 
 func canonicalHeader(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }
 
+// demand is something that a section must say because of another one.
+type demand struct {
+	field string
+	fault
+}
+
 // checkPostgres reports what replicas that share a database need.
 func checkPostgres(s seen, c *Config) {
-	if c.Database.Kind != DatabasePostgres {
-		return
-	}
-	if c.Audit.Key == "" {
-		where := s.keys["database"]
-		where.field = "audit.key"
-		s.r.problem(where, "is missing: with PostgreSQL no signing key is generated, as all replicas need the same one",
-			"name a file with it, such as audit: {key: /etc/signalbox/audit.key}")
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
-		s.longEnough(c.Cluster.LongestCall, c.Providers[name].Timeouts.Total, "provider "+name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.MCPServers)) {
-		s.longEnough(c.Cluster.LongestCall, c.MCPServers[name].Timeouts.Total, "MCP server "+name)
+	for _, n := range c.postgresNeeds() {
+		where, found := s.keys[n.field[:strings.Index(n.field, ".")]]
+		if !found {
+			where = s.keys["database"]
+		}
+		where.field = n.field
+		s.r.problem(where, n.message, n.remedy)
 	}
 }
 
-// longEnough reports calls that outlive what the cluster waits for.
-func (s seen) longEnough(longest, total time.Duration, of string) {
-	if total <= longest {
-		return
+func (c *Config) postgresNeeds() []demand {
+	if c.Database.Kind != DatabasePostgres {
+		return nil
 	}
-	where, found := s.keys["cluster"]
-	if !found {
-		where = s.keys["database"]
+	var needs []demand
+	if c.Audit.Key == "" {
+		needs = append(needs, demand{"audit.key", fault{
+			"is missing: with PostgreSQL no signing key is generated, as all replicas need the same one",
+			"name a file with it, such as audit: {key: /etc/signalbox/audit.key}",
+		}})
 	}
-	where.field = "cluster.longest_call"
-	s.r.problem(where, fmt.Sprintf("%s is shorter than timeouts.total of %s, %s", durationText(longest), of, durationText(total)),
-		"raise it, or shorten the other")
+	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
+		needs = c.outlived(needs, c.Providers[name].Timeouts.Total, "provider "+name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.MCPServers)) {
+		needs = c.outlived(needs, c.MCPServers[name].Timeouts.Total, "MCP server "+name)
+	}
+	return needs
+}
+
+// outlived adds that calls may run longer than the replicas wait for those of a dead one.
+func (c *Config) outlived(needs []demand, total time.Duration, of string) []demand {
+	if total <= c.Cluster.LongestCall {
+		return needs
+	}
+	return append(needs, demand{"cluster.longest_call", fault{
+		fmt.Sprintf("%s is shorter than timeouts.total of %s, %s", durationText(c.Cluster.LongestCall), of, durationText(total)),
+		"raise it, or shorten the other",
+	}})
+}
+
+// WithDatabase gives the same configuration with another database, as a command line names it. The error is a
+// *DatabaseError where the address is wrong, or says what else the configuration must have for it.
+func (c *Config) WithDatabase(address string) (*Config, error) {
+	d, err := ParseDatabase(address)
+	if err != nil {
+		return nil, err
+	}
+	changed := *c
+	changed.Database = d
+	if needs := changed.postgresNeeds(); len(needs) > 0 {
+		n := needs[0]
+		return nil, &DatabaseError{"is PostgreSQL, and in the configuration " + n.field + " " + n.message, n.remedy}
+	}
+	return &changed, nil
 }

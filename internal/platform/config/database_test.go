@@ -71,3 +71,38 @@ func TestFileOfADatabase(t *testing.T) {
 		t.Errorf("got %q, %v", file, err)
 	}
 }
+
+func TestWithDatabase(t *testing.T) {
+	plain, keyed := mustParse(t, "listen: :1"), mustParse(t, "audit: {key: k.pem}")
+	slow := mustParse(t, "audit: {key: k.pem}\nproviders: {p: {kind: simulated, timeouts: {total: 2h}}}")
+	cases := []struct {
+		name, address string
+		of            *Config
+		wrong         string
+	}{
+		{"a file", "sqlite:x.db", plain, ""},
+		{"a server", "postgres://u:canary@h/d", keyed, ""},
+		{"nonsense", "x.db", plain, "is not the address of a database"},
+		{"no signing key", "postgres://u:canary@h/d", plain, "audit.key is missing"},
+		{"calls that outlive the rest", "postgres://u:canary@h/d", slow, "cluster.longest_call 1h is shorter than timeouts.total of provider p, 2h"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			before := tc.of.Database
+			got, err := tc.of.WithDatabase(tc.address)
+			if tc.of.Database != before {
+				t.Error("changed the configuration it was made from")
+			}
+			if tc.wrong == "" {
+				if err != nil || got.Database.Kind == "" || got.Listen != tc.of.Listen {
+					t.Errorf("got %v, %v", got, err)
+				}
+				return
+			}
+			var wrong *DatabaseError
+			if got != nil || !errors.As(err, &wrong) || !strings.Contains(err.Error(), tc.wrong) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("got %v, %v, want %q", got, err, tc.wrong)
+			}
+		})
+	}
+}
