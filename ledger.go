@@ -98,7 +98,8 @@ type Account struct {
 }
 
 // String gives the account's identity: kind, tenant, name, agent, unit, window and its start, with a space between them
-// and "-" for what does not apply: "key acme support - usd day 2026-11-21T15:00:00Z". Identifiers hold no spaces.
+// and "-" for what does not apply: "key acme support - usd day 2026-11-21T15:00:00Z". A space in a name (of a team) is
+// written as in a URL, %20, and so is a name that is a single "-".
 func (a Account) String() string {
 	start := "-"
 	if !a.Start.IsZero() {
@@ -130,18 +131,27 @@ func ParseAccount(s string) (Account, error) {
 	return a, nil
 }
 
+// In names, these signs would be taken for what stands between them.
+var (
+	accountEscapes   = strings.NewReplacer("%", "%25", " ", "%20")
+	accountUnescapes = strings.NewReplacer("%25", "%", "%20", " ", "%2D", "-")
+)
+
 func dash(s string) string {
-	if s == "" {
+	switch s {
+	case "":
 		return "-"
+	case "-":
+		return "%2D"
 	}
-	return s
+	return accountEscapes.Replace(s)
 }
 
 func undash(s string) string {
 	if s == "-" {
 		return ""
 	}
-	return s
+	return accountUnescapes.Replace(s)
 }
 
 // LedgerEntry is what one record changes in one account: a hold is made by an intent or attempt (Held > 0) and ends with
