@@ -56,6 +56,7 @@ func (x *exchange) openUnary(response *http.Response, pair wire.Pair, asked wire
 		return nil, x.wrong(err)
 	}
 	a.Report.HTTPStatus = response.StatusCode
+	a.Report.Hidden = a.Report.Hidden || x.backend.hidden
 	x.close()
 	return &unary{head: head(response, jsonType), body: a.Body, report: a.Report}, nil
 }

@@ -37,6 +37,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/model/price"
 	"github.com/signalbox/signalbox/internal/model/wire"
 )
 
@@ -102,6 +103,7 @@ type Backend struct {
 	endpoint  string
 	timeouts  Timeouts
 	transport http.RoundTripper
+	hidden    bool // A vendor's own API answers there: what its models think is not all shown.
 }
 
 // New makes a backend. With a nil Transport it gets one of its own; [Backend.Close] releases its idle connections.
@@ -115,6 +117,7 @@ func New(c Config) (*Backend, error) {
 		return nil, fmt.Errorf("provider %q: base_url must be an absolute http or https address", c.ID)
 	}
 	b := &Backend{config: c, timeouts: c.Timeouts.orDefaults(), transport: c.Transport}
+	b.hidden = price.VendorAt(base.Hostname()) != ""
 	b.endpoint = base.JoinPath(path).String()
 	if b.transport == nil {
 		b.transport = newTransport(b.timeouts.Connect)
@@ -145,7 +148,9 @@ func (b *Backend) Open(
 			t.Call.Protocol, b.config.ID).WithRemedy("Use a model of another provider.")
 		return nil, &call.AttemptError{Err: err, Next: true}
 	}
-	target := wire.Target{Model: c.Upstream, MaxOutput: c.MaxOutput, OldMaxTokens: b.config.OldMaxTokens}
+	target := wire.Target{
+		Model: c.Upstream, MaxOutput: c.MaxOutput, Limit: t.MaxOutput(), OldMaxTokens: b.config.OldMaxTokens,
+	}
 	body, err := pair.Request(t.Call.Body, target)
 	if err != nil { // A candidate with the caller's own format may carry what this one can not.
 		return nil, &call.AttemptError{Err: signalbox.AsError(err), Next: true}

@@ -135,6 +135,7 @@ func (s *streaming) ended(err error) error {
 func (s *streaming) Report() call.Report {
 	r := s.stream.Report()
 	r.HTTPStatus = s.status
+	r.Hidden = r.Hidden || s.exchange.backend.hidden
 	return r
 }
 

@@ -54,6 +54,7 @@ func describe(h http.Header, t *call.Track) {
 			h.Set(HeaderSimulated, "true")
 		}
 	}
+	SetBudget(h, t)
 }
 
 // costOf gives the call's cost as plain decimal, "" where it is not known.

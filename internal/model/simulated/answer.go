@@ -50,10 +50,16 @@ func (s *session) id(prefix string) string {
 func (s *session) output(replies []reply) int64 {
 	var n int64
 	for _, r := range replies {
-		n += max(tokens(len(r.text)), 1)
-		if r.tool != "" {
-			n += tokens(len(r.tool) + len(r.args))
-		}
+		n += r.tokens()
+	}
+	return n
+}
+
+// tokens counts the tokens of one choice.
+func (r reply) tokens() int64 {
+	n := max(tokens(len(r.text)), 1)
+	if r.tool != "" {
+		n += tokens(len(r.tool) + len(r.args))
 	}
 	return n
 }

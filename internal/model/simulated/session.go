@@ -99,7 +99,11 @@ func (s *session) reply() reply {
 		if json.Check(args, json.Limits{CaseVariants: true}) != nil {
 			args = s.arguments(t)
 		}
-		return reply{tool: t.name, args: args, finish: "tool_calls"}
+		called := reply{tool: t.name, args: args, finish: "tool_calls"}
+		if most := s.question.maxTokens; most == 0 || called.tokens() <= most {
+			return called
+		}
+		// Half a call is of no use to anybody; the beginning of a text is.
 	}
 	said, finish := Label+s.compose(), "stop"
 	if most := s.question.maxTokens; most > 0 && tokens(len(said)) > most {

@@ -15,8 +15,9 @@ var (
 	anthropicMessage = json.NewNames("role", "content")
 	anthropicBlock   = json.NewNames("type", "text", "source", "id", "name", "input", "tool_use_id", "content", "is_error",
 		"thinking", "signature", "data", "citations", "cache_control")
-	anthropicSource = json.NewNames("type", "media_type", "data", "url", "file_id", "content")
-	anthropicTool   = json.NewNames("type", "name", "description", "input_schema", "strict")
+	anthropicSource   = json.NewNames("type", "media_type", "data", "url", "file_id", "content")
+	anthropicThinking = json.NewNames("type", "budget_tokens", "display")
+	anthropicTool     = json.NewNames("type", "name", "description", "input_schema", "strict")
 )
 
 // ParseAnthropicMessages reads the body of a messages request: what Signalbox needs to know of it, and whether a stream

@@ -12,6 +12,7 @@ import (
 type anthropicTrack struct {
 	begun   bool // message_start has come.
 	stopped bool // message_delta with a stop reason has come.
+	settled bool // A usage has come with the stop reason or behind it.
 	done    bool // message_stop has come.
 	counts  anthropicCounts
 	report  call.Report
@@ -53,6 +54,7 @@ func (t *anthropicTrack) note(kind string, m json.Members) error {
 		if reason := textOf(memberObject(m, "delta").Get("stop_reason")); reason != "" {
 			t.stopped, t.report.Finish = true, reason
 		}
+		t.settled = t.settled || t.stopped && !m.Get("usage").Null()
 	case "message_stop":
 		if !t.stopped {
 			return truncated("a stop_reason came")
@@ -74,10 +76,16 @@ func (t *anthropicTrack) start(m json.Members) error {
 	return nil
 }
 
-// finishedReport is the report with the usage as known so far.
+// finishedReport is the report with the usage as known so far. While the answer is unfinished it is an early one: that of
+// message_start has all the input, and of the output just the beginning.
 func (t *anthropicTrack) finishedReport() call.Report {
 	r := t.report
-	r.Usage, _ = t.counts.usage()
+	if t.done || t.settled {
+		r.Usage, _ = t.counts.usage()
+	}
+	if r.Usage == nil {
+		r.Early, _ = t.counts.sofar()
+	}
 	return r
 }
 
@@ -95,9 +103,16 @@ func memberObject(m json.Members, name string) json.Members {
 	return inner
 }
 
-// noteAnthropicBlock counts the content of a block, or of the start of one.
+// noteAnthropicBlock counts the content of a block, or of the start of one. Thinking is given in summary at most, and
+// billed in full.
 func noteAnthropicBlock(r *call.Report, b json.Members) {
 	text := textOf(b.Get("text"))
+	switch textOf(b.Get("type")) {
+	case "thinking", "redacted_thinking":
+		r.Hidden = true
+	case "tool_use":
+		r.OutputBytes += toolMarks
+	}
 	r.Excerpt = appendExcerpt(r.Excerpt, text)
 	r.OutputBytes += int64(len(text) + len(textOf(b.Get("thinking"))) + len(textOf(b.Get("name"))))
 	if input := b.Get("input"); input.Exists() && string(input.Bytes()) != "{}" {

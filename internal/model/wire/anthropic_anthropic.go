@@ -1,6 +1,10 @@
 package wire
 
 import (
+	"math/bits"
+	"strconv"
+
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/model/sse"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -9,7 +13,7 @@ import (
 // anthropicToAnthropic passes Anthropic's format on. Requests are edited by span only, answers not at all.
 type anthropicToAnthropic struct{}
 
-// Request puts the target's model in.
+// Request puts the target's model and its limit of output in.
 func (anthropicToAnthropic) Request(body []byte, t Target) ([]byte, error) {
 	s := root(body, anthropicRequest)
 	model := s.text("model")
@@ -20,7 +24,34 @@ func (anthropicToAnthropic) Request(body []byte, t Target) ([]byte, error) {
 	if model != t.Model {
 		e.Set(s.m, "model", json.Quote(t.Model))
 	}
+	if t.Limit > 0 {
+		limitThinking(e, s, t.Limit)
+		setLimit(e, s, "max_tokens", t.Limit)
+	}
 	return edited(e, s)
+}
+
+// MinThinking is the smallest budget for thinking that Anthropic takes, in tokens.
+const MinThinking = 1024
+
+// limitThinking lowers the budget for thinking together with the limit of output, so that the answer keeps its share:
+// Anthropic takes no budget that reaches the limit, and a call that asked for thinking is refused rather than answered
+// without.
+func limitThinking(e *json.Editor, s scope, limit int64) {
+	thinking := s.object("thinking", anthropicThinking)
+	budget, asked := thinking.count("budget_tokens"), s.count("max_tokens")
+	if s.err() != nil || budget == 0 || budget < limit || limit >= asked {
+		return
+	}
+	high, low := bits.Mul64(uint64(budget), uint64(limit))
+	lower, _ := bits.Div64(high, low, uint64(asked)) // Less than budget, since limit is less than asked.
+	if lower < MinThinking {
+		s.failWith(signalbox.Errorf(signalbox.CodeBudgetExhausted,
+			"The budget leaves %d tokens of output, too few for the thinking that was asked for (at least %d).", limit, MinThinking).
+			WithField(thinking.at("budget_tokens")).WithRemedy("Ask for no thinking, or have the budget or its min_output raised."))
+		return
+	}
+	e.Set(thinking.m, "budget_tokens", strconv.AppendUint(nil, lower, 10))
 }
 
 // Response passes the body on.

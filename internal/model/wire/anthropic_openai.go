@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"cmp"
+
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
@@ -34,11 +36,8 @@ func (anthropicToOpenAI) Request(body []byte, t Target) ([]byte, error) {
 	s := root(body, anthropicRequest)
 	s.refuseOthers(anthropicCarried, openAIAPI)
 	refuseAnthropicValues(s)
-	limit := "max_completion_tokens"
-	if t.OldMaxTokens {
-		limit = "max_tokens"
-	}
-	o := new(object).text("model", t.Model).raw("messages", openAIMessages(s)).number(limit, s.count("max_tokens"))
+	limit := cmp.Or(t.Limit, s.count("max_tokens"))
+	o := new(object).text("model", t.Model).raw("messages", openAIMessages(s)).number(limitName(t), limit)
 	o.raw("tools", functionTools(s))
 	functionChoice(o, s)
 	o.raw("stop", openAIStop(s)).node("temperature", s.m.Get("temperature")).node("top_p", s.m.Get("top_p"))

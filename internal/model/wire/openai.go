@@ -59,11 +59,25 @@ func needModelAndMessages(s scope, r *signalbox.ModelRequest) {
 	}
 }
 
+// The names of the limit of output tokens.
+const (
+	oldMaxTokens = "max_tokens"
+	newMaxTokens = "max_completion_tokens"
+)
+
+// limitName is the name that the target knows.
+func limitName(t Target) string {
+	if t.OldMaxTokens {
+		return oldMaxTokens
+	}
+	return newMaxTokens
+}
+
 // openAIMaxTokens reads the limit of output tokens, which has an old and a new name.
 func openAIMaxTokens(s scope) int64 {
-	older, newer := s.count("max_tokens"), s.count("max_completion_tokens")
+	older, newer := s.count(oldMaxTokens), s.count(newMaxTokens)
 	if older > 0 && newer > 0 && older != newer {
-		s.fail("max_tokens", "max_tokens and max_completion_tokens differ; which one holds is not clear.")
+		s.fail(oldMaxTokens, "max_tokens and max_completion_tokens differ; which one holds is not clear.")
 	}
 	return max(older, newer)
 }

@@ -132,6 +132,7 @@ type openAITrack struct {
 	choices  int
 	finished map[int]bool
 	begun    bool // A choice has come.
+	late     bool // A usage has come with the last finish reason or behind it.
 	done     bool // The end marker has come.
 	report   call.Report
 	fault    string
@@ -182,13 +183,14 @@ func (t *openAITrack) note(c chunk) {
 			t.finished[choice.index] = true
 		}
 	}
+	t.late = t.late || t.allFinished() && !c.m.Get("usage").Null()
 }
 
-// finishedReport is the report. A running usage counts for nothing while the answer is unfinished.
+// finishedReport is the report. A usage that came while the answer was unfinished is an early one.
 func (t *openAITrack) finishedReport() call.Report {
 	r := t.report
-	if !t.done && !t.allFinished() {
-		r.Usage = nil
+	if !t.done && !t.late {
+		r.Usage, r.Early = nil, r.Usage
 	}
 	return r
 }
@@ -215,11 +217,17 @@ func (t *openAITrack) end() error {
 // isDone reports whether the event is the end marker.
 func isDone(e sse.Event) bool { return bytes.Equal(bytes.TrimSpace(e.Data), doneMarker) }
 
+// toolMarks is what a model writes around the name and the arguments of a call of a tool, in bytes. No answer shows it.
+const toolMarks = 32
+
 // noteOpenAIContent counts generated content. The excerpt is of the first choice.
 func noteOpenAIContent(r *call.Report, c openAIChoice) {
-	for _, name := range []string{"content", "refusal", "reasoning_content", "reasoning"} {
-		text := textOf(c.message.Get(name))
-		r.OutputBytes += int64(len(text))
+	for _, name := range []string{"content", "refusal", "reasoning_content", "reasoning", "function_call"} {
+		n := c.message.Get(name)
+		text := textOf(n)
+		if r.OutputBytes += int64(len(text)); text == "" && !n.Null() && n.Kind() != '"' {
+			r.OutputBytes += int64(len(n.Bytes())) // Some give parts instead of a text.
+		}
 		if c.index == 0 && (name == "content" || name == "refusal") {
 			r.Excerpt = appendExcerpt(r.Excerpt, text)
 		}
@@ -228,6 +236,9 @@ func noteOpenAIContent(r *call.Report, c openAIChoice) {
 		tools, _ := openAITools(c.message) // A fault shows where the calls are used.
 		for _, tool := range tools {
 			r.OutputBytes += int64(len(tool.name) + len(tool.arguments))
+			if tool.name != "" {
+				r.OutputBytes += toolMarks
+			}
 		}
 	}
 	if c.finish != "" && (c.index == 0 || r.Finish == "") {

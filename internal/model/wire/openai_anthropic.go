@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/signalbox/signalbox"
@@ -25,13 +26,7 @@ func (openAIToAnthropic) Request(body []byte, t Target) ([]byte, error) {
 	s := root(body, openAIRequest)
 	s.refuseOthers(openAICarried, anthropicAPI)
 	refuseOpenAIValues(s)
-	maxTokens := openAIMaxTokens(s)
-	if maxTokens == 0 {
-		maxTokens = t.MaxOutput
-	}
-	if maxTokens == 0 {
-		maxTokens = DefaultMaxTokens
-	}
+	maxTokens := cmp.Or(t.Limit, openAIMaxTokens(s), t.MaxOutput, DefaultMaxTokens)
 	o := new(object).text("model", t.Model).number("max_tokens", maxTokens)
 	system, messages := anthropicMessages(s)
 	o.raw("system", system).raw("messages", messages)

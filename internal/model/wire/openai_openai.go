@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/model/sse"
@@ -12,7 +13,7 @@ import (
 // which only Signalbox asked for is taken out of streams.
 type openAIToOpenAI struct{}
 
-// Request puts the target's model in and, for streams, asks for usage.
+// Request puts the target's model and its limit of output in and, for streams, asks for usage.
 func (openAIToOpenAI) Request(body []byte, t Target) ([]byte, error) {
 	s := root(body, openAIRequest)
 	stream := s.boolean("stream")
@@ -24,10 +25,34 @@ func (openAIToOpenAI) Request(body []byte, t Target) ([]byte, error) {
 	if model != t.Model {
 		e.Set(s.m, "model", json.Quote(t.Model))
 	}
+	if t.Limit > 0 {
+		limitOpenAI(e, s, t)
+	}
 	if stream {
 		forceUsage(e, s)
 	}
 	return edited(e, s)
+}
+
+// limitOpenAI sets the limit of output tokens in the member that the caller used, else in the one the target knows.
+func limitOpenAI(e *json.Editor, s scope, t Target) {
+	found := false
+	for _, name := range []string{newMaxTokens, oldMaxTokens} {
+		if limit := s.count(name); limit > 0 {
+			found = true
+			setLimit(e, s, name, t.Limit)
+		}
+	}
+	if !found {
+		setLimit(e, s, limitName(t), t.Limit)
+	}
+}
+
+// setLimit sets a member to a number, unless it has that value already.
+func setLimit(e *json.Editor, s scope, name string, limit int64) {
+	if s.err() == nil && s.count(name) != limit {
+		e.Set(s.m, name, strconv.AppendInt(nil, limit, 10))
+	}
 }
 
 // forceUsage sets stream_options.include_usage, whatever stands there now.

@@ -135,15 +135,20 @@ func (c *anthropicCounts) add(n json.Node) {
 	c.thinking = max(c.thinking, c.count(c.details(m, "output_tokens_details"), "thinking_tokens"))
 }
 
-// usage turns the counters into a usage whose input includes the cache.
+// usage is the usage at the end.
 func (c *anthropicCounts) usage() (*signalbox.Usage, string) {
+	if c.seen && !c.final && c.fault == "" {
+		return nil, earlyUsage
+	}
+	return c.sofar()
+}
+
+// sofar turns the counters as they stand into a usage whose input includes the cache.
+func (c *anthropicCounts) sofar() (*signalbox.Usage, string) {
 	if !c.seen && c.fault == "" {
 		return nil, noUsage
 	}
 	t := c.tally
-	if !c.final {
-		t.doubt("%s", earlyUsage)
-	}
 	split := c.cacheWrite5m + c.cacheWrite1
 	write := c.cacheWrite
 	if write == 0 {

@@ -14,8 +14,10 @@ type Target struct {
 	Model string
 	// MaxOutput is the most output tokens the model can give; 0 is unknown.
 	MaxOutput int64
+	// Limit is the limit of output tokens that is sent, whatever the caller wrote; 0 leaves the caller's own.
+	Limit int64
 	// OldMaxTokens writes the limit of output tokens as max_tokens for OpenAI backends that do not know
-	// max_completion_tokens. It matters only for requests that come from another format.
+	// max_completion_tokens, unless the caller of OpenAI's format has chosen one of them.
 	OldMaxTokens bool
 }
 
