@@ -13,6 +13,12 @@
 // no room is refused at once with code unavailable; what was accepted is never dropped. The last quarter of the queue
 // is kept for records that end calls, so that new calls are refused before those under way are hurt.
 //
+// # Ledger
+//
+// What the stores do with shares of accounts is decided here, as pure functions: what a draw gives ([Standing.Draw]), what
+// a batch comes to in each share ([Gather]), which identities a list of accounts covers ([AccountRanges]) and which
+// accounts can be forgotten ([Forgettable]). The stores read, ask and write.
+//
 // # Failures
 //
 // A commit that failed for certain fails exactly the entries of its batch: the log's tree does not advance, and the

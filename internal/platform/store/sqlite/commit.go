@@ -60,6 +60,9 @@ func insert(t *transaction, b signalbox.Batch) error {
 			}
 		}
 	}
+	if err := book(t, b.Entries); err != nil {
+		return err
+	}
 	for _, tile := range b.Tiles {
 		if err := t.exec(insertTile, int64(tile.Level), tile.N, tile.Hashes); err != nil {
 			return err
@@ -74,6 +77,14 @@ func apply(t *transaction, effect signalbox.Effect) error {
 		return putKey(t, e.Key)
 	case signalbox.RevokeKey:
 		return t.exec(revokeKey, e.At.UnixMicro(), e.ID)
+	case signalbox.PutRun:
+		return putRun(t, e.Run)
+	case signalbox.PutAlert:
+		return putAlert(t, e)
+	case signalbox.LiftBrake:
+		return t.exec(liftBrake, e.At.UnixMicro(), e.By, e.ID)
+	case signalbox.Post, signalbox.OpenAccount:
+		return nil // All of the batch are booked together.
 	}
 	return fmt.Errorf("the store does not know the effect %T", effect)
 }

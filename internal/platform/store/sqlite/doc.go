@@ -2,7 +2,8 @@
 //
 // # Files
 //
-//   - FILE holds what must not be lost: the log (audit_records, audit_tiles, audit_checkpoints) and API keys. It is in
+//   - FILE holds what must not be lost: the log (audit_records, audit_tiles, audit_checkpoints), API keys, the ledger
+//     (ledger_shares, ledger_closed), the runs that were opened with a budget, alerts, brakes and notifications. It is in
 //     WAL mode with synchronous=FULL: what a commit has returned for survives a power loss.
 //   - FILE.views holds the projections. Everything in it can be rebuilt from the log, so its transactions do not wait
 //     for the disk, and they never delay a commit of the log. It may be deleted while the server is stopped.
@@ -19,6 +20,9 @@
 //
 //   - audit_records has no gaps: a batch that does not continue the log is refused. Triggers refuse UPDATE and DELETE.
 //   - A record, its effects and the tiles it completes are stored together or not at all.
+//   - ledger_shares is the sum of the entries of the records, besides what is granted, until an account is forgotten. A
+//     batch writes each of its shares once, however many of its records post on it.
+//   - A draw is one transaction; where it changes nothing, nothing is written.
 //   - An I/O error of a COMMIT is marked [store.ErrUncertain] and is never retried.
 //   - A file of a newer schema is refused before anything is written to it.
 package sqlite

@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "append":
 		helperAppend(os.Args[1], 16)
+	case "ledger":
+		helperLedger(os.Args[1])
 	case "limit":
 		helperLimit(os.Args[1])
 	}
@@ -70,6 +72,25 @@ func helperAppend(file string, goroutines int) {
 		})
 	}
 	group.Wait()
+}
+
+const helperAccount = "tenant acme - - steps run -"
+
+// helperLedger draws and settles one at a time until it is killed.
+func helperLedger(file string) {
+	db, w := helperOpen(file)
+	entries := []signalbox.LedgerEntry{{Account: helperAccount, Settled: 1}}
+	for {
+		_, err := db.Draw(context.Background(), signalbox.LocalReplica, []signalbox.Draw{{Account: helperAccount, Cap: 1 << 40, Most: 1}})
+		if err != nil {
+			panic(err)
+		}
+		index, err := w.Append(context.Background(), someRecord(), signalbox.Post{Replica: signalbox.LocalReplica, Entries: entries})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(index)
+	}
 }
 
 // helperLimit lets the file system refuse to let files grow, which SQLite sees as an I/O error of a write, and prints

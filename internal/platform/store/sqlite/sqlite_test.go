@@ -17,6 +17,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestLedger(t *testing.T) {
+	storetest.RunLedger(t, func(t *testing.T) storetest.Store {
+		return reopenable(t, filepath.Join(t.TempDir(), "s.db"))
+	})
+}
+
 // reopenable opens a file whose name holds every character that a URL could trip over.
 func reopenable(t *testing.T, file string) storetest.Store {
 	t.Helper()
@@ -36,7 +42,7 @@ func reopenable(t *testing.T, file string) storetest.Store {
 			t.Fatal(err)
 		}
 		current = db
-		return storetest.Store{Log: db, Views: db.Views(), Reopen: open}
+		return storetest.Store{Log: db, Views: db.Views(), Ledger: db, Reopen: open}
 	}
 	t.Cleanup(func() { closeIt(); goleak.VerifyNone(t) })
 	return open()

@@ -11,8 +11,9 @@ import (
 
 // Store is everything that a store does, as the packages that use it see it together.
 type Store struct {
-	Log   Log
-	Views Views
+	Log    Log
+	Views  Views
+	Ledger Ledger
 	// Reopen closes the store and opens what it has kept.
 	Reopen func() Store
 }
@@ -56,17 +57,47 @@ type Views interface {
 	Facets(ctx context.Context, tenants []string) (signalbox.Facets, error)
 }
 
+// Ledger is the part of a store that keeps accounts, and the runs, alerts, brakes and notifications beside them. None of
+// it may be lost. The log's Commit writes it, but for draws and the progress of notifications.
+type Ledger interface {
+	Draw(ctx context.Context, replica string, draws []signalbox.Draw) ([]signalbox.Share, error)
+	Accounts(ctx context.Context, f signalbox.AccountFilter) ([]signalbox.AccountView, string, error)
+	ForgetAccounts(ctx context.Context, before time.Time, limit int) (int, error)
+	Run(ctx context.Context, tenant, id string) (signalbox.Run, error)
+	OpenRuns(ctx context.Context) ([]signalbox.Run, error)
+	Alerts(ctx context.Context, f signalbox.AlertFilter) ([]signalbox.Alert, string, error)
+	Brakes(ctx context.Context) ([]signalbox.Brake, error)
+	DueNotifications(ctx context.Context, now time.Time, limit int) ([]signalbox.Notification, error)
+	PutNotification(ctx context.Context, n signalbox.Notification) error
+	Notifications(ctx context.Context, alert string) ([]signalbox.Notification, error)
+}
+
 // Run tests a store. Each call of open gives an empty one, closed by the test's cleanup.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	for _, group := range []struct {
-		name  string
-		tests map[string]func(*testing.T, Store)
-	}{
+	runGroups(t, open, []group{
 		{"log", logTests}, {"keys", keyTests}, {"views", viewTests}, {"calls", callTests}, {"totals", totalTests}, {"runs", runTests},
-	} {
-		for name, test := range group.tests {
-			t.Run(group.name+"/"+name, func(t *testing.T) { test(t, open(t)) })
+	})
+}
+
+// RunLedger tests the ledger of a store, which Run does not touch.
+func RunLedger(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	runGroups(t, open, []group{
+		{"draws", drawTests}, {"accounts", accountTests}, {"opened runs", openedTests}, {"alerts", alertTests},
+	})
+}
+
+type group struct {
+	name  string
+	tests map[string]func(*testing.T, Store)
+}
+
+func runGroups(t *testing.T, open func(t *testing.T) Store, groups []group) {
+	t.Helper()
+	for _, g := range groups {
+		for name, test := range g.tests {
+			t.Run(g.name+"/"+name, func(t *testing.T) { test(t, open(t)) })
 		}
 	}
 }
