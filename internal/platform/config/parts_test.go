@@ -102,7 +102,7 @@ func TestFingerprint(t *testing.T) {
 		"again":              file("0123456789abcdeX", ""),
 		"another secret":     file("another-secret-0", ""),
 		"comments":           "# Hello\n" + file("0123456789abcdeX", "# Bye\n"),
-		"a default in words": file("0123456789abcdeX", "listen: "+DefaultListen+"\nlimits: {max_body_bytes: 32MiB}\n"),
+		"a default in words": file("0123456789abcdeX", "listen: "+DefaultListen+"\nlimits: {max_body_bytes: 32MiB, budget_wait: 5s}\nalerts: {rules: []}\n"),
 		"another order": "models: {n: {provider: b}, m: {price: {output: 2.00, input: '1'}, provider: b}}\n" +
 			"providers: {b: {kind: simulated}, a: {api_key: other, kind: openai}}\nkeys: [{tenant: default, id: k, secret: 0123456789abcdeX}]\n",
 	}
@@ -119,6 +119,12 @@ func TestFingerprint(t *testing.T) {
 		"a duration":    file("0123456789abcdeX", "retention: {projections: 91d}\n"),
 		"a model gone":  strings.Replace(file("0123456789abcdeX", ""), ", n: {provider: b}", "", 1),
 		"a truth value": file("0123456789abcdeX", "telemetry: {capture_content: true}\n"),
+		"a budget":      file("0123456789abcdeX", "tenants: [{id: default, budgets: [{unit: usd, per: day, max: 1}]}]\n"),
+		"its cap":       file("0123456789abcdeX", "tenants: [{id: default, budgets: [{unit: usd, per: day, max: 1.000000001}]}]\n"),
+		"a softer one":  file("0123456789abcdeX", "tenants: [{id: default, budgets: [{unit: usd, per: day, max: 1, soft: true}]}]\n"),
+		"no alerts":     file("0123456789abcdeX", "alerts: {defaults: false}\n"),
+		"a channel":     file("0123456789abcdeX", "channels: {c: {kind: webhook, url: 'http://h', secret: 0123456789abcdef}}\n"),
+		"a database":    file("0123456789abcdeX", "database: postgres://h/d\naudit: {key: k.pem}\n"),
 		"a rate":        strings.Replace(file("0123456789abcdeX", ""), "b: {kind: simulated", "b: {simulated: {failure_rate: 0.01}, kind: simulated", 1),
 	}
 	seen := map[string]string{first: "the first"}

@@ -28,11 +28,15 @@ providers: {p: {kind: openai, api_key: "`+mark+`", headers: {x: "`+mark+`"}}}
 mcp_servers:
   a: {url: "http://h/mcp?key=`+mark+`", headers: {x: "`+mark+`"}}
   b: {command: [x], env: {A: "`+mark+`"}}
+channels:
+  c: {kind: webhook, url: "https://h/`+mark+`", secret: "`+mark+`-0123456789", headers: {x: "`+mark+`"}}
+database: "postgres://u:`+mark+`@h/d?password=`+mark+`"
+audit: {key: k.pem}
 `)
 	s, e := NewSecret(mark), NewEndpoint("http://h?k="+mark)
 	values := map[string]any{
 		"secret": s, "pointer": &s, "endpoint": e, "config": *c, "pointer to config": c, "keys": c.Keys,
-		"list": []Secret{s}, "map": map[string]Secret{"a": s},
+		"database": c.Database, "channels": c.Channels, "list": []Secret{s}, "map": map[string]Secret{"a": s},
 		"unexported": holder{s, e, []Secret{s}, map[string]Secret{"a": s}, c},
 	}
 	for name, v := range values {

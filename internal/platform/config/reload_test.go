@@ -1,0 +1,68 @@
+package config
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestReload(t *testing.T) {
+	const base = "tenants: [{id: a}]\nkeys: [{id: k, tenant: a, secret: 0123456789abcdeX}]\nproviders: {p: {kind: openai, api_key: one}}\n"
+	keyed := base + "audit: {key: k.pem}\n"
+	cases := []struct {
+		name, before, after string
+		changed, restart    []string
+	}{
+		{"nothing", base, base, nil, nil},
+		{"nothing but words", base, "# Hello\n" + base + "agents: []\nlimits: {budget_wait: 5s}\nalerts: {defaults: true}\n", nil, nil},
+		{"a budget", base, strings.Replace(base, "{id: a}", "{id: a, budgets: [{unit: usd, per: day, max: 1}]}", 1), []string{"tenants"}, nil},
+		{"a key's secret", base, strings.Replace(base, "abcdeX", "abcdeY", 1), []string{"keys"}, nil},
+		{"a provider's credential", base, strings.Replace(base, "one", "two", 1), []string{"providers"}, nil},
+		{"a channel", base, base + "channels: {c: {kind: webhook, url: 'http://h', secret: 0123456789abcdef}}", []string{"channels"}, nil},
+		{"alerts, runs, teams", base, base + "runs: {idle_timeout: 5m}\nalerts: {defaults: false}\nteams: [{id: t, tenant: a, budgets: []}]", []string{"teams", "alerts", "runs"}, nil},
+		{"limits", base, base + "limits: {max_body_bytes: 1MiB, budget_wait: 0s, default_max_output: 9}", []string{"limits"}, nil},
+		{"limits that need a restart", base, base + "limits: {max_header_bytes: 8KiB, max_queued_records: 99, budget_wait: 1s}", []string{"limits"}, []string{"limits.max_header_bytes", "limits.max_queued_records"}},
+		{"where it listens", base, base + "listen: :9999", []string{"listen"}, []string{"listen"}},
+		{"its certificate", base, base + "tls: {cert: a, key: b}", []string{"tls"}, []string{"tls"}},
+		{"the password of the database", keyed + "database: postgres://u:one@h/d", keyed + "database: postgres://u:two@h/d", []string{"database"}, []string{"database"}},
+		{
+			"what else is opened once", base, base + "audit: {origin: x}\ntelemetry: {capture_content: true}\ncluster: {lease: 5s}\nretention: {projections: 5d}\nrecords: {content: none}",
+			[]string{"retention", "records", "telemetry", "audit", "cluster"}, []string{"retention", "records", "telemetry", "audit", "cluster"},
+		},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			changed, err := Reload(mustParse(t, tc.before), mustParse(t, tc.after))
+			equal(t, "changed", changed, tc.changed)
+			var restart *RestartError
+			if errors.As(err, &restart) != (tc.restart != nil) || (restart != nil && !slices.Equal(restart.Keys, tc.restart)) {
+				t.Errorf("got %v, want %v", err, tc.restart)
+			}
+			if err != nil && !strings.Contains(err.Error(), "restart it") {
+				t.Errorf("no remedy: %v", err)
+			}
+		})
+	}
+}
+
+// The names in the lists are names of keys.
+func TestRestartKeysExist(t *testing.T) {
+	names := func(typ reflect.Type) (out []string) {
+		for i := range typ.NumField() {
+			out = append(out, typ.Field(i).Tag.Get("json"))
+		}
+		return out
+	}
+	for _, key := range restartSections {
+		if !slices.Contains(names(reflect.TypeFor[Config]()), key) {
+			t.Errorf("there is no section %s", key)
+		}
+	}
+	for _, key := range restartLimits {
+		if !slices.Contains(names(reflect.TypeFor[Limits]()), key) {
+			t.Errorf("there is no limit %s", key)
+		}
+	}
+}
