@@ -55,6 +55,10 @@ func parse(url string) (*pgxpool.Config, error) {
 	}
 	// Whatever the role's own settings are, a transaction that is left open must not hold its locks for ever.
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(time.Minute)
+	// The server is to notice too that we are gone, and let go of our locks.
+	c.RuntimeParams["tcp_keepalives_idle"] = "10"
+	c.RuntimeParams["tcp_keepalives_interval"] = "3"
+	c.RuntimeParams["tcp_keepalives_count"] = "3"
 	return config, nil
 }
 

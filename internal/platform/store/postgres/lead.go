@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/signalbox/signalbox/internal/platform/store"
+)
+
+// Times of leadership. A follower takes over within [LeaderPatience] and two of its looks.
+const (
+	LeaderPatience = 3 * time.Second // A leader that says nothing for so long, and waits for nothing, is ended.
+	slowPatience   = 30 * time.Second
+	followInterval = 500 * time.Millisecond
+	followTimeout  = 2 * time.Second // Of one look.
+	renewInterval  = time.Second
+	placeInterval  = 100 * time.Millisecond // Records of other replicas are looked for so often.
+	placePause     = 10 * time.Millisecond  // Between two stretches, so that records come together.
+	farewell       = 5 * time.Second        // What a leader that ends by itself gives its work to end.
+)
+
+// LeadOptions say what the leader does.
+type LeadOptions struct {
+	// Sequencer restores the log's tree from this store. It is asked anew each time that leadership begins; by then
+	// nobody else can place records any more.
+	Sequencer func(ctx context.Context) (store.Sequencer, error)
+
+	// Led runs while this process leads, and is to return soon after its ctx ends; only then does the process try to lead
+	// again. It may be nil. Work in it must bear that, for a moment after a stall, another leader does the same: what
+	// must not happen twice belongs on [Leadership].
+	Led func(ctx context.Context, l *Leadership)
+
+	// Changed is told that leadership has begun, or that it has ended, or could not begin, and why; nil is by our own
+	// will. It must not block; it may be nil.
+	Changed func(leads bool, reason error)
+}
+
+// Lead takes part in the election of the leader, and leads when it is elected, until ctx ends. A leader that ends by
+// itself first places what is pending.
+func (d *DB) Lead(ctx context.Context, o LeadOptions) {
+	if o.Led == nil {
+		o.Led = func(ctx context.Context, _ *Leadership) { <-ctx.Done() }
+	}
+	if o.Changed == nil {
+		o.Changed = func(bool, error) {}
+	}
+	for ctx.Err() == nil {
+		if err := d.campaign(ctx, o); err != nil && ctx.Err() == nil {
+			o.Changed(false, explain("lead", err))
+		}
+		wait(ctx, followInterval)
+	}
+}
+
+// campaign is the life of one connection: as a follower's, and perhaps then as a leader's.
+func (d *DB) campaign(ctx context.Context, o LeadOptions) error {
+	c, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer hangUp(c) // It also gives the lock back.
+	if err := follow(ctx, c); err != nil || ctx.Err() != nil {
+		return err
+	}
+	l := &Leadership{db: d, conn: c}
+	if err := l.begin(ctx, o); err != nil {
+		return err
+	}
+	o.Changed(true, nil)
+	if err := l.reign(ctx, o); err != nil {
+		return err
+	}
+	o.Changed(false, nil)
+	return nil
+}
+
+// Leadership is what only the leader can do, for as long as its connection lives. All of it goes over that connection.
+type Leadership struct {
+	db        *DB
+	sequencer store.Sequencer
+	term      int64
+	mu        sync.Mutex // Of the connection and what is below.
+	conn      *pgx.Conn
+	renewed   time.Time
+	floor     floor
+}
+
+// Term is the number of this leadership, larger than all before it.
+func (l *Leadership) Term() int64 { return l.term }
+
+// PutCheckpoint keeps a signed note; it is durable on return. It fails where this is not the leader any more.
+func (l *Leadership) PutCheckpoint(ctx context.Context, note []byte) error {
+	return explain("store a checkpoint", l.exec(ctx, func(ctx context.Context) error {
+		_, err := l.conn.Exec(ctx, insertCheckpoint, note)
+		return err
+	}))
+}
+
+// LatestCheckpoint gives the newest note; nil where there is none.
+func (l *Leadership) LatestCheckpoint(ctx context.Context) ([]byte, error) {
+	return l.db.LatestCheckpoint(ctx)
+}
+
+// exec uses the connection. It is not cut off with ctx, because that would end the leadership.
+func (l *Leadership) exec(ctx context.Context, fn func(context.Context) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leadTimeout)
+	defer cancel()
+	return fn(ctx)
+}
+
+const (
+	announce = "INSERT INTO leader (one, replica, pid, term, renewed) VALUES (1, $1, pg_backend_pid(), 1, clock_timestamp()) " +
+		"ON CONFLICT (one) DO UPDATE SET replica = excluded.replica, pid = excluded.pid, term = leader.term + 1, " +
+		"renewed = excluded.renewed RETURNING term"
+	renew = "UPDATE leader SET renewed = clock_timestamp() WHERE term = $1"
+)
+
+// begin says who leads and restores the tree.
+func (l *Leadership) begin(ctx context.Context, o LeadOptions) error {
+	err := l.exec(ctx, func(ctx context.Context) error {
+		l.renewed = time.Now()
+		return l.conn.QueryRow(ctx, announce, l.db.options.Replica).Scan(&l.term)
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leadTimeout)
+	defer cancel()
+	l.sequencer, err = o.Sequencer(ctx)
+	return err
+}
+
+var errDeposed = errors.New("another replica leads")
+
+// renewal says that the leader lives, when it is time to.
+func (l *Leadership) renewal(ctx context.Context) error {
+	if time.Since(l.renewed) < renewInterval {
+		return nil
+	}
+	return l.exec(ctx, func(ctx context.Context) error {
+		tag, err := l.conn.Exec(ctx, renew, l.term)
+		if err == nil && tag.RowsAffected() != 1 {
+			err = errDeposed
+		}
+		l.renewed = time.Now()
+		return err
+	})
+}
+
+// reign leads until ctx ends, which gives nil, or leadership is lost. Whatever it has started has ended when it returns.
+func (l *Leadership) reign(ctx context.Context, o LeadOptions) error {
+	led, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	group.Go(func() { o.Led(led, l) })
+	group.Go(func() { l.db.guard(led) })
+	ended := make(chan struct{})
+	go func() { group.Wait(); close(ended) }()
+	err := l.serve(ctx.Done())
+	cancel()
+	if err == nil { // The work that ends may still need the leadership: a last checkpoint.
+		late := time.AfterFunc(farewell, func() { hangUp(l.conn) })
+		defer late.Stop()
+		err = l.serve(ended)
+	}
+	<-ended
+	return err
+}
+
+// serve places records and renews the leadership until done, and then until nothing is pending.
+func (l *Leadership) serve(done <-chan struct{}) error {
+	ctx := context.Background()
+	ticker := time.NewTicker(placeInterval)
+	defer ticker.Stop()
+	for {
+		full, err := l.place(ctx)
+		if err == nil {
+			err = l.renewal(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if full {
+			time.Sleep(placePause)
+			continue
+		}
+		select {
+		case <-done:
+			return nil
+		case <-l.db.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// wait waits, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
