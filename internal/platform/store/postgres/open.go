@@ -89,7 +89,10 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err := d.openPools(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	d.views = newViews(d.readers)
+	d.views = newViews(d.pool, d.readers)
+	if err := d.views.disown(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
