@@ -73,10 +73,17 @@ func TestExampleFile(t *testing.T) {
 			{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: 600},
 			{Unit: signalbox.UnitConcurrent, Max: 50},
 		},
+		Budgets: []signalbox.Budget{
+			{Unit: signalbox.UnitUSD, Per: signalbox.WindowDay, Max: int64(100 * signalbox.Dollar), OnCap: signalbox.OnCapRefuse, WarnAt: 800},
+			{Unit: signalbox.UnitUSD, Per: signalbox.WindowRun, Max: int64(2 * signalbox.Dollar), OnCap: signalbox.OnCapShrink, MinOutput: 512},
+			{Unit: signalbox.UnitTokens, Per: signalbox.WindowMonth, Max: 500_000_000, OnCap: signalbox.OnCapRefuse, Soft: true, WarnAt: 900},
+			{Unit: signalbox.UnitSteps, Per: signalbox.WindowRun, Max: 50, OnCap: signalbox.OnCapRefuse},
+		},
 	})
 	equal(t, "key", c.Keys[0], Key{
 		ID: "support", Secret: NewSecret("change-me-support-key"), Tenant: "acme", Team: "cs", Agent: "researcher",
 		Role: signalbox.RoleAgent, Limits: []signalbox.Budget{{Unit: signalbox.UnitRequests, Per: signalbox.WindowSecond, Max: 20}},
+		Budgets: []signalbox.Budget{{Unit: signalbox.UnitOutputTokens, Per: signalbox.WindowHour, Max: 2_000_000, OnCap: signalbox.OnCapRefuse}},
 	})
 	equal(t, "provider", c.Providers["openai"], Provider{
 		Kind: KindOpenAI, BaseURL: NewEndpoint(DefaultOpenAIURL), Timeouts: DefaultTimeouts(),
@@ -104,6 +111,11 @@ func TestExampleFile(t *testing.T) {
 	equal(t, "server", c.MCPServers["search"], MCPServer{
 		URL: NewEndpoint("http://127.0.0.1:9000/mcp"), Headers: map[string]Secret{"Authorization": NewSecret("Bearer none")},
 		Timeouts: DefaultToolTimeouts(), Price: ToolPrice{PerCall: *dollars(t, "0.002")},
+		Tools: map[string]Tool{"deep_search": {Price: &ToolPrice{*dollars(t, "0.05")}}},
+	})
+	equal(t, "rule", c.Alerts.Rules[0], signalbox.AlertRule{
+		ID: "dear-request", Level: signalbox.AlertWarning, Threshold: *dollars(t, "1.5"), Per: signalbox.AlertPerRequest,
+		Action: signalbox.ActionNotify, Cooldown: 10 * time.Minute, Tenant: "acme", Channels: []string{"ops"},
 	})
 }
 
@@ -121,6 +133,11 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	equal(t, "records", c.Records, bare.Records)
 	equal(t, "telemetry", c.Telemetry, bare.Telemetry)
 	equal(t, "audit", c.Audit, bare.Audit)
+	equal(t, "alerts besides the rule", c.Alerts.Rules[1:], bare.Alerts.Rules)
+	equal(t, "runs", c.Runs, bare.Runs)
+	equal(t, "cluster", c.Cluster, bare.Cluster)
+	equal(t, "channel's timeout", c.Channels["ops"].Timeout, DefaultChannelTimeout)
+	equal(t, "allow_unpriced", c.Tenants[0].AllowUnpriced, c.Tenants[1].AllowUnpriced)
 	equal(t, "timeouts", c.Providers["openai"].Timeouts, DefaultTimeouts())
 	equal(t, "tool timeouts", c.MCPServers["files"].Timeouts, DefaultToolTimeouts())
 }
@@ -173,6 +190,13 @@ func TestGoodFileValues(t *testing.T) {
 	})
 }
 
+func cheaper(m Model) []string {
+	if m.DowngradeTo == "" {
+		return nil
+	}
+	return []string{m.DowngradeTo}
+}
+
 func TestQuickstart(t *testing.T) {
 	cases := []struct {
 		name      string
@@ -199,13 +223,14 @@ func TestQuickstart(t *testing.T) {
 				if _, found := c.Providers[m.Provider]; !found {
 					t.Errorf("model %s lost its provider", name)
 				}
-				for _, f := range m.Fallbacks {
+				for _, f := range append(m.Fallbacks, cheaper(m)...) {
 					if _, found := c.Models[f]; !found {
 						t.Errorf("model %s lost its fallback %s", name, f)
 					}
 				}
 			}
 			equal(t, "tenant", c.Tenants[0].ID, DefaultTenant)
+			equal(t, "budgets", len(c.Tenants[0].Budgets), 2)
 			equal(t, "database", c.Database.String(), DefaultDatabase)
 		})
 	}

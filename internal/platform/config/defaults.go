@@ -99,7 +99,7 @@ func Default(env Env) (*Config, error) {
 	return c, nil
 }
 
-// drop removes a provider with its models. No model of the quickstart falls back to another provider's.
+// drop removes a provider with its models. No model of the quickstart falls back or downgrades to another provider's.
 func (c *Config) drop(provider string) {
 	delete(c.Providers, provider)
 	for name, m := range c.Models {
