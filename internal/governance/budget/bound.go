@@ -91,7 +91,7 @@ func inputBound(body int, r signalbox.ModelRequest, k signalbox.Candidate, exact
 		}
 		return UnknownWindow
 	}
-	tokens := plus(int64(body), RequestOverhead)
+	tokens := plus(plus(int64(body), r.Unseen), RequestOverhead)
 	tokens = plus(tokens, times(MessageOverhead, int64(r.Messages)))
 	if r.Tools > 0 {
 		tokens = plus(tokens, plus(ToolsOverhead, times(ToolOverhead, int64(r.Tools))))

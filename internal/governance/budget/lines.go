@@ -1,7 +1,7 @@
 package budget
 
 import (
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -68,7 +68,7 @@ func (u units) has(unit signalbox.Unit) bool {
 // Gate gives the accounts of requests and of calls in flight.
 func (p *Policy) Gate(now time.Time, w Payer) []Line {
 	t := p.tenant(w.Caller.Tenant)
-	c := collector{payer: w, calendar: &t.calendar, now: now, units: gateUnits}
+	c := collector{payer: w, calendar: t.calendar, now: now, units: gateUnits}
 	p.owners(&c, t)
 	return c.lines
 }
@@ -77,7 +77,7 @@ func (p *Policy) Gate(now time.Time, w Payer) []Line {
 // two in the order of preference for a further attempt in an opened run. Only attempt 1 takes a step.
 func (p *Policy) Attempt(now time.Time, w Payer, n int, u signalbox.Usage, cost signalbox.Money) [][]Line {
 	t := p.tenant(w.Caller.Tenant)
-	c := collector{payer: w, calendar: &t.calendar, now: now, units: firstUnits, usage: u, cost: cost}
+	c := collector{payer: w, calendar: t.calendar, now: now, units: firstUnits, usage: u, cost: cost}
 	if n > 1 {
 		c.units = laterUnits
 	}
@@ -93,7 +93,7 @@ func (p *Policy) Attempt(now time.Time, w Payer, n int, u signalbox.Usage, cost 
 		return [][]Line{c.lines}
 	}
 	later := c
-	later.lines = slices.Clone(c.lines)
+	later.lines = append(make([]Line, 0, len(c.lines)+1), c.lines...)
 	later.reserve(w.Run.Plan)
 	c.planned(w.Run.Plan)
 	return [][]Line{later.lines, c.lines}
@@ -102,49 +102,77 @@ func (p *Policy) Attempt(now time.Time, w Payer, n int, u signalbox.Usage, cost 
 // owners adds the budgets of tenant, team, key and agent.
 func (p *Policy) owners(c *collector, t *tenant) {
 	who := c.payer.Caller
-	var team, agent []signalbox.Budget
+	var team, key, agent owned
 	if who.Team != "" {
 		team = p.teams[teamID{who.Tenant, who.Team}]
+	}
+	if who.Key != "" {
+		key.list = c.payer.KeyBudgets
 	}
 	if who.Agent != "" {
 		agent = p.agents[who.Agent]
 	}
-	const most = 8 // Lines that an opened run adds.
-	c.lines = make([]Line, 0, len(t.Budgets)+len(team)+len(c.payer.KeyBudgets)+len(agent)+len(t.Watch)+most)
-	c.budgets(signalbox.OwnerTenant, "", t.Budgets)
-	c.budgets(signalbox.OwnerTeam, who.Team, team)
-	if who.Key != "" {
-		c.budgets(signalbox.OwnerKey, who.Key, c.payer.KeyBudgets)
+	if t == p.stranger { // It stands for many tenants.
+		team, agent = team.forgetful(), agent.forgetful()
 	}
+	c.lines = make([]Line, 0, c.most(t.watched.list, t.list, team.list, key.list, agent.list))
+	c.budgets(signalbox.OwnerTenant, "", t.owned)
+	c.budgets(signalbox.OwnerTeam, who.Team, team)
+	c.budgets(signalbox.OwnerKey, who.Key, key)
 	c.budgets(signalbox.OwnerAgent, who.Agent, agent)
 }
 
+// most is how many lines the call has at the most. Lines are large: room for all budgets would cost more than the rest.
+func (c *collector) most(lists ...[]signalbox.Budget) int {
+	n := 0
+	if c.payer.Run != nil && c.units != gateUnits {
+		n = ofOpenedRun
+	}
+	for _, list := range lists {
+		for i := range list {
+			if c.units.has(list[i].Unit) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// ofOpenedRun is how many lines an opened run adds.
+const ofOpenedRun = 7
+
 // budgets adds an owner's budgets.
-func (c *collector) budgets(kind signalbox.OwnerKind, name string, list []signalbox.Budget) {
-	for _, b := range list {
+func (c *collector) budgets(kind signalbox.OwnerKind, name string, o owned) {
+	for i := range o.list {
+		b := &o.list[i]
 		if !c.units.has(b.Unit) {
 			continue
 		}
-		a := signalbox.Account{Kind: kind, Name: name}
 		if b.Per == signalbox.WindowRun {
-			if c.payer.RunID == "" {
-				continue
-			}
-			a = signalbox.Account{Kind: signalbox.OwnerRun, Name: c.payer.RunID}
-			if kind == signalbox.OwnerAgent {
-				a.Kind, a.Agent = signalbox.OwnerRunAgent, name
-			}
+			c.perRun(kind, name, b)
+			continue
 		}
-		c.add(a, b)
+		var memory *atomic.Pointer[named]
+		if o.names != nil {
+			memory = &o.names[i]
+		}
+		c.add(signalbox.Account{Kind: kind, Name: name}, b, memory)
+	}
+}
+
+// perRun adds a budget that counts in each run: there the agent has an account of its own, all others share one.
+func (c *collector) perRun(kind signalbox.OwnerKind, name string, b *signalbox.Budget) {
+	a := signalbox.Account{Kind: signalbox.OwnerRun, Name: c.payer.RunID}
+	if kind == signalbox.OwnerAgent {
+		a.Kind, a.Agent = signalbox.OwnerRunAgent, name
+	}
+	if c.payer.RunID != "" {
+		c.add(a, b, nil)
 	}
 }
 
 // watch adds the totals of money that only alerts look at.
-func (c *collector) watch(t *tenant) {
-	for _, w := range t.Watch {
-		c.budgets(signalbox.OwnerTenant, "", []signalbox.Budget{{Unit: signalbox.UnitUSD, Per: w, Max: signalbox.NoCap}})
-	}
-}
+func (c *collector) watch(t *tenant) { c.budgets(signalbox.OwnerTenant, "", t.watched) }
 
 // run adds what every attempt in an opened run pays from: its total, its steps, and the plan's tokens and steps for the
 // agent.
@@ -193,10 +221,10 @@ func (c *collector) keep(plan signalbox.RunPlan, before int) []Kept {
 		if a.MaxCost == nil || *a.MaxCost <= 0 || rank(a.Priority) >= before {
 			continue
 		}
-		key := c.key(signalbox.Account{
+		key := identity(&signalbox.Account{
 			Kind: signalbox.OwnerRunAgent, Tenant: c.payer.Caller.Tenant, Name: c.payer.RunID, Agent: a.Agent,
 			Unit: signalbox.UnitUSD, Per: signalbox.WindowRun,
-		}, endless)
+		}, &c.calendar.whole)
 		kept = append(kept, Kept{Key: key, Max: int64(*a.MaxCost)})
 	}
 	return kept
@@ -218,17 +246,18 @@ func rank(p signalbox.Priority) int {
 func (c *collector) ofRun(kind signalbox.OwnerKind, agent string, unit signalbox.Unit, most int64) {
 	if c.units.has(unit) {
 		c.add(signalbox.Account{Kind: kind, Name: c.payer.RunID, Agent: agent},
-			signalbox.Budget{Unit: unit, Per: signalbox.WindowRun, Max: most})
+			&signalbox.Budget{Unit: unit, Per: signalbox.WindowRun, Max: most}, nil)
 	}
 }
 
-// add adds a line, or lets the stricter budget count where the account is there already.
-func (c *collector) add(a signalbox.Account, b signalbox.Budget) {
+// add adds a line, or lets the stricter budget count where the account is there already. memory is where the account's
+// identity is remembered; nil for nowhere.
+func (c *collector) add(a signalbox.Account, b *signalbox.Budget, memory *atomic.Pointer[named]) {
 	for i := range c.lines {
 		l := &c.lines[i]
 		if o := &l.Account; o.Kind == a.Kind && o.Unit == b.Unit && o.Per == b.Per && o.Name == a.Name && o.Agent == a.Agent {
-			if stricter(b, l.Budget) {
-				l.Budget = b
+			if stricter(b, &l.Budget) {
+				l.Budget = *b
 			}
 			return
 		}
@@ -236,12 +265,12 @@ func (c *collector) add(a signalbox.Account, b signalbox.Budget) {
 	s := c.calendar.at(c.now, b.Per)
 	a.Tenant, a.Unit, a.Per, a.Start = c.payer.Caller.Tenant, b.Unit, b.Per, s.start
 	c.lines = append(c.lines, Line{
-		Key: c.key(a, s), Account: a, Budget: b, Amount: AmountOf(b.Unit, c.usage, c.cost), ResetAt: s.end,
+		Key: remembered(&a, s, memory), Account: a, Budget: *b, Amount: AmountOf(b.Unit, c.usage, c.cost), ResetAt: s.end,
 	})
 }
 
 // stricter reports whether b counts rather than a, both of one account.
-func stricter(b, a signalbox.Budget) bool {
+func stricter(b, a *signalbox.Budget) bool {
 	switch {
 	case b.Max == signalbox.NoCap:
 		return false
@@ -255,8 +284,21 @@ func stricter(b, a signalbox.Budget) bool {
 	return a.OnCap == signalbox.OnCapShrink && b.OnCap != signalbox.OnCapShrink
 }
 
-// key is [signalbox.Account.String] in one allocation; the text of the start is known.
-func (*collector) key(a signalbox.Account, s *span) string {
+// remembered gives the account's identity, which must be of the tenant whose window s is.
+func remembered(a *signalbox.Account, s *span, memory *atomic.Pointer[named]) string {
+	if memory == nil {
+		return identity(a, s)
+	}
+	if n := memory.Load(); n != nil && n.span == s {
+		return n.key
+	}
+	n := &named{s, identity(a, s)}
+	memory.Store(n)
+	return n.key
+}
+
+// identity is [signalbox.Account.String] in one allocation; the text of the start is known.
+func identity(a *signalbox.Account, s *span) string {
 	return string(a.Kind) + " " + dash(a.Tenant) + " " + dash(a.Name) + " " + dash(a.Agent) + " " + string(a.Unit) + " " +
 		dash(string(a.Per)) + " " + s.text
 }

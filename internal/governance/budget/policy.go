@@ -3,6 +3,7 @@ package budget
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -44,24 +45,45 @@ type Options struct {
 // use.
 type Policy struct {
 	tenants   map[string]*tenant
-	teams     map[teamID][]signalbox.Budget
-	agents    map[string][]signalbox.Budget
+	teams     map[teamID]owned
+	agents    map[string]owned
 	stranger  *tenant // Stands for every tenant that is not known.
 	maxOutput int64
 }
 
 type tenant struct {
 	Tenant
-	calendar calendar
+	owned
+	watched  owned // Budgets without a cap.
+	calendar *calendar
 }
 
 type teamID struct{ tenant, id string }
+
+// owned are the budgets of one owner. The identities of their accounts are remembered while a window lasts.
+type owned struct {
+	list  []signalbox.Budget
+	names []atomic.Pointer[named] // As list; nil where nothing is remembered.
+}
+
+// named is the identity of an account in a window. Spans are of one tenant, so that identities are too.
+type named struct {
+	span *span
+	key  string
+}
+
+func own(list []signalbox.Budget) owned {
+	return owned{slices.Clone(list), make([]atomic.Pointer[named], len(list))}
+}
+
+// forgetful gives the budgets without the memory.
+func (o owned) forgetful() owned { return owned{list: o.list} }
 
 // NewPolicy checks the options and makes the policy. An error is a [*signalbox.Error] with code invalid and the field,
 // as in "tenants[0].budgets[1].max".
 func NewPolicy(o Options) (*Policy, error) {
 	p := &Policy{
-		tenants: map[string]*tenant{}, teams: map[teamID][]signalbox.Budget{}, agents: map[string][]signalbox.Budget{},
+		tenants: map[string]*tenant{}, teams: map[teamID]owned{}, agents: map[string]owned{},
 		stranger: newTenant(Tenant{}), maxOutput: o.DefaultMaxOutput,
 	}
 	if p.maxOutput == 0 {
@@ -83,7 +105,11 @@ func newTenant(t Tenant) *tenant {
 	if t.Zone == nil {
 		t.Zone = time.UTC
 	}
-	return &tenant{Tenant: t, calendar: calendar{zone: t.Zone}}
+	var watched []signalbox.Budget
+	for _, w := range t.Watch {
+		watched = append(watched, signalbox.Budget{Unit: signalbox.UnitUSD, Per: w, Max: signalbox.NoCap})
+	}
+	return &tenant{Tenant: t, owned: own(t.Budgets), watched: own(watched), calendar: newCalendar(t.Zone)}
 }
 
 func (p *Policy) addTenants(o Options) *signalbox.Error {
@@ -101,8 +127,6 @@ func (p *Policy) addTenants(o Options) *signalbox.Error {
 					WithRemedy("Use run, day, week or month.")
 			}
 		}
-		t.Budgets = slices.Clone(t.Budgets)
-		t.Watch = slices.Clone(t.Watch)
 		p.tenants[t.ID] = newTenant(t)
 	}
 	return nil
@@ -121,7 +145,7 @@ func (p *Policy) addTeams(o Options) *signalbox.Error {
 		if err := CheckAll(field+".budgets", t.Budgets); err != nil {
 			return err
 		}
-		p.teams[id] = slices.Clone(t.Budgets)
+		p.teams[id] = own(t.Budgets)
 	}
 	return nil
 }
@@ -135,7 +159,7 @@ func (p *Policy) addAgents(o Options) *signalbox.Error {
 		if err := CheckAll(field+".budgets", a.Budgets); err != nil {
 			return err
 		}
-		p.agents[a.ID] = slices.Clone(a.Budgets)
+		p.agents[a.ID] = own(a.Budgets)
 	}
 	return nil
 }

@@ -112,6 +112,11 @@ func offset(local time.Time) time.Duration {
 type calendar struct {
 	zone  *time.Location
 	spans [6]atomic.Pointer[span]
+	whole span // Of a run's life and of calls in flight.
+}
+
+func newCalendar(zone *time.Location) *calendar {
+	return &calendar{zone: zone, whole: span{text: "-"}}
 }
 
 // span is a window, with its start as identities of accounts have it.
@@ -120,14 +125,11 @@ type span struct {
 	text       string
 }
 
-// endless is the span of a run's life and of calls in flight.
-var endless = &span{text: "-"}
-
-// at gives the window that now is in.
+// at gives the window that now is in. As long as it is the latest one, it is the same span.
 func (c *calendar) at(now time.Time, w signalbox.Window) *span {
 	i := spanIndex(w)
 	if i < 0 {
-		return endless
+		return &c.whole
 	}
 	if s := c.spans[i].Load(); s != nil && !now.Before(s.start) && now.Before(s.end) {
 		return s
