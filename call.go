@@ -66,6 +66,7 @@ type ModelRequest struct {
 	Tools       int
 	Prompt      string // Text of the last user message, cut to [MaxExcerpt]; for the masked summary and routing only.
 	External    bool   // Content that counts is outside of the request: files, image URLs, earlier responses.
+	Unseen      int64  // Tokens of input beyond what bytes show, at the most: images that are part of the request.
 
 	// Headers go on to a provider that speaks the caller's format, as the caller sent them ("anthropic-beta"). The
 	// protocol adapter keeps those that belong to its format; nothing that identifies the caller is among them.

@@ -148,6 +148,9 @@ func (b *Backend) Open(
 			t.Call.Protocol, b.config.ID).WithRemedy("Use a model of another provider.")
 		return nil, &call.AttemptError{Err: err, Next: true}
 	}
+	if err := tooWide(t.Call, c); err != nil {
+		return nil, &call.AttemptError{Err: err, Next: true}
+	}
 	target := wire.Target{
 		Model: c.Upstream, MaxOutput: c.MaxOutput, Limit: t.MaxOutput(), OldMaxTokens: b.config.OldMaxTokens,
 	}
@@ -162,6 +165,25 @@ func (b *Backend) Open(
 		return nil, err
 	}
 	return upstream, nil
+}
+
+// wideBeta begins the beta header that widens a model's context window, to wideWindow tokens.
+const (
+	wideBeta   = "context-1m"
+	wideWindow = 1_000_000
+)
+
+// tooWide refuses a call that asks for a wider context window than the candidate is known to have: what it may cost was
+// bounded by the narrow one.
+func tooWide(c *signalbox.Call, to signalbox.Candidate) *signalbox.Error {
+	if c.Model == nil || c.Protocol != to.Format || to.ContextWindow == 0 || to.ContextWindow >= wideWindow ||
+		!strings.Contains(c.Model.Headers["anthropic-beta"], wideBeta) {
+		return nil
+	}
+	return signalbox.Errorf(signalbox.CodeUnsupported,
+		"anthropic-beta: %s asks for a context window of %d tokens, and that of %q is set to %d.", wideBeta, wideWindow, to.Name, to.ContextWindow).
+		WithField("anthropic-beta").
+		WithRemedy("Leave it out, or have the operator set the model's context_window to 1000000.")
 }
 
 // request writes the HTTP request.

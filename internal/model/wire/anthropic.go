@@ -11,7 +11,7 @@ import (
 var (
 	anthropicRequest = json.NewNames("model", "messages", "max_tokens", "stream", "system", "tools", "tool_choice",
 		"container", "mcp_servers", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "thinking", "output_config",
-		"service_tier")
+		"service_tier", "speed", "inference_geo", "context_management")
 	anthropicMessage = json.NewNames("role", "content")
 	anthropicBlock   = json.NewNames("type", "text", "source", "id", "name", "input", "tool_use_id", "content", "is_error",
 		"thinking", "signature", "data", "citations", "cache_control")
@@ -26,14 +26,11 @@ func ParseAnthropicMessages(body []byte) (req *signalbox.ModelRequest, stream bo
 	s := root(body, anthropicRequest)
 	r := &signalbox.ModelRequest{
 		Model: s.text("model"), MaxOutput: s.count("max_tokens"), Choices: 1, UsageWanted: true,
-		External: s.given("container") || s.given("mcp_servers"),
 	}
 	stream = s.boolean("stream")
 	tools := s.objects("tools", anthropicTool)
 	r.Tools = len(tools)
-	for _, t := range tools {
-		r.External = r.External || serverTool(t)
-	}
+	billedByAnthropic(s, r, tools)
 	messages := s.objects("messages", anthropicMessage)
 	r.Messages = len(messages)
 	for _, m := range messages {
@@ -79,9 +76,14 @@ func readAnthropicBlock(b scope, r *signalbox.ModelRequest, text *strings.Builde
 	switch b.text("type") {
 	case "text":
 		text.WriteString(b.text("text"))
-	case "image", "document":
-		kind := b.object("source", anthropicSource).text("type")
-		r.External = r.External || kind != "base64" && kind != "text" && kind != "content"
+	case "image":
+		if b.object("source", anthropicSource).text("type") == "base64" {
+			r.Unseen += MaxImageTokens
+		} else {
+			r.External = true
+		}
+	case "document": // One that is no text is pages and pictures, whatever its bytes are.
+		r.External = r.External || b.object("source", anthropicSource).text("type") != "text"
 	case "tool_result":
 		readToolResult(b, r)
 	case "tool_use", "thinking", "redacted_thinking", "search_result":

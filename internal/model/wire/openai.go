@@ -15,13 +15,13 @@ var (
 	openAIRequest = json.NewNames("model", "messages", "max_tokens", "max_completion_tokens", "n", "stream",
 		"stream_options", "tools", "tool_choice", "functions", "web_search_options", "temperature", "top_p", "stop", "user",
 		"parallel_tool_calls", "response_format", "modalities", "audio", "store", "service_tier", "reasoning_effort",
-		"prompt_cache_key", "metadata", "seed", "logprobs", "logit_bias")
+		"prompt_cache_key", "metadata", "seed", "logprobs", "logit_bias", "prediction", "search_parameters", "plugins", "models",
+		"previous_response_id", "conversation", "extra_body", "container")
 	openAIStreamOptions = json.NewNames("include_usage", "include_obfuscation")
 	openAIMessage       = json.NewNames("role", "content", "name", "tool_calls", "tool_call_id", "refusal", "audio",
 		"function_call")
 	openAIPart  = json.NewNames("type", "text", "image_url", "input_audio", "file", "refusal")
 	openAIImage = json.NewNames("url", "detail")
-	openAIFile  = json.NewNames("file_id", "file_data", "filename")
 )
 
 // ParseOpenAIChat reads the body of a chat/completions request: what Signalbox needs to know of it, and whether a
@@ -33,8 +33,8 @@ func ParseOpenAIChat(body []byte) (req *signalbox.ModelRequest, stream bool, err
 		MaxOutput: openAIMaxTokens(s),
 		Choices:   max(int(s.count("n")), 1),
 		Tools:     len(s.nodes("tools")) + len(s.nodes("functions")),
-		External:  s.given("web_search_options"),
 	}
+	billedByOpenAI(s, r)
 	stream = s.boolean("stream")
 	r.UsageWanted = !stream || s.object("stream_options", openAIStreamOptions).boolean("include_usage")
 	if r.Choices > MaxChoices {
@@ -88,7 +88,9 @@ func readOpenAIMessage(m scope, r *signalbox.ModelRequest) {
 	if role == "" {
 		m.fail("role", "role must say who speaks.")
 	}
-	r.External = r.External || m.given("audio")
+	if m.given("audio") {
+		m.otherRate("audio", "Leave out what was said aloud, or put its text in.")
+	}
 	var text strings.Builder
 	switch content := m.m.Get("content"); content.Kind() {
 	case '"':
@@ -111,13 +113,17 @@ func readOpenAIPart(p scope, r *signalbox.ModelRequest, text *strings.Builder) {
 	switch p.text("type") {
 	case "text":
 		text.WriteString(p.text("text"))
-	case "refusal", "input_audio":
+	case "refusal":
+	case "input_audio":
+		p.otherRate("type", "Send the text of what is said.")
 	case "image_url":
-		url := p.object("image_url", openAIImage).text("url")
-		r.External = r.External || !strings.HasPrefix(url, "data:")
-	case "file":
-		r.External = r.External || p.object("file", openAIFile).given("file_id")
+		if url := p.object("image_url", openAIImage).text("url"); strings.HasPrefix(url, "data:") {
+			r.Unseen += MaxImageTokens
+		} else {
+			r.External = true
+		}
 	default:
-		r.External = true // What is not known may stand for anything.
+		// What is not known may stand for anything, and a file is pages and pictures, whatever its bytes are.
+		r.External = true
 	}
 }

@@ -18,7 +18,7 @@ const anthropicAPI = "Anthropic"
 var openAICarried = json.NewNames("model", "messages", "max_tokens", "max_completion_tokens", "n", "stream",
 	"stream_options", "tools", "tool_choice", "parallel_tool_calls", "temperature", "top_p", "stop", "user",
 	"safety_identifier", "store", "metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
-	"prediction", "response_format", "modalities", "service_tier", "verbosity", "frequency_penalty", "presence_penalty",
+	"response_format", "modalities", "service_tier", "verbosity", "frequency_penalty", "presence_penalty",
 	"logprobs", "top_logprobs", "logit_bias")
 
 // Request translates a chat completion into a message.

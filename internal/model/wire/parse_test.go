@@ -58,7 +58,7 @@ func TestParse(t *testing.T) {
 			"openai inline image", openAI,
 			`{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA"}}]}]}`,
 			false,
-			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1},
+			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, Unseen: wire.MaxImageTokens},
 		},
 		{
 			"openai image by address", openAI,
@@ -75,10 +75,6 @@ func TestParse(t *testing.T) {
 		{
 			"openai unknown part", openAI, `{"model":"m","messages":[{"role":"user","content":[{"type":"new"}]}]}`, false,
 			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, External: true},
-		},
-		{
-			"openai web search", openAI, `{"model":"m","messages":[{"role":"user","content":"hi"}],"web_search_options":{}}`, false,
-			signalbox.ModelRequest{Model: "m", Choices: 1, UsageWanted: true, Messages: 1, Prompt: "hi", External: true},
 		},
 		{
 			"openai long prompt", openAI, `{"model":"m","messages":[{"role":"user","content":"` + long + `"}]}`, false,
@@ -100,12 +96,6 @@ func TestParse(t *testing.T) {
 			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"image","source":{"type":"url","url":"x"}}]}]}]}`,
 			false,
 			signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 1, External: true},
-		},
-		{
-			"anthropic server tool", anthropic,
-			`{"model":"m","max_tokens":7,"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`,
-			false,
-			signalbox.ModelRequest{Model: "m", MaxOutput: 7, Choices: 1, UsageWanted: true, Messages: 1, Tools: 1, Prompt: "hi", External: true},
 		},
 	}
 	for _, tt := range tests {
