@@ -253,7 +253,7 @@ const ChannelWebhook ChannelKind = "webhook" // Signed as the Standard Webhooks 
 type Channel struct {
 	Kind    ChannelKind       `json:"kind"`
 	URL     Endpoint          `json:"url"`     // Prints without its path, which may be a credential.
-	Secret  Secret            `json:"secret"`  // Signs; see [Channel.SigningKey].
+	Secret  Secret            `json:"secret"`  // Signs: "whsec_" and a key in base64, or any text, whose bytes are the key.
 	Headers map[string]Secret `json:"headers"` // Sent with every message besides.
 	Timeout time.Duration     `json:"timeout"` // Of one try.
 }

@@ -7,6 +7,11 @@
 //   - The tables (tables_*.go) list every key with its type, its bounds and one sentence of documentation. The same
 //     table reads the file and makes the JSON Schema for editors ([Schema]), so the two cannot differ.
 //   - A key that the design names and this version does not build is in the table as such and gives its own message.
+//   - `limits` and `budgets` are both lists of [signalbox.Budget]: limits count requests and calls in flight, budgets money,
+//     tokens and steps. Amounts are read once their unit is known, whatever order the keys have.
+//   - [Alerts] holds the rules in force: those of the file, and the default ones wherever the file has none of the same
+//     scope ([DefaultAlertRules]).
+//   - [Reloadable] says what differs between two configurations, and whether a running process can take the second one.
 //   - [Secret] and [Endpoint] are values that must not be seen. They print as "[secret]" in every way Go can print.
 //   - [Default] is the configuration of the quickstart, made from a file like any other.
 //
@@ -26,5 +31,5 @@
 //   - Parse is a pure function of its arguments and never panics.
 //   - No problem, and no way to print a Config, shows a secret or the content of an environment variable.
 //   - A Config that Parse returns has no dangling reference and every default filled in.
-//   - Prices are read from the digits of the file, never through a float.
+//   - Prices, budgets and thresholds are read from the digits of the file, never through a float.
 package config

@@ -79,7 +79,7 @@ func checkWhole(t *testing.T, c *Config) {
 		}
 	}
 	for name, channel := range c.Channels {
-		if channel.Kind != ChannelWebhook || channel.URL.IsZero() || len(channel.SigningKey()) < MinSecret || channel.Timeout <= 0 {
+		if channel.Kind != ChannelWebhook || channel.URL.IsZero() || len(channel.Secret.Reveal()) < MinSecret || channel.Timeout <= 0 {
 			t.Errorf("channel %q: %+v", name, channel)
 		}
 	}

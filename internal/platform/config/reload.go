@@ -4,28 +4,20 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/signalbox/signalbox"
 )
 
 // restartSections are the top-level keys that a running process can not change: what they configure is opened once.
 var restartSections = []string{"listen", "tls", "database", "retention", "records", "telemetry", "audit", "cluster"}
 
 // restartLimits are such keys of the section limits.
-var restartLimits = []string{"max_header_bytes", "max_queued_records"}
+var restartLimits = []string{"max_body_bytes", "max_header_bytes", "max_queued_records", "budget_wait", "budget_waiting"}
 
-// RestartError says that a configuration differs in keys that only a restart changes.
-type RestartError struct {
-	Keys []string // "database", "limits.max_header_bytes"; never empty.
-}
-
-// Error names the keys and the remedy.
-func (e *RestartError) Error() string {
-	return strings.Join(e.Keys, ", ") + ": can not be changed while Signalbox runs; restart it, or take the change back"
-}
-
-// Reload compares what runs with what is to run. It gives the top-level keys that differ, in the order of [Config]; none
-// means that there is nothing to do. Values of secrets count. The error, a *RestartError, means that the new one must not
-// be taken into use: half of it would be.
-func Reload(running, next *Config) (changed []string, err error) {
+// Reloadable compares what runs with what is to run. It gives the top-level keys that differ, in the order of [Config];
+// none means that there is nothing to do. Values of secrets count. The error, a *signalbox.Error of code invalid, names
+// the keys that only a restart changes; the new configuration must not be taken into use then: half of it would be.
+func Reloadable(running, next *Config) (changed []string, err error) {
 	var restart []string
 	forEachChange(reflect.ValueOf(*running), reflect.ValueOf(*next), func(key string) {
 		changed = append(changed, key)
@@ -38,10 +30,12 @@ func Reload(running, next *Config) (changed []string, err error) {
 			restart = append(restart, "limits."+key)
 		}
 	})
-	if restart != nil {
-		return changed, &RestartError{restart}
+	if restart == nil {
+		return changed, nil
 	}
-	return changed, nil
+	keys := strings.Join(restart, ", ")
+	return changed, signalbox.Errorf(signalbox.CodeInvalid, "%s can not be changed while Signalbox runs", keys).
+		WithField(restart[0]).WithRemedy("Restart Signalbox, or take the change back.")
 }
 
 // forEachChange gives the keys of two structures of one type whose values differ.

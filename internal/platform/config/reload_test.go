@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/signalbox/signalbox"
 )
 
 func TestReload(t *testing.T) {
@@ -22,8 +24,8 @@ func TestReload(t *testing.T) {
 		{"a provider's credential", base, strings.Replace(base, "one", "two", 1), []string{"providers"}, nil},
 		{"a channel", base, base + "channels: {c: {kind: webhook, url: 'http://h', secret: 0123456789abcdef}}", []string{"channels"}, nil},
 		{"alerts, runs, teams", base, base + "runs: {idle_timeout: 5m}\nalerts: {defaults: false}\nteams: [{id: t, tenant: a, budgets: []}]", []string{"teams", "alerts", "runs"}, nil},
-		{"limits", base, base + "limits: {max_body_bytes: 1MiB, budget_wait: 0s, default_max_output: 9}", []string{"limits"}, nil},
-		{"limits that need a restart", base, base + "limits: {max_header_bytes: 8KiB, max_queued_records: 99, budget_wait: 1s}", []string{"limits"}, []string{"limits.max_header_bytes", "limits.max_queued_records"}},
+		{"limits", base, base + "limits: {max_concurrent_calls: 7, default_max_output: 9}", []string{"limits"}, nil},
+		{"limits that need a restart", base, base + "limits: {max_header_bytes: 8KiB, max_queued_records: 99, budget_wait: 0, default_max_output: 9}", []string{"limits"}, []string{"limits.max_header_bytes", "limits.max_queued_records", "limits.budget_wait"}},
 		{"where it listens", base, base + "listen: :9999", []string{"listen"}, []string{"listen"}},
 		{"its certificate", base, base + "tls: {cert: a, key: b}", []string{"tls"}, []string{"tls"}},
 		{"the password of the database", keyed + "database: postgres://u:one@h/d", keyed + "database: postgres://u:two@h/d", []string{"database"}, []string{"database"}},
@@ -34,15 +36,19 @@ func TestReload(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			changed, err := Reload(mustParse(t, tc.before), mustParse(t, tc.after))
+			changed, err := Reloadable(mustParse(t, tc.before), mustParse(t, tc.after))
 			equal(t, "changed", changed, tc.changed)
-			var restart *RestartError
-			if errors.As(err, &restart) != (tc.restart != nil) || (restart != nil && !slices.Equal(restart.Keys, tc.restart)) {
-				t.Errorf("got %v, want %v", err, tc.restart)
+			if tc.restart == nil {
+				if err != nil {
+					t.Errorf("got %v", err)
+				}
+				return
 			}
-			if err != nil && !strings.Contains(err.Error(), "restart it") {
-				t.Errorf("no remedy: %v", err)
+			var wrong *signalbox.Error
+			if !errors.As(err, &wrong) || wrong.Code != signalbox.CodeInvalid || wrong.Field != tc.restart[0] || wrong.Remedy == "" {
+				t.Fatalf("got %#v", err)
 			}
+			equal(t, "message", wrong.Message, strings.Join(tc.restart, ", ")+" can not be changed while Signalbox runs")
 		})
 	}
 }
