@@ -40,15 +40,15 @@
 //
 // # The bound
 //
-// No tokenizer makes more tokens of a text than it has bytes in UTF-8, and JSON never writes a text shorter. Input is
-// therefore at most the bytes of the body plus what models wrap around it ([RequestOverhead] and its siblings), and at
-// most the context window. Where content is not in the request, it is the window. Output is max_tokens, which is always
-// sent, once for each choice; reasoning is among it. Prices are the dearest of all tiers that the bound reaches;
-// input may come from a cache or, where that is asked for or happens by itself, be written to one.
+// No tokenizer in use makes more tokens of a text than it has bytes in UTF-8, and JSON never writes a text shorter. Input
+// is therefore at most the bytes of the body, what the request's parser knows to be dearer than its bytes (Unseen), and
+// what models wrap around ([RequestOverhead] and its siblings); and at most the context window. Where content is not in
+// the request (External), it is the window. Exact tokens, where they are given, cover everything. Output is max_tokens,
+// which is always sent, once for each choice; reasoning is among it. Prices are the dearest of all tiers that the bound
+// reaches; input may come from a cache or, where that is asked for (Anthropic) or happens by itself (elsewhere), be
+// written to one. A provider that bills beyond that makes an overrun: booked in full, and the account is closed.
 //
-// A bound is no bound where a provider bills what the request does not show: images and documents that are dearer in
-// tokens than in bytes, rejected predictions, dearer service tiers. Such a bill is an overrun: booked in full, and the
-// account is closed.
+// Amounts of 0 stay lines: a free tool passes a cap of 0, but can be refused by an account that is closed.
 //
 // # Invariants
 //

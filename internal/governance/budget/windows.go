@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"sort"
 	"sync/atomic"
 	"time"
 
@@ -32,16 +33,13 @@ func WindowStart(now time.Time, w signalbox.Window, zone *time.Location) (start,
 
 // clockWindow cuts off full lengths of the local time, within the period in which the zone's offset stays the same.
 func clockWindow(now time.Time, length time.Duration, zone *time.Location) (start, end time.Time) {
-	local := now.In(zone)
-	shift := offset(local)
+	shift := offset(now, zone)
 	start = now.UTC().Add(shift).Truncate(length).Add(-shift)
 	end = start.Add(length)
-	from, to := local.ZoneBounds()
-	if start.Before(from) {
-		start = from.UTC()
-	}
-	if !to.IsZero() && to.Before(end) {
-		end = to.UTC()
+	if edge := change(start, end, zone); edge.After(now) {
+		end = edge
+	} else {
+		start = edge
 	}
 	return start, end
 }
@@ -84,27 +82,39 @@ func nextDate(date time.Time, w signalbox.Window) time.Time {
 }
 
 // farOffset is more than any zone is away from UTC, so that no clock shows a date so long before it begins in UTC.
-const farOffset = 48 * time.Hour
+const farOffset = 26 * time.Hour
 
 // firstInstant is the first instant at which the clock in the zone shows midnight of the date, or later.
 func firstInstant(date time.Time, zone *time.Location) time.Time {
-	at := date.Add(-farOffset)
-	for {
-		local := at.In(zone)
-		from, to := local.ZoneBounds()
-		first := date.Add(-offset(local))
-		if first.Before(from) {
-			first = from
+	for at := date.Add(-farOffset); ; {
+		end := change(at, at.Add(time.Hour), zone)
+		first := date.Add(-offset(at, zone))
+		if first.Before(at) {
+			first = at
 		}
-		if to.IsZero() || first.Before(to) {
-			return first.UTC()
+		if first.Before(end) {
+			return first
 		}
-		at = to
+		at = end
 	}
 }
 
-func offset(local time.Time) time.Duration {
-	_, seconds := local.Zone()
+// change is when the zone's offset first differs from that at start; end where it does not before then. Both are whole
+// seconds, no more than an hour apart: clocks do not change twice within one. [time.Time.ZoneBounds] would say more, but
+// where a zone is given by a rule it ends a leap year a day early.
+func change(start, end time.Time, zone *time.Location) time.Time {
+	before, last := offset(start, zone), int(end.Sub(start)/time.Second)-1
+	if offset(start.Add(time.Duration(last)*time.Second), zone) == before {
+		return end
+	}
+	after := sort.Search(last, func(i int) bool {
+		return offset(start.Add(time.Duration(i)*time.Second), zone) != before
+	})
+	return start.Add(time.Duration(after) * time.Second)
+}
+
+func offset(at time.Time, zone *time.Location) time.Duration {
+	_, seconds := at.In(zone).Zone()
 	return time.Duration(seconds) * time.Second
 }
 

@@ -79,6 +79,9 @@ func TestWindowsFollowTheCalendarOfTheZone(t *testing.T) {
 		{"half an hour again", "Australia/Lord_Howe", signalbox.WindowHour, "2026-04-04T15:10:00Z", "2026-04-04T15:00:00Z", "2026-04-04T15:30:00Z"},
 		{"what is left of an hour that began later", "Australia/Lord_Howe", signalbox.WindowHour, "2026-10-03T15:40:00Z", "2026-10-03T15:30:00Z", "2026-10-03T16:00:00Z"},
 
+		{"the last hour of a leap year that only a rule describes", "America/New_York", signalbox.WindowHour, "2056-12-31T00:30:00Z", "2056-12-31T00:00:00Z", "2056-12-31T01:00:00Z"},
+		{"the last day of such a year", "America/New_York", signalbox.WindowDay, "2056-12-31T12:00:00Z", "2056-12-31T05:00:00Z", "2057-01-01T05:00:00Z"},
+		{"an hour over the end of such a year in UTC", "Australia/Lord_Howe", signalbox.WindowHour, "2055-12-31T23:40:00Z", "2055-12-31T23:00:00Z", "2056-01-01T00:00:00Z"},
 		{"a day without a midnight", "America/Sao_Paulo", signalbox.WindowDay, "2018-11-04T12:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"},
 		{"the day before a midnight that is skipped", "America/Sao_Paulo", signalbox.WindowDay, "2018-11-04T02:59:59Z", "2018-11-03T03:00:00Z", "2018-11-04T03:00:00Z"},
 		{"another day without a midnight", "Asia/Beirut", signalbox.WindowDay, "2026-03-29T09:00:00Z", "2026-03-28T22:00:00Z", "2026-03-29T21:00:00Z"},
