@@ -246,8 +246,8 @@ type Alerts struct {
 // ChannelKind is how a channel is spoken to.
 type ChannelKind string
 
-// The kinds of channel.
-const ChannelWebhook ChannelKind = "webhook" // Signed as the Standard Webhooks say.
+// ChannelWebhook is the only kind of channel so far: posts that are signed as the Standard Webhooks say.
+const ChannelWebhook ChannelKind = "webhook"
 
 // Channel is where alerts are sent.
 type Channel struct {

@@ -42,9 +42,10 @@ func Reloadable(running, next *Config) (changed []string, err error) {
 func forEachChange(before, after reflect.Value, report func(key string)) {
 	for i := range before.NumField() {
 		a, b := before.Field(i), after.Field(i)
-		if !reflect.DeepEqual(a.Interface(), b.Interface()) && !(empty(a) && empty(b)) {
-			report(before.Type().Field(i).Tag.Get("json"))
+		if (empty(a) && empty(b)) || reflect.DeepEqual(a.Interface(), b.Interface()) {
+			continue
 		}
+		report(before.Type().Field(i).Tag.Get("json"))
 	}
 }
 

@@ -31,7 +31,8 @@ func TestReload(t *testing.T) {
 		{"the password of the database", keyed + "database: postgres://u:one@h/d", keyed + "database: postgres://u:two@h/d", []string{"database"}, []string{"database"}},
 		{
 			"what else is opened once", base, base + "audit: {origin: x}\ntelemetry: {capture_content: true}\ncluster: {lease: 5s}\nretention: {projections: 5d}\nrecords: {content: none}",
-			[]string{"retention", "records", "telemetry", "audit", "cluster"}, []string{"retention", "records", "telemetry", "audit", "cluster"},
+			[]string{"retention", "records", "telemetry", "audit", "cluster"},
+			[]string{"retention", "records", "telemetry", "audit", "cluster"},
 		},
 	}
 	for _, tc := range cases {
