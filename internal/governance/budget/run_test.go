@@ -1,0 +1,130 @@
+package budget_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/governance/budget"
+)
+
+// plan is the seed's sample, with an agent of each priority and one without a cap of its own.
+func plan() signalbox.RunPlan {
+	cent := signalbox.Dollar / 100
+	return signalbox.RunPlan{Total: 50 * cent, Reserve: 15, Steps: 40, Agents: []signalbox.AgentBudget{
+		{Agent: "classifier", MaxInput: ptr(int64(2000)), MaxOutput: ptr(int64(500)), MaxCost: ptr(cent), Priority: signalbox.PriorityCritical},
+		{Agent: "researcher", MaxInput: ptr(int64(50_000)), MaxOutput: ptr(int64(4000)), MaxCost: ptr(20 * cent), MaxSteps: ptr(int64(9)), Priority: signalbox.PriorityCritical},
+		{Agent: "synthesizer", MaxInput: ptr(int64(30_000)), MaxOutput: ptr(int64(8000)), MaxCost: ptr(15 * cent), Priority: signalbox.PriorityCritical},
+		{Agent: "quality-checker", MaxInput: ptr(int64(10_000)), MaxOutput: ptr(int64(2000)), MaxCost: ptr(5 * cent), Priority: signalbox.PriorityNormal},
+		{Agent: "illustrator", Priority: signalbox.PriorityOptional},
+		{Agent: "archivist", MaxCost: ptr(signalbox.Money(0)), Priority: signalbox.PriorityCritical},
+		{Agent: "clerk", Priority: signalbox.PriorityCritical},
+	}}
+}
+
+func inRun(agent string) budget.Payer {
+	w := budget.Payer{Caller: caller, RunID: "run_1", Run: &signalbox.Run{ID: "run_1", Tenant: "acme", Plan: plan()}}
+	w.Caller.Agent = agent
+	return w
+}
+
+func TestFirstAttemptsInAnOpenedRunPayFromThePlan(t *testing.T) {
+	p := newPolicy(t, budget.Options{})
+	tests := []struct {
+		name, agent string
+		want        []string
+	}{
+		{"with all caps", "researcher", []string{
+			"run acme run_1 - usd run -: 55 of 500000000",
+			"run acme run_1 - steps run -: 1 of 40",
+			"run_agent acme run_1 researcher input_tokens run -: 100 of 50000",
+			"run_agent acme run_1 researcher output_tokens run -: 20 of 4000",
+			"run_agent acme run_1 researcher steps run -: 1 of 9",
+			"run_agent acme run_1 researcher usd run -: 55 of 200000000",
+			"planned acme run_1 - usd run -: 55 of 425000000",
+		}},
+		{"without caps of its own", "illustrator", []string{
+			"run acme run_1 - usd run -: 55 of 500000000",
+			"run acme run_1 - steps run -: 1 of 40",
+			"planned acme run_1 - usd run -: 55 of 425000000",
+		}},
+		{"that the plan does not name", "stranger", []string{
+			"run acme run_1 - usd run -: 55 of 500000000",
+			"run acme run_1 - steps run -: 1 of 40",
+			"planned acme run_1 - usd run -: 55 of 425000000",
+		}},
+		{"with a cap of 0", "archivist", []string{
+			"run acme run_1 - usd run -: 55 of 500000000",
+			"run acme run_1 - steps run -: 1 of 40",
+			"run_agent acme run_1 archivist usd run -: 55 of 0",
+			"planned acme run_1 - usd run -: 55 of 425000000",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run("an agent "+tt.name, func(t *testing.T) {
+			wantLines(t, one(t, p.Attempt(noon, inRun(tt.agent), 1, usage, 55)), tt.want...)
+		})
+	}
+}
+
+func TestFurtherAttemptsInAnOpenedRunPreferTheReserve(t *testing.T) {
+	alternatives := newPolicy(t, budget.Options{}).Attempt(noon, inRun("classifier"), 2, usage, 55)
+	if len(alternatives) != 2 {
+		t.Fatalf("got %d alternatives", len(alternatives))
+	}
+	common := []string{
+		"run acme run_1 - usd run -: 55 of 500000000",
+		"run_agent acme run_1 classifier input_tokens run -: 100 of 2000",
+		"run_agent acme run_1 classifier output_tokens run -: 20 of 500",
+	}
+	wantLines(t, alternatives[0], slices.Concat(common, []string{"reserve acme run_1 - usd run -: 55 of 75000000"})...)
+	wantLines(t, alternatives[1], slices.Concat(common, []string{
+		"run_agent acme run_1 classifier usd run -: 55 of 10000000",
+		"planned acme run_1 - usd run -: 55 of 425000000",
+	})...)
+}
+
+func TestThePlanAndTheConfigurationMeetInOneAccount(t *testing.T) {
+	p := newPolicy(t, budget.Options{
+		Tenants: []budget.Tenant{{ID: "acme", Budgets: []signalbox.Budget{usd(signalbox.WindowRun, 300_000_000)}}},
+		Agents: []budget.Agent{{ID: "classifier", Budgets: []signalbox.Budget{
+			usd(signalbox.WindowRun, 90_000_000), count(signalbox.UnitInputTokens, signalbox.WindowRun, 1000),
+		}}},
+	})
+	alternatives := p.Attempt(noon, inRun("classifier"), 2, usage, 55)
+	wantLines(t, alternatives[0],
+		"run acme run_1 - usd run -: 55 of 300000000",
+		"run_agent acme run_1 classifier usd run -: 55 of 90000000", // The configuration's: the reserve is no way around it.
+		"run_agent acme run_1 classifier input_tokens run -: 100 of 1000",
+		"run_agent acme run_1 classifier output_tokens run -: 20 of 500",
+		"reserve acme run_1 - usd run -: 55 of 75000000")
+	wantLines(t, alternatives[1],
+		"run acme run_1 - usd run -: 55 of 300000000",
+		"run_agent acme run_1 classifier usd run -: 55 of 10000000", // The plan's is lower.
+		"run_agent acme run_1 classifier input_tokens run -: 100 of 1000",
+		"run_agent acme run_1 classifier output_tokens run -: 20 of 500",
+		"planned acme run_1 - usd run -: 55 of 425000000")
+}
+
+func TestPlannedMoneyIsKeptForAgentsThatComeFirst(t *testing.T) {
+	p := newPolicy(t, budget.Options{})
+	key := func(agent string) string { return "run_agent acme run_1 " + agent + " usd run -" }
+	critical := []budget.Kept{{key("classifier"), 10_000_000}, {key("researcher"), 200_000_000}, {key("synthesizer"), 150_000_000}}
+	all := append(slices.Clone(critical), budget.Kept{Key: key("quality-checker"), Max: 50_000_000})
+	for agent, want := range map[string][]budget.Kept{
+		"classifier": nil, "clerk": nil, "quality-checker": critical, "illustrator": all, "stranger": all, "": all,
+	} {
+		t.Run("from "+agent, func(t *testing.T) {
+			alternatives := p.Attempt(noon, inRun(agent), 2, usage, 55)
+			for _, l := range alternatives[0] {
+				if l.Keep != nil {
+					t.Errorf("%s keeps %v", l.Key, l.Keep)
+				}
+			}
+			last := alternatives[1][len(alternatives[1])-1]
+			if last.Account.Kind != signalbox.OwnerPlanned || !slices.Equal(last.Keep, want) {
+				t.Errorf("%s keeps %v, want %v", last.Key, last.Keep, want)
+			}
+		})
+	}
+}
