@@ -168,7 +168,7 @@ func (v *Views) Running(ctx context.Context) ([]signalbox.CallView, error) {
 func (v *Views) RunningCount(ctx context.Context, tenants []string) (int64, error) {
 	var w conditions
 	w.and(isRunning)
-	w.in("(c.tenant || '')", tenants)
+	w.in("c.tenant", tenants)
 	n, err := asked(ctx, v, "count running calls", one[int64], "SELECT count(*) FROM calls c"+w.String(), w.args...)
 	if err != nil {
 		return 0, err

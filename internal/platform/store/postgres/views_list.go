@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -26,80 +27,115 @@ func (v *Views) ListCalls(ctx context.Context, f signalbox.CallFilter) ([]signal
 	if err != nil {
 		return nil, "", err
 	}
-	w, err := v.callFilter(ctx, f)
+	w, order, err := v.callFilter(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
-	calls, err := asked(ctx, v, "list calls", scanCall,
-		selectCalls+w.String()+" ORDER BY c.first DESC LIMIT "+w.arg(limit+1), w.args...)
+	calls, err := asked(ctx, v, "list calls", scanCall, selectCalls+w.String()+" ORDER BY "+order+" LIMIT "+w.arg(limit+1), w.args...)
 	if err != nil || len(calls) <= limit {
 		return calls, "", err
 	}
 	return calls[:limit], strconv.FormatInt(calls[limit-1].First(), 10), nil
 }
 
-// callFilter makes the conditions. One index is chosen here, by how much its value narrows; other columns are made
-// expressions, which have no index, so that rows always come in the order of the list and none has to be sorted.
-func (v *Views) callFilter(ctx context.Context, f signalbox.CallFilter) (*conditions, error) {
-	w := &conditions{}
-	indexed := false
-	column := func(name, value, partial string) {
-		switch {
-		case value == "":
-		case indexed:
-			w.and("(c."+name+" || '') = ?", clean(value))
-		default:
-			indexed = true
-			w.and("c."+name+" = ?"+partial, clean(value))
-		}
-	}
-	column("trace_id", f.Trace, "")
-	column("run_id", f.Run, " AND c.run_id <> ''")
-	if f.Outcome != signalbox.OutcomeOK {
-		column("outcome", string(f.Outcome), " AND c.outcome <> 'ok'")
-	}
-	column("tool_name", f.Tool, " AND c.tool_name <> ''")
-	column("agent_id", f.Agent, " AND c.agent_id <> ''")
-	column("model_name", f.Model, " AND c.model_name <> ''")
-	column("team", f.Team, " AND c.team <> ''")
-	if len(f.Tenants) == 1 {
-		column("tenant", f.Tenants[0], "")
-	} else {
-		w.in("(c.tenant || '')", f.Tenants)
-	}
-	// Kinds are few and the outcome ok is the usual one: going through the newest calls finds them.
-	indexed = true
-	column("kind", string(f.Kind), "")
-	if f.Outcome == signalbox.OutcomeOK {
-		column("outcome", string(f.Outcome), "")
-	}
-	return w, v.rangeFilter(ctx, w, f)
+// chosen are the columns with an index, those that usually narrow most first, with what the index leaves out.
+var chosen = []struct {
+	name, partial string
+	value         func(f *signalbox.CallFilter) string
+}{
+	{"trace_id", "", func(f *signalbox.CallFilter) string { return f.Trace }},
+	{"run_id", " AND c.run_id <> ''", func(f *signalbox.CallFilter) string { return f.Run }},
+	{"outcome", " AND c.outcome <> 'ok'", rareOutcome},
+	{"tool_name", " AND c.tool_name <> ''", func(f *signalbox.CallFilter) string { return f.Tool }},
+	{"agent_id", " AND c.agent_id <> ''", func(f *signalbox.CallFilter) string { return f.Agent }},
+	{"model_name", " AND c.model_name <> ''", func(f *signalbox.CallFilter) string { return f.Model }},
+	{"team", " AND c.team <> ''", func(f *signalbox.CallFilter) string { return f.Team }},
+	{"tenant", "", oneTenant},
 }
 
-// rangeFilter adds the cursor and the range of time.
-func (v *Views) rangeFilter(ctx context.Context, w *conditions, f signalbox.CallFilter) error {
-	if f.Cursor != "" {
-		before, err := store.ParseCursor(f.Cursor)
-		if err != nil {
-			return err
+// rareOutcome is the outcome that a filter asks for, but not ok: going through the newest calls finds those.
+func rareOutcome(f *signalbox.CallFilter) string {
+	if f.Outcome == signalbox.OutcomeOK {
+		return ""
+	}
+	return string(f.Outcome)
+}
+
+func oneTenant(f *signalbox.CallFilter) string {
+	if len(f.Tenants) == 1 {
+		return f.Tenants[0]
+	}
+	return ""
+}
+
+// callFilter makes the conditions and the order. Where a value has an index that holds it together with the place in the
+// list, the range and the order are written in both of them. The planner would otherwise read the newest calls until it
+// has found enough of a value that is frequent on the whole, and look through all of them where it has become rare.
+func (v *Views) callFilter(ctx context.Context, f signalbox.CallFilter) (*conditions, string, error) {
+	low, end, err := v.places(ctx, f)
+	if err != nil {
+		return nil, "", err
+	}
+	w, order := &conditions{}, ""
+	for _, c := range chosen {
+		switch value := clean(c.value(&f)); {
+		case value == "":
+		case order != "":
+			w.and("c."+c.name+" = ?", value)
+		default:
+			order = "c." + c.name + " DESC, c.first DESC"
+			pair := "(c." + c.name + ", c.first)"
+			w.and(pair+" >= (?, ?) AND "+pair+" < (?, ?)"+c.partial, value, low, value, end)
 		}
-		w.and("c.first < ?", before)
+	}
+	if order == "" {
+		order = "c.first DESC"
+		w.and("c.first >= ? AND c.first < ?", low, end)
+	}
+	addOthers(w, f)
+	return w, order, nil
+}
+
+// addOthers adds the conditions that have no index.
+func addOthers(w *conditions, f signalbox.CallFilter) {
+	if len(f.Tenants) != 1 || f.Tenants[0] == "" {
+		w.in("c.tenant", f.Tenants)
+	}
+	if f.Kind != "" {
+		w.and("c.kind = ?", clean(string(f.Kind)))
+	}
+	if f.Outcome == signalbox.OutcomeOK {
+		w.and("c.outcome = 'ok'")
 	}
 	if !f.From.IsZero() {
-		first, err := v.indexAt(ctx, f.From.Add(-clockSlack))
-		if err != nil {
-			return err
-		}
-		w.and("c.first >= ? AND (c.time + 0) >= ?", first, f.From.UnixMicro())
+		w.and("c.time >= ?", f.From.UnixMicro())
 	}
 	if !f.To.IsZero() {
-		end, err := v.indexAt(ctx, f.To.Add(callSlack))
-		if err != nil {
-			return err
-		}
-		w.and("c.first < ? AND (c.time + 0) < ?", end, f.To.UnixMicro())
+		w.and("c.time < ?", f.To.UnixMicro())
 	}
-	return nil
+}
+
+// places gives the range of places in the list in which a filter's calls are: from low, below end.
+func (v *Views) places(ctx context.Context, f signalbox.CallFilter) (low, end int64, err error) {
+	end = math.MaxInt64
+	if f.Cursor != "" {
+		if end, err = store.ParseCursor(f.Cursor); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !f.From.IsZero() {
+		if low, err = v.indexAt(ctx, f.From.Add(-clockSlack)); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !f.To.IsZero() {
+		before, err := v.indexAt(ctx, f.To.Add(callSlack))
+		if err != nil {
+			return 0, 0, err
+		}
+		end = min(end, before)
+	}
+	return low, end, nil
 }
 
 // indexAt gives the index of about the first record made at or after t, by halving.
@@ -136,9 +172,9 @@ func (v *Views) CallByID(ctx context.Context, id string) (signalbox.CallView, er
 func (v *Views) TraceCalls(ctx context.Context, trace string, tenants []string) ([]signalbox.CallView, error) {
 	var w conditions
 	w.and("c.trace_id = ?", clean(trace))
-	w.in("(c.tenant || '')", tenants)
+	w.in("c.tenant", tenants)
 	return asked(ctx, v, "read a trace", scanCall,
-		selectCalls+w.String()+" ORDER BY c.first LIMIT "+w.arg(signalbox.MaxTraceCalls), w.args...)
+		selectCalls+w.String()+" ORDER BY c.trace_id, c.first LIMIT "+w.arg(signalbox.MaxTraceCalls), w.args...)
 }
 
 var selectRuns = "SELECT tenant, id, first, team, agent, started, last, running, " + totalColumns + " FROM run_totals"
@@ -153,7 +189,7 @@ func (v *Views) Runs(ctx context.Context, f signalbox.RunFilter) ([]signalbox.Ru
 	if len(f.Tenants) == 1 {
 		w.and("tenant = ?", clean(f.Tenants[0]))
 	} else {
-		w.in("(tenant || '')", f.Tenants)
+		w.in("tenant", f.Tenants)
 	}
 	if f.Cursor != "" {
 		before, err := store.ParseCursor(f.Cursor)
