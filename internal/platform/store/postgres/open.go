@@ -135,6 +135,8 @@ func (d *DB) openPools(ctx context.Context) error {
 	}
 	d.readers, err = d.newPool(ctx, d.options.Readers, map[string]string{
 		"statement_timeout": milliseconds(d.options.ReadTimeout), "application_name": applicationName + " console",
+		// Sums by key stay in memory, and no query of a page waits for its own compilation.
+		"work_mem": "32MB", "jit": "off",
 	})
 	return err
 }
