@@ -156,6 +156,28 @@ func TestATenantThatIsNotKnownHasUTCAndNoBudgets(t *testing.T) {
 	wantLines(t, one(t, p.Attempt(noon, w, 1, usage, 55)), "key acme support - usd day 2026-11-22T00:00:00Z: 55 of 4")
 }
 
+// What is remembered of one call is not mistaken for another one's: other windows, other tenants.
+func TestIdentitiesFollowWindowsAndTenants(t *testing.T) {
+	p := newPolicy(t, budget.Options{
+		Tenants: []budget.Tenant{{ID: "acme"}, {ID: "globex"}},
+		Agents: []budget.Agent{{ID: "researcher", Budgets: []signalbox.Budget{
+			count(signalbox.UnitRequests, signalbox.WindowMinute, 5), count(signalbox.UnitConcurrent, signalbox.WindowNone, 5),
+		}}},
+	})
+	minute := time.Minute
+	for _, tenant := range []string{"acme", "globex", "acme", "stranger", "other-stranger", "stranger"} {
+		for _, now := range []time.Time{noon, noon.Add(minute - 1), noon.Add(minute), noon.Add(2 * minute), noon.Add(-1), noon} {
+			lines := p.Gate(now, budget.Payer{Caller: signalbox.Caller{Tenant: tenant, Agent: "researcher"}})
+			wantLines(t, lines,
+				"agent "+tenant+" researcher - requests minute "+now.Truncate(minute).Format(time.RFC3339)+": 1 of 5",
+				"agent "+tenant+" researcher - concurrent - -: 1 of 5")
+			if want := now.Truncate(minute).Add(minute); !lines[0].ResetAt.Equal(want) {
+				t.Errorf("%s: it resets at %s, want %s", now, lines[0].ResetAt, want)
+			}
+		}
+	}
+}
+
 func TestAllowUnpriced(t *testing.T) {
 	p := newPolicy(t, budget.Options{Tenants: []budget.Tenant{{ID: "a", AllowUnpriced: true}, {ID: "b"}}})
 	if !p.AllowUnpriced("a") || p.AllowUnpriced("b") {

@@ -40,14 +40,11 @@ func (c *collector) run(plan signalbox.RunPlan) {
 
 // planned adds what first attempts in an opened run pay from besides.
 func (c *collector) planned(plan signalbox.RunPlan) {
-	agent, named := plan.Agent(c.payer.Caller.Agent)
+	agent, _ := plan.Agent(c.payer.Caller.Agent) // One that the plan does not name has no priority, and comes last.
 	if agent.MaxCost != nil {
 		c.ofRun(signalbox.OwnerRunAgent, agent.Agent, signalbox.UnitUSD, int64(*agent.MaxCost))
 	}
 	c.ofRun(signalbox.OwnerPlanned, "", signalbox.UnitUSD, int64(plan.Total-plan.ReserveAmount()))
-	if !named {
-		agent.Priority = signalbox.PriorityOptional
-	}
 	c.lines[len(c.lines)-1].Keep = c.keep(plan, rank(agent.Priority))
 }
 
