@@ -20,6 +20,14 @@
 // connection: where the connection is lost, so is the lock, and nothing it had begun is committed. A leader that holds
 // the lock and does nothing for [LeaderPatience] has its connection ended by a follower.
 //
+// # Projections
+//
+// [Views] are tables beside the log, folded from it. Moving their cursor takes its row's lock, in the same transaction as
+// what it brings: of two that project the same stretch, one is refused. A batch of thousands of records is ten statements,
+// each for all rows of its table. These transactions do not wait for the disk, because the log brings back what a crash
+// takes. Lists are read off an index in its order, page by page; costs come from totals only. Text that PostgreSQL does
+// not take (NUL, what is no UTF-8, very long names) is stored and looked for in a form that it does.
+//
 // # Connections
 //
 // The data path has a pool of its own; so have the console's reads, whose statements are cut off after a time-out, and
@@ -31,6 +39,7 @@
 //   - A record and its effects are stored together or not at all; so are a stretch of the log and its tiles.
 //   - A commit whose connection broke is looked up under a number of its own; it is [store.ErrUncertain] only where the
 //     database can not be asked within a bounded time.
+//   - Projections never run ahead of audit_records, and those of another log are removed when the database is opened.
 //   - A database of a newer schema is refused before anything is written to it.
 //   - No password is in an error.
 package postgres
