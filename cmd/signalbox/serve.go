@@ -29,7 +29,7 @@ func (k *serveCmd) Run(c *console) error {
 	setCollector()
 	logger := slog.New(guard.NewHandler(slog.NewTextHandler(c.errOut, nil)))
 	s, err := server.New(c.ctx, loaded, server.Options{
-		Version: version, Logger: logger, Now: time.Now, Env: environment,
+		Version: version, Logger: logger, Now: time.Now, Env: environment, Source: server.Source{Path: k.Config, Load: k.load},
 	})
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (r *Recorder) record(t *Track, kind signalbox.RecordType) signalbox.Record 
 		What:     r.what(t, kind),
 		When:     when(t, now.Sub(t.Call.Received).Milliseconds(), kind),
 		Context:  r.context(t),
-		Attempts: r.maskedAttempts(t, kind),
+		Attempts: r.maskedAttempts(t),
 	}
 }
 
@@ -162,8 +162,8 @@ func current(t *Track) *signalbox.Candidate {
 	return nil
 }
 
-func (r *Recorder) maskedAttempts(t *Track, kind signalbox.RecordType) []signalbox.Attempt {
-	if kind != signalbox.RecordOutcome {
+func (r *Recorder) maskedAttempts(t *Track) []signalbox.Attempt {
+	if len(t.Attempts) == 0 {
 		return nil
 	}
 	attempts := make([]signalbox.Attempt, len(t.Attempts))

@@ -71,7 +71,7 @@ func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) er
 	if a.N > 1 {
 		rec.Type = signalbox.RecordAttempt
 	}
-	rec.Attempts = []signalbox.Attempt{*a}
+	rec.Attempts = append(r.maskedAttempts(t), *a)
 	if t.Tab == nil {
 		_, err := r.Log.Append(ctx, rec)
 		return err

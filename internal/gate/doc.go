@@ -11,7 +11,7 @@
 //   - [Refusals] counts what came without a valid key, by source and minute, so that nobody can flood the log.
 //   - [Sessions] are the console's logins, each tied to a key.
 //   - [Station] is the station itself: it holds the claims of a call against what its key is bound to, and takes its
-//     place under the limits of its key and tenant and of the process.
+//     places in the process and in the ledger.
 //
 // # What is refused where
 //
@@ -19,13 +19,11 @@
 // recorded. Every other fault of a request is put into [signalbox.Call.Invalid], and the Station refuses it with just
 // that error: the call has a caller, and the log gets its outcome.
 //
-// # Limits
+// # Room
 //
-// A limit of requests counts calls in fixed windows aligned to the clock in UTC (a minute begins at second 0). Fixed
-// windows admit up to twice the limit around a boundary; in return a caller can predict them, and they need one counter.
-// A limit of concurrent calls has no window: a call holds its place until its answer has ended or is closed. A call
-// takes all its places or none. A refused call counts in no window. Counters live in memory: they are this process's, and
-// start from zero with it.
+// The process takes a bounded number of calls at once. Limits of requests and of concurrency are accounts of the ledger,
+// like budgets: the Station opens the call's tab there, and gives its places back when the answer has ended or is closed.
+// A brake refuses the calls of a halted run, and ends those under way.
 //
 // # Invariants
 //

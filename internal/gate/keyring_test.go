@@ -40,9 +40,6 @@ func TestStaticKeyIsChecked(t *testing.T) {
 		{"bad user", staticSecret, "user", with(func(k *signalbox.Key) { k.User = strings.Repeat("u", 129) })},
 		{"no role", staticSecret, "role", with(func(k *signalbox.Key) { k.Role = "" })},
 		{"foreign role", staticSecret, "role", with(func(k *signalbox.Key) { k.Role = "root" })},
-		{"limit of nothing", staticSecret, "limits[0].max", with(func(k *signalbox.Key) {
-			k.Budgets = []signalbox.Budget{{Unit: signalbox.UnitConcurrent}}
-		})},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,9 +1,9 @@
 package gate
 
 import (
+	"cmp"
 	"context"
-	"io"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -19,26 +19,31 @@ type KeyFinder interface {
 	Key(id string) (signalbox.Key, bool)
 }
 
-// Options of the station. Now and Keys are required.
-type Options struct {
-	Now          func() time.Time
-	Keys         KeyFinder
-	TenantLimits func(tenant string) []signalbox.Budget // Nil: tenants have no limits. Safe for concurrent use.
-	Zone         func(tenant string) *time.Location     // Whose midnight begins a tenant's days; nil: UTC. The same value for the same tenant.
-	AgentRole    func(agent string) string              // The role of a declared agent, "" for another; nil: none is declared.
-
-	// MaxConcurrent bounds the calls in flight of the whole process; 0 is [DefaultMaxConcurrent].
-	MaxConcurrent int64
+// Brakes stop what an alert or an operator has stopped. It is safe for concurrent use.
+type Brakes interface {
+	// Enter refuses a call of a halted run or tenant with code frozen. Otherwise the context it returns ends, with the
+	// *signalbox.Error to show as its cause, when a halt comes while the call is under way; leave must be called once it is
+	// over.
+	Enter(ctx context.Context, t *call.Track) (_ context.Context, leave func(), _ error)
 }
 
-// Station makes the gate's station. It sets [call.Track.Gate] and refuses with: the call's own Invalid error,
-// unauthenticated (no key, or revoked since), forbidden (role, or a claim against the key's binding), rate_limited with
-// RetryAfter, unavailable where the process is full.
+// Options of the station. Now and Keys are required.
+type Options struct {
+	Now       func() time.Time
+	Keys      KeyFinder
+	Ledger    call.Ledger               // Nil: nothing is limited, and nothing is paid for.
+	Brakes    Brakes                    // Nil: nothing can be halted.
+	AgentRole func(agent string) string // The role of a declared agent, "" for another; nil: none is declared.
+
+	// MaxConcurrent gives the bound of the calls in flight of the whole process; nil or 0 is [DefaultMaxConcurrent].
+	MaxConcurrent func() int64
+}
+
+// Station makes the gate's station. It sets [call.Track.Gate] and Tab and refuses with: the call's own Invalid error,
+// unauthenticated (no key, or revoked since), forbidden (role, or a claim against the key's binding), frozen (halted),
+// unavailable where the process is full, and what [call.Ledger.Open] refuses with.
 func Station(o Options) call.Station {
-	if o.MaxConcurrent <= 0 {
-		o.MaxConcurrent = DefaultMaxConcurrent
-	}
-	g := &gate{Options: o, limiter: newLimiter(o.MaxConcurrent)}
+	g := &gate{Options: o}
 	return func(next call.Handler) call.Handler {
 		return call.HandlerFunc(func(ctx context.Context, t *call.Track) (call.Answer, error) {
 			return g.serve(ctx, t, next)
@@ -48,42 +53,79 @@ func Station(o Options) call.Station {
 
 type gate struct {
 	Options
-	limiter *limiter
+	inFlight atomic.Int64
 }
 
 func (g *gate) serve(ctx context.Context, t *call.Track, next call.Handler) (call.Answer, error) {
 	t.Gate.Status = signalbox.StatusDenied
-	bounds, err := g.admit(t)
-	if err != nil {
+	if err := g.admit(t); err != nil {
 		return nil, err
 	}
-	held, full := g.limiter.take(g.Now(), bounds)
-	if full != nil {
-		return nil, full
+	v := &visit{ctx: ctx, entered: ctx}
+	if err := g.enter(v, t); err != nil {
+		v.leave()
+		return nil, err
 	}
-	lease := sync.OnceFunc(func() { g.limiter.give(held) })
 	t.Gate.Status = signalbox.StatusPassed
-	return hold(ctx, t, next, lease)
+	return v.serve(t, next)
 }
 
 // admit decides about everything but room.
-func (g *gate) admit(t *call.Track) ([]bound, error) {
+func (g *gate) admit(t *call.Track) error {
 	if t.Call.Invalid != nil {
-		return nil, t.Call.Invalid
+		return t.Call.Invalid
 	}
 	key, err := g.key(t.Call.Caller.Key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	caller, err := narrow(key, t.Call.Claims)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if g.AgentRole != nil {
 		caller.AgentRole = g.AgentRole(caller.Agent)
 	}
 	t.Gate.Caller, t.Gate.Run = caller, t.Call.Claims.Run
-	return g.bounds(key)
+	return nil
+}
+
+// enter takes the call's place in the process, checks that nobody has halted what it belongs to, and opens its tab.
+func (g *gate) enter(v *visit, t *call.Track) error {
+	if err := g.room(v); err != nil {
+		return err
+	}
+	if g.Brakes != nil {
+		entered, leave, err := g.Brakes.Enter(v.ctx, t)
+		if err != nil {
+			return err
+		}
+		v.entered = entered
+		v.leaves = append(v.leaves, leave)
+	}
+	if g.Ledger == nil {
+		return nil
+	}
+	tab, err := g.Ledger.Open(v.entered, t)
+	if err != nil {
+		return v.reason(err)
+	}
+	t.Tab = tab
+	v.leaves = append(v.leaves, tab.Leave)
+	return nil
+}
+
+func (g *gate) room(v *visit) error {
+	most := int64(DefaultMaxConcurrent)
+	if g.MaxConcurrent != nil {
+		most = cmp.Or(g.MaxConcurrent(), most)
+	}
+	v.leaves = append(v.leaves, func() { g.inFlight.Add(-1) })
+	if g.inFlight.Add(1) > most {
+		return signalbox.Errorf(signalbox.CodeUnavailable, "Signalbox is serving %d calls at once, which is its limit.", most).
+			WithRemedy("Retry shortly; the operator can raise limits.max_concurrent_calls.").WithRetryAfter(time.Second)
+	}
+	return nil
 }
 
 // key gives the key as it is now: it may have been revoked while the body was read.
@@ -99,81 +141,4 @@ func (g *gate) key(id string) (signalbox.Key, error) {
 		return signalbox.Key{}, errRevokedKey(key)
 	}
 	return key, nil
-}
-
-// bounds gives the limits that a call with this key is under. A limit that nobody can keep is an error: ignoring it
-// would let everything through.
-func (g *gate) bounds(key signalbox.Key) ([]bound, error) {
-	var tenant []rate
-	if g.TenantLimits != nil {
-		tenant = rates(g.TenantLimits(key.Tenant))
-	}
-	var zone *time.Location
-	if g.Zone != nil {
-		zone = g.Zone(key.Tenant)
-	}
-	own := rates(key.Budgets)
-	all := make([]bound, 0, len(tenant)+len(own))
-	for _, l := range tenant {
-		all = append(all, bound{owner: account{"tenant", key.Tenant}, limit: l, zone: zone})
-	}
-	for _, l := range own {
-		all = append(all, bound{owner: account{"key", key.ID}, limit: l, zone: zone})
-	}
-	if err := checkLimits(tenant); err != nil {
-		return nil, internalLimit(err)
-	}
-	if err := checkLimits(own); err != nil {
-		return nil, internalLimit(err)
-	}
-	return distinct(all), nil
-}
-
-func internalLimit(err error) error {
-	return signalbox.Errorf(signalbox.CodeInternal, "A limit of this call is not valid; it was refused.").
-		WithRemedy("Give the request id to the operator.").WithCause(err)
-}
-
-// hold serves the call and keeps its places until the answer is over.
-func hold(ctx context.Context, t *call.Track, next call.Handler, release func()) (call.Answer, error) {
-	served := false
-	defer func() {
-		if !served {
-			release() // An error or a panic.
-		}
-	}()
-	answer, err := next.Serve(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	if answer == nil {
-		return nil, signalbox.AsError(io.ErrUnexpectedEOF)
-	}
-	served = true
-	return &held{Answer: answer, release: release}, nil
-}
-
-// held is an answer that gives the call's places back when it is over.
-type held struct {
-	call.Answer
-	release func()
-}
-
-// Next gives the next part; after any error the answer is over.
-func (h *held) Next(ctx context.Context) (call.Part, error) {
-	over := true
-	defer func() {
-		if over {
-			h.release()
-		}
-	}()
-	part, err := h.Answer.Next(ctx)
-	over = err != nil
-	return part, err
-}
-
-// Close ends the answer.
-func (h *held) Close() error {
-	defer h.release()
-	return h.Answer.Close()
 }

@@ -117,56 +117,123 @@ func TestStationRefusesWhatIsNotSaneOrHasNoKey(t *testing.T) {
 	wantCode(t, serve(&signalbox.Call{Caller: signalbox.Caller{Key: "odd"}}), signalbox.CodeForbidden)
 }
 
-func TestStationKeepsLimits(t *testing.T) {
-	minute := signalbox.Budget{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: 2}
-	lower, higher, three := minute, minute, signalbox.Budget{Unit: signalbox.UnitConcurrent, Max: 3}
-	lower.Max, higher.Max = 1, 4
+// places is a ledger with so many places and nothing to pay, and counts its open tabs.
+type places struct {
+	mu   sync.Mutex
+	free int
+}
+
+type placeTab struct {
+	call.Tab
+	leave func()
+}
+
+func (p placeTab) Leave() { p.leave() }
+
+func (p *places) Open(context.Context, *call.Track) (call.Tab, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.free == 0 {
+		return nil, signalbox.Errorf(signalbox.CodeRateLimited, "The limit is reached.").WithRemedy("Wait.").WithRetryAfter(time.Second)
+	}
+	p.free--
+	return placeTab{leave: func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.free++
+	}}, nil
+}
+
+func TestStationRefusesWhereThereIsNoRoom(t *testing.T) {
 	cases := []struct {
-		name        string
-		key, tenant []signalbox.Budget
-		max         int64
-		admitted    int
-		code        signalbox.Code
-		message     string
+		name     string
+		ledger   call.Ledger
+		max      int64
+		admitted int
+		code     signalbox.Code
+		message  string
 	}{
-		{"no limits", nil, nil, 0, 5, "", ""},
-		{"key", []signalbox.Budget{minute}, nil, 0, 2, "rate_limited", "2 requests per minute of key k"},
-		{"tenant", nil, []signalbox.Budget{minute}, 0, 2, "rate_limited", "2 requests per minute of tenant acme"},
-		{"two for one window: the lower", []signalbox.Budget{minute, lower}, nil, 0, 1, "rate_limited", "1 requests per minute"},
-		{"in flight", []signalbox.Budget{three}, []signalbox.Budget{higher}, 0, 3, "rate_limited", "3 concurrent calls of key k"},
-		{"process", nil, nil, 4, 4, "unavailable", "4 calls at once"},
-		{"limit that nobody can keep", nil, []signalbox.Budget{{Unit: "usd", Max: 9}}, 0, 0, "internal", "not valid"},
+		{"no limits", nil, 0, 5, "", ""},
+		{"limits of the ledger", &places{free: 3}, 0, 3, "rate_limited", "The limit is reached."},
+		{"limit of the process", &places{free: 5}, 4, 4, "unavailable", "4 calls at once"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			key := staticKey(t, signalbox.Key{ID: "k", Budgets: c.key}, staticSecret)
+			key := staticKey(t, signalbox.Key{ID: "k"}, staticSecret)
 			h := Station(Options{
-				Now: at(noon.Add(15 * time.Second)), Keys: ring(t, key), MaxConcurrent: c.max,
-				TenantLimits: func(string) []signalbox.Budget { return c.tenant },
+				Now: at(noon), Keys: ring(t, key), MaxConcurrent: func() int64 { return c.max }, Ledger: c.ledger,
 			})(answering(&oneShot{}, nil))
 			for i := range 5 {
 				tr := track(key, signalbox.Claims{})
 				_, err := h.Serve(t.Context(), tr)
 				if i < c.admitted {
-					if err != nil {
-						t.Fatal(i, err)
+					if err != nil || (tr.Tab == nil) != (c.ledger == nil) {
+						t.Fatal(i, err, tr.Tab)
 					}
 					continue
 				}
-				e := wantCode(t, err, c.code)
-				if !strings.Contains(e.Message, c.message) || tr.Gate.Status != signalbox.StatusDenied {
+				if e := wantCode(t, err, c.code); !strings.Contains(e.Message, c.message) || tr.Gate.Status != signalbox.StatusDenied {
 					t.Errorf("got %q, %s", e.Message, tr.Gate.Status)
-				}
-				if e.Code == signalbox.CodeRateLimited && strings.Contains(c.message, "minute") && e.RetryAfter != 45*time.Second {
-					t.Errorf("got retry after %v, want 45s", e.RetryAfter)
 				}
 			}
 		})
 	}
 }
 
+// brakes halts everything when it is told to.
+type brakes struct {
+	halted *signalbox.Error
+	cancel context.CancelCauseFunc
+	inside int
+}
+
+func (b *brakes) Enter(ctx context.Context, _ *call.Track) (context.Context, func(), error) {
+	if b.halted != nil {
+		return nil, nil, b.halted
+	}
+	b.inside++
+	ctx, b.cancel = context.WithCancelCause(ctx)
+	return ctx, func() { b.inside-- }, nil
+}
+
+// waiting is an answer whose parts never come.
+type waiting struct{ oneShot }
+
+func (*waiting) Next(ctx context.Context) (call.Part, error) {
+	<-ctx.Done()
+	return call.Part{}, ctx.Err()
+}
+
+func TestHaltRefusesAndEndsCalls(t *testing.T) {
+	key, halted := staticKey(t, signalbox.Key{ID: "k"}, staticSecret), signalbox.Errorf(signalbox.CodeFrozen, "Halted.").WithRemedy("Lift it.")
+	b := &brakes{}
+	serve := func(next call.Handler) (call.Answer, error) {
+		return Station(Options{Now: at(noon), Keys: ring(t, key), Brakes: b})(next).Serve(t.Context(), track(key, signalbox.Claims{}))
+	}
+	for name, read := range map[string]context.Context{"with the context of the call": t.Context(), "with another one": context.WithoutCancel(t.Context())} {
+		a, err := serve(answering(&waiting{}, nil))
+		if err != nil || b.inside != 1 {
+			t.Fatal(err, b.inside)
+		}
+		b.cancel(halted)
+		if _, err := a.Next(read); !errors.Is(err, halted) || b.inside != 0 {
+			t.Errorf("%s: got %v, %d inside, want the halt's error and nobody", name, err, b.inside)
+		}
+	}
+	if _, err := serve(call.HandlerFunc(func(ctx context.Context, _ *call.Track) (call.Answer, error) {
+		b.cancel(halted)
+		return nil, ctx.Err()
+	})); !errors.Is(err, halted) {
+		t.Errorf("halted before the answer: got %v", err)
+	}
+	b.halted = halted
+	if _, err := serve(answering(&oneShot{}, nil)); !errors.Is(err, halted) || b.inside != 0 {
+		t.Errorf("got %v, %d inside", err, b.inside)
+	}
+}
+
 func TestStationGivesThePlaceBackOnce(t *testing.T) {
-	key := staticKey(t, signalbox.Key{ID: "k", Budgets: []signalbox.Budget{{Unit: signalbox.UnitConcurrent, Max: 1}}}, staticSecret)
+	key := staticKey(t, signalbox.Key{ID: "k"}, staticSecret)
 	broken := errors.New("broken")
 	drain := func(a call.Answer) {
 		for {
@@ -194,7 +261,8 @@ func TestStationGivesThePlaceBackOnce(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			g := &gate{Options: Options{Now: at(noon), Keys: ring(t, key)}, limiter: newLimiter(10)}
+			ledger := &places{free: 1}
+			g := &gate{Options: Options{Now: at(noon), Keys: ring(t, key), Ledger: ledger}}
 			serve := func() (a call.Answer, err error) {
 				defer func() {
 					if recover() != nil {
@@ -216,15 +284,15 @@ func TestStationGivesThePlaceBackOnce(t *testing.T) {
 				}
 				c.end(a)
 			}
-			if g.limiter.inFlight != 0 {
-				t.Errorf("%d calls in flight, want 0", g.limiter.inFlight)
+			if n := g.inFlight.Load(); n != 0 || ledger.free != 1 {
+				t.Errorf("%d calls in flight, %d places free, want 0 and 1", n, ledger.free)
 			}
 		})
 	}
 }
 
 func TestStationUnderLoadNeverExceedsItsLimits(t *testing.T) {
-	key := staticKey(t, signalbox.Key{ID: "k", Budgets: []signalbox.Budget{{Unit: signalbox.UnitConcurrent, Max: 3}}}, staticSecret)
+	key := staticKey(t, signalbox.Key{ID: "k"}, staticSecret)
 	var mu sync.Mutex
 	inside, most := 0, 0
 	next := call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {
@@ -234,7 +302,7 @@ func TestStationUnderLoadNeverExceedsItsLimits(t *testing.T) {
 		mu.Unlock()
 		return &oneShot{}, nil
 	})
-	h := Station(Options{Now: at(noon), Keys: ring(t, key)})(next)
+	h := Station(Options{Now: at(noon), Keys: ring(t, key), Ledger: &places{free: 3}})(next)
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {

@@ -4,71 +4,84 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/gate"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/governance/guard"
+	"github.com/signalbox/signalbox/internal/governance/ledger"
+	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/platform/store"
-	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
 // AuditKeySuffix is added to the database's file name for that of the signing key, where the configuration names none.
 const AuditKeySuffix = ".audit-key"
 
+// database is what the server needs of a store; both stores have it.
+type database interface {
+	store.Committer
+	audit.LogSource
+	audit.CheckpointStore
+	api.Records
+	gate.KeySource
+	ledger.Vault
+	alert.Outbox
+	Run(ctx context.Context, tenant, id string) (signalbox.Run, error)
+	OpenRuns(ctx context.Context) ([]signalbox.Run, error)
+	Accounts(ctx context.Context, f signalbox.AccountFilter) (items []signalbox.AccountView, next string, err error)
+	ForgetAccounts(ctx context.Context, before time.Time, limit int) (int, error)
+	Brakes(ctx context.Context) ([]signalbox.Brake, error)
+	Alerts(ctx context.Context, f signalbox.AlertFilter) (items []signalbox.Alert, next string, err error)
+	Notifications(ctx context.Context, alert string) ([]signalbox.Notification, error)
+	Close() error
+}
+
+// views is what the server needs of a store's projections.
+type views interface {
+	projection.Log
+	projection.Store
+	projection.Expirer
+	projection.Reader
+	RunByID(ctx context.Context, tenant, id string) (signalbox.RunView, error)
+	api.Views
+	api.Traces
+}
+
 // data is the log and everything that keeps or reads it.
 type data struct {
-	db        *sqlite.DB
+	db        database
+	views     views
+	replica   string           // This process among those that share the database.
+	lost      <-chan struct{}  // Closed when this process can commit nothing any more; nil where that can not be.
+	now       func() time.Time // The database's clock.
 	key       *audit.Key
-	sequencer *audit.Sequencer
 	writer    *store.Writer
 	projector *projection.Projector
-	publisher *audit.Publisher
+	size      func() int64 // Records in the log, as far as this process knows.
+	lag       func() int64 // Of them, those that are not projected yet.
 }
 
-// startData opens the database, restores the log's tree and starts its writer, projector and publisher. They stop in
-// the reverse order, so that the last checkpoint covers everything that was written.
+// startData opens the database and starts what keeps and reads the log.
 func (s *Server) startData(ctx context.Context) error {
-	db, err := sqlite.Open(ctx, s.config.Database.Path, sqlite.Options{Now: s.options.Now})
-	if err != nil {
-		return err
+	if s.config.Database.Kind == config.DatabasePostgres {
+		return s.startPostgres(ctx)
 	}
-	s.onStop("database", func(context.Context) error { return db.Close() })
-	key, err := s.auditKey(ctx, db)
-	if err != nil {
-		return err
-	}
-	tree, err := audit.Restore(ctx, db)
-	if err != nil {
-		return err
-	}
-	d := &data{db: db, key: key, sequencer: audit.NewSequencer(tree)}
-	s.data = d
-	d.publisher, err = audit.StartPublisher(ctx, key, d.sequencer.Tree, db, db, func(err error) {
-		s.options.Logger.ErrorContext(ctx, "no checkpoint could be signed", "error", err)
-	})
-	if err != nil {
-		return err
-	}
-	s.onStop("publisher", d.publisher.Stop)
-	d.writer = store.NewWriter(timedCommitter{db, s.telemetry, s.options.Now}, d.sequencer, store.Options{
-		QueueEntries: int(s.config.Limits.MaxQueuedRecords), Changed: s.logChanged,
-	})
-	s.startRecorder()
-	s.onStop("writer", s.stopWriter)
-	return s.startProjector(ctx)
+	return s.startSQLite(ctx)
 }
 
-// auditKey loads the signing key. A log that has records but no key is not given a new one silently.
-func (s *Server) auditKey(ctx context.Context, db *sqlite.DB) (*audit.Key, error) {
+// auditKey loads the signing key. Without a configured one it is made beside the SQLite file; a log that has records but
+// no key is not given a new one silently.
+func (s *Server) auditKey(ctx context.Context, db audit.HashSource, beside string) (*audit.Key, error) {
 	path := s.config.Audit.Key
 	if path == "" {
-		path = s.config.Database.Path + AuditKeySuffix
+		path = beside + AuditKeySuffix
 	}
-	origin := s.config.Audit.Origin
-	key, created, err := audit.LoadOrCreateKey(path, origin)
+	key, created, err := audit.LoadOrCreateKey(path, s.config.Audit.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +96,13 @@ func (s *Server) auditKey(ctx context.Context, db *sqlite.DB) (*audit.Key, error
 	return key, nil
 }
 
-func (s *Server) startRecorder() {
+// startWriter starts the log's one writer in this process, and the record station.
+func (s *Server) startWriter(sequencer store.Sequencer) {
+	s.data.writer = store.NewWriter(timedCommitter{s.data.db, s.telemetry, s.options.Now}, sequencer, store.Options{
+		QueueEntries: int(s.config.Limits.MaxQueuedRecords), Changed: s.logChanged,
+	})
 	s.recorder = call.NewRecorder(call.RecorderOptions{
-		Log: s.data.writer, Masker: guard.New(), Now: s.options.Now, Ended: s.telemetry.Ended,
+		Log: s.data.writer, Masker: guard.New(), Now: s.options.Now, Ended: s.ended, Replica: s.data.replica,
 		NoContent: s.config.Records.Content == config.ContentNone,
 	})
 	s.every("late outcomes", SettleInterval, func(ctx context.Context) {
@@ -94,6 +111,15 @@ func (s *Server) startRecorder() {
 		}
 		s.probeLog(ctx)
 	})
+	s.onStop("writer", s.stopWriter)
+}
+
+// ended is told of every durable outcome.
+func (s *Server) ended(r signalbox.Record) {
+	s.telemetry.Ended(r)
+	if s.alerts != nil {
+		s.alerts.Ended(r)
+	}
 }
 
 // logChanged tells the operator that calls are refused because the log can not be written, and that they are not any

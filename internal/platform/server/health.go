@@ -21,7 +21,7 @@ const maxLag = 50_000
 
 // health reports on the parts of this instance. It asks no upstream.
 func (s *Server) health(ctx context.Context) (api.Health, error) {
-	progress, err := s.data.db.Views().Progress(ctx)
+	progress, err := s.data.views.Progress(ctx)
 	if err != nil {
 		return api.Health{}, err
 	}
@@ -41,7 +41,7 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 		s.writerHealth(stats.Depth, stats.Capacity, stats.Failed), s.checkpointHealth(ctx, &h.Log),
 		s.projectionHealth(h.Projections.LagRecords),
 	}
-	h.Components = append(h.Components, s.tools.health()...)
+	h.Components = append(h.Components, s.runtimes.current().tools.health()...)
 	return h, nil
 }
 

@@ -7,11 +7,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/platform/config"
 )
 
 // AdminKeyFile is where the first key of an instance without any key is written, beside the database.
@@ -46,15 +47,9 @@ func (s *Server) startKeys(ctx context.Context) error {
 }
 
 func (s *Server) keyring(ctx context.Context) (*gate.Keyring, error) {
-	static := make([]signalbox.Key, 0, len(s.config.Keys))
-	for _, k := range s.config.Keys {
-		key, err := gate.StaticKey(signalbox.Key{
-			ID: k.ID, Tenant: k.Tenant, Team: k.Team, Agent: k.Agent, User: k.User, Role: k.Role, Budgets: k.Limits,
-		}, k.Secret.Reveal())
-		if err != nil {
-			return nil, err
-		}
-		static = append(static, key)
+	static, err := staticKeys(s.config)
+	if err != nil {
+		return nil, err
 	}
 	ring, err := gate.NewKeyring(static...)
 	if err != nil {
@@ -63,9 +58,29 @@ func (s *Server) keyring(ctx context.Context) (*gate.Keyring, error) {
 	return ring, ring.Load(ctx, s.data.db)
 }
 
+// staticKeys gives the keys of the configuration.
+func staticKeys(c *config.Config) ([]signalbox.Key, error) {
+	static := make([]signalbox.Key, 0, len(c.Keys))
+	for _, k := range c.Keys {
+		key, err := gate.StaticKey(signalbox.Key{
+			ID: k.ID, Tenant: k.Tenant, Team: k.Team, Agent: k.Agent, User: k.User, Role: k.Role,
+			Budgets: slices.Concat(k.Limits, k.Budgets),
+		}, k.Secret.Reveal())
+		if err != nil {
+			return nil, err
+		}
+		static = append(static, key)
+	}
+	return static, nil
+}
+
 // firstKey makes an admin key for an instance that has no key at all, and leaves it in a file that only its owner can
 // read: without it nobody could make another one.
 func (s *Server) firstKey(ctx context.Context) error {
+	if s.cluster != nil { // Each replica would make one, and leave it on a machine that nobody knows of.
+		return signalbox.Errorf(signalbox.CodeInvalid, "there is no API key, neither configured nor in the database").
+			WithField("keys").WithRemedy("Configure one with the role admin: {id: admin, secret: \"${ADMIN_KEY}\", tenant: …, role: admin}.")
+	}
 	path := filepath.Join(filepath.Dir(s.config.Database.Path), AdminKeyFile)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -88,27 +103,6 @@ func (s *Server) firstKey(ctx context.Context) error {
 	}
 	s.options.Logger.WarnContext(ctx, "there was no API key: one with the role admin was made", "file", path)
 	return f.Close()
-}
-
-// gateStation makes the gate's station out of the configuration.
-func (s *Server) gateStation() call.Station {
-	limits, zones := map[string][]signalbox.Budget{}, map[string]*time.Location{}
-	for _, t := range s.config.Tenants {
-		limits[t.ID] = t.Limits
-		if zone, err := time.LoadLocation(t.Timezone); err == nil { // The configuration was checked.
-			zones[t.ID] = zone
-		}
-	}
-	roles := map[string]string{}
-	for _, a := range s.config.Agents {
-		roles[a.ID] = a.Role
-	}
-	return gate.Station(gate.Options{
-		Now: s.options.Now, Keys: s.keys.ring, MaxConcurrent: s.config.Limits.MaxConcurrentCalls,
-		TenantLimits: func(tenant string) []signalbox.Budget { return limits[tenant] },
-		Zone:         func(tenant string) *time.Location { return zones[tenant] },
-		AgentRole:    func(agent string) string { return roles[agent] },
-	})
 }
 
 // sessions gives the control API the logins of the console.

@@ -26,20 +26,14 @@ func (c timedCommitter) Commit(ctx context.Context, b signalbox.Batch) error {
 }
 
 // startMetrics shows the state of the parts that do not report calls.
-func (s *Server) startMetrics(ctx context.Context) error {
+func (s *Server) startMetrics(context.Context) error {
 	t, stats := s.telemetry, s.data.writer.Stats
-	progress, err := s.data.db.Views().Progress(ctx)
-	if err != nil {
-		return err
-	}
-	before := progress.Cursor - s.data.projector.Status().Projected // What was projected before this process.
-	lag := func() int64 { return s.data.sequencer.Tree().Size() - before - s.data.projector.Status().Projected }
 	return errors.Join(
 		t.Gauge("signalbox.calls.in_flight", "Calls under way.", func() int64 { return int64(s.recorder.InFlight()) }),
 		t.Gauge("signalbox.log.queue.depth", "Records that wait for the log or are being written.", func() int64 { return int64(stats().Depth) }),
 		t.Gauge("signalbox.log.queue.capacity", "Records that can wait at once.", func() int64 { return int64(stats().Capacity) }),
-		t.Gauge("signalbox.log.size", "Records in the log.", func() int64 { return s.data.sequencer.Tree().Size() }),
-		t.Gauge("signalbox.projections.lag", "Records that are not projected yet.", lag),
+		t.Gauge("signalbox.log.size", "Records in the log.", s.data.size),
+		t.Gauge("signalbox.projections.lag", "Records that are not projected yet.", s.data.lag),
 		t.Counter("signalbox.log.records", "Records made durable since the start.", func() int64 { return stats().Committed }),
 		t.Counter("signalbox.log.refused", "Records that found no room since the start.", func() int64 { return stats().Refused }),
 		t.Counter("signalbox.log.failed", "Records whose transaction failed since the start.", func() int64 { return stats().Failed }),

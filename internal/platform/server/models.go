@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -23,46 +22,58 @@ import (
 // models are the parts of the model layer.
 type models struct {
 	backends map[string]call.Backend // By provider.
+	closers  []func()
 	router   *route.Resolver
 	table    *price.Table
 }
 
-func (s *Server) startModels(context.Context) error {
+// close gives up the connections to the providers.
+func (m *models) close() {
+	for _, end := range m.closers {
+		end()
+	}
+}
+
+func (s *Server) newModels(c *config.Config) (_ *models, err error) {
 	table, err := price.Default()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m := &models{backends: map[string]call.Backend{}, table: table}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
 	tables := route.Config{
 		Providers: map[string]route.Provider{}, Models: map[string]route.Model{}, Tenants: map[string][]string{}, Prices: table,
 	}
-	for id, p := range s.config.Providers {
-		if m.backends[id], err = s.backend(id, p); err != nil {
-			return err
+	for id, p := range c.Providers {
+		if m.backends[id], err = s.backend(m, id, p); err != nil {
+			return nil, err
 		}
 		tables.Providers[id] = routeProvider(p)
 	}
-	for name, c := range s.config.Models {
+	for name, model := range c.Models {
 		tables.Models[name] = route.Model{
-			Provider: c.Provider, Upstream: c.Model, Fallbacks: c.Fallbacks, ContextWindow: c.ContextWindow,
-			MaxOutput: c.MaxOutput, Price: c.Price,
+			Provider: model.Provider, Upstream: model.Model, Fallbacks: model.Fallbacks, ContextWindow: model.ContextWindow,
+			MaxOutput: model.MaxOutput, Price: model.Price,
 		}
 	}
-	for _, r := range s.config.Routes {
+	for _, r := range c.Routes {
 		tables.Routes = append(tables.Routes, route.Route{Name: r.Name, When: r.When, Use: r.Use})
 	}
-	for _, t := range s.config.Tenants {
+	for _, t := range c.Tenants {
 		tables.Tenants[t.ID] = t.Models
 	}
 	if m.router, err = route.New(tables); err != nil {
-		return err
+		return nil, err
 	}
-	s.models = m
-	return nil
+	return m, nil
 }
 
 // backend makes what sends calls to a provider.
-func (s *Server) backend(id string, p config.Provider) (call.Backend, error) {
+func (s *Server) backend(m *models, id string, p config.Provider) (call.Backend, error) {
 	timeouts := provider.Timeouts{
 		Connect: p.Timeouts.Connect, FirstByte: p.Timeouts.FirstByte, Idle: p.Timeouts.Idle, Total: p.Timeouts.Total,
 	}
@@ -76,10 +87,7 @@ func (s *Server) backend(id string, p config.Provider) (call.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.onStop("provider "+id, func(context.Context) error {
-		b.Close()
-		return nil
-	})
+	m.closers = append(m.closers, b.Close)
 	return b, nil
 }
 
@@ -126,9 +134,9 @@ func routeProvider(p config.Provider) route.Provider {
 }
 
 // serveModels lists models in the shape of the API that asks: Anthropic's SDKs name its version, OpenAI's do not.
-func (s *Server) serveModels(mux *http.ServeMux, door serve.Door) {
+func (s *Server) serveModels(r *router, door serve.Door) {
 	list := func(api serve.Lister) http.Handler {
-		return &serve.Models{API: api, Door: door, Catalogue: s.models.router, Since: s.started, Now: s.options.Now}
+		return &serve.Models{API: api, Door: door, Catalogue: s.catalogue(), Since: s.started, Now: s.options.Now}
 	}
 	openAI, claude := list(openai.API{}), list(anthropic.API{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,8 +146,18 @@ func (s *Server) serveModels(mux *http.ServeMux, door serve.Door) {
 		}
 		openAI.ServeHTTP(w, r)
 	})
-	mux.Handle("GET /v1/models", handler)
-	mux.Handle("GET /v1/models/{id...}", handler)
+	r.handle("GET /v1/models", ClassFree, handler)
+	r.handle("GET /v1/models/{id...}", ClassFree, handler)
+}
+
+// catalogue gives the models of the runtime in force.
+func (s *Server) catalogue() serve.Catalogue { return catalogue{&s.runtimes} }
+
+type catalogue struct{ *runtimes }
+
+// Models lists what a tenant may ask for.
+func (c catalogue) Models(tenant string) []serve.Model {
+	return c.current().models.router.Models(tenant)
 }
 
 // prices is the table in force: what the configuration says of its models, then what is built in.

@@ -13,7 +13,6 @@ import (
 	"github.com/signalbox/signalbox/internal/model/serve"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
-	"github.com/signalbox/signalbox/internal/tool/mcp"
 )
 
 // readyWait bounds how long /readyz waits for the database; it asks nobody else.
@@ -23,34 +22,35 @@ const readyWait = 2 * time.Second
 func (s *Server) handler() http.Handler {
 	chain := s.chain()
 	door := s.keys.door
-	mux := http.NewServeMux()
-	mux.Handle("POST /v1/chat/completions", &serve.Server{API: openai.API{}, Door: door, Handler: chain, Now: s.options.Now})
-	mux.Handle("POST /v1/messages", &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
-	s.serveModels(mux, door)
-	mux.Handle("/v1/", &serve.Missing{OpenAI: openai.API{}, Anthropic: anthropic.API{}, Now: s.options.Now})
-	mux.Handle("/mcp/{server}", mcp.NewHandler(s.tools.servers, door, chain, s.options.Version, s.options.Logger))
-	api.New(mux, s.api())
-	mux.HandleFunc("/api/", s.noOperation)
+	r := newRouter()
+	r.handle("POST /v1/chat/completions", ClassCall, &serve.Server{API: openai.API{}, Door: door, Handler: chain, Now: s.options.Now})
+	r.handle("POST /v1/messages", ClassCall, &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
+	s.serveModels(r, door)
+	r.handle("/v1/", ClassFree, &serve.Missing{OpenAI: openai.API{}, Anthropic: anthropic.API{}, Now: s.options.Now})
+	r.handle("/mcp/{server}", ClassCall, s.mcp(chain))
+	api.New(r, s.api())
+	r.HandleFunc("/api/", s.noOperation)
 	tiles := s.readers(audit.Handler(s.data.db, s.fail))
-	mux.Handle("GET "+audit.CheckpointPath, tiles)
-	mux.Handle("GET "+audit.TilePath, tiles)
-	mux.HandleFunc("/audit/", s.noOperation)
-	mux.Handle("GET /metrics", s.readers(s.telemetry.Handler()))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("/", consoleui.Handler())
-	return mux
+	r.handle("GET "+audit.CheckpointPath, ClassFree, tiles)
+	r.handle("GET "+audit.TilePath, ClassFree, tiles)
+	r.HandleFunc("/audit/", s.noOperation)
+	r.handle("GET /metrics", ClassFree, s.readers(s.telemetry.Handler()))
+	r.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	r.HandleFunc("GET /readyz", s.ready)
+	r.handle("/", ClassFree, consoleui.Handler())
+	s.routes = r.routes
+	return r
 }
 
 func (s *Server) api() api.Options {
-	views := s.data.db.Views()
+	views := s.data.views
 	return api.Options{
 		Views: views, Traces: views, Records: s.data.db,
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
 		}, Decode: audit.Decode, Auth: s.keys.door,
 		Sessions: sessions{s.keys, s.config.TLS.Enabled(), s.options.Now}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
-		Prices: func() []api.Price { return s.models.prices(s.config.Models) }, Now: s.options.Now, Version: s.options.Version,
+		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) }, Now: s.options.Now, Version: s.options.Version,
 	}
 }
 

@@ -4,11 +4,17 @@ import (
 	"context"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 )
 
 // recover writes an outcome for every call that has an intent and none: the process before this one ended between them.
 func (s *Server) recover(ctx context.Context) error {
+	return s.recoverCalls(ctx, func(replica string) bool { return replica == signalbox.LocalReplica || replica == "" })
+}
+
+// recoverCalls writes an outcome for every open call of replicas that are gone.
+func (s *Server) recoverCalls(ctx context.Context, gone func(replica string) bool) error {
 	open, err := s.data.projector.Running(ctx)
 	if err != nil || len(open) == 0 {
 		return err
@@ -17,16 +23,27 @@ func (s *Server) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ended := 0
 	for _, v := range open {
-		if _, err := s.data.writer.Append(ctx, s.unknown(records[v.ID])); err != nil {
+		r := records[v.ID]
+		if r.Call == "" || !gone(r.Context.Replica) {
+			continue
+		}
+		out := s.unknown(r)
+		if _, err := s.data.writer.Append(ctx, out, signalbox.Post{Replica: r.Context.Replica, Entries: out.Ledger}); err != nil {
 			return err
 		}
+		ended++
 	}
-	s.options.Logger.WarnContext(ctx, "calls were cut by the last stop; their outcome is recorded as unknown", "calls", len(open))
+	if ended == 0 {
+		return nil
+	}
+	s.options.Logger.WarnContext(ctx, "calls were cut when their process ended; their outcome is recorded as unknown", "calls", ended)
 	return s.data.projector.CatchUp(ctx)
 }
 
-// unended reads what the log holds of open calls: the intent of each, with the attempts that were recorded after it.
+// unended reads what the log holds of open calls: the latest record of each, with what it holds in the ledger by all of
+// its records.
 func (s *Server) unended(ctx context.Context, open []signalbox.CallView) (map[string]*signalbox.Record, error) {
 	wanted := map[string]*signalbox.Record{}
 	from := open[0].First()
@@ -46,30 +63,61 @@ func (s *Server) unended(ctx context.Context, open []signalbox.CallView) (map[st
 		if err != nil {
 			return nil, err
 		}
-		attempts := append(known.Attempts, r.Attempts...)
-		if e.Type == signalbox.RecordIntent {
-			*known = r
-		}
-		known.Attempts = attempts
+		r.Ledger = addUp(known.Ledger, r.Ledger)
+		*known = r
 	}
 	return wanted, nil
 }
 
-// unknown is the outcome of a call of which only the beginning is known.
+// addUp gives what is held after further entries, in the order in which accounts came up.
+func addUp(held, further []signalbox.LedgerEntry) []signalbox.LedgerEntry {
+next:
+	for _, e := range further {
+		for i := range held {
+			if held[i].Account == e.Account {
+				held[i].Held += e.Held
+				continue next
+			}
+		}
+		held = append(held, signalbox.LedgerEntry{Account: e.Account, Held: e.Held})
+	}
+	return held
+}
+
+// unknown is the outcome of a call of which only the beginning is known. Everything that it held counts as used, until
+// it is reconciled.
 func (s *Server) unknown(r *signalbox.Record) signalbox.Record {
 	out := *r
 	out.Type, out.Time, out.Outcome = signalbox.RecordOutcome, s.options.Now().UTC(), signalbox.OutcomeUnknown
-	if n := len(r.Attempts); n > 0 {
-		last := r.Attempts[n-1]
+	out.Ledger = nil
+	for _, e := range r.Ledger {
+		if e.Held != 0 {
+			out.Ledger = append(out.Ledger, signalbox.LedgerEntry{Account: e.Account, Held: -e.Held, Settled: e.Held})
+		}
+	}
+	out.Attempts = append([]signalbox.Attempt(nil), r.Attempts...)
+	if n := len(out.Attempts); n > 0 {
+		last := &out.Attempts[n-1]
 		out.Context.Provider, out.Context.Simulated = last.Provider, last.Simulated
 		if r.What.Kind == signalbox.KindModel {
 			out.Context.ModelName = last.Name
 		}
+		if last.Held != nil {
+			last.Cost, last.Usage, last.Basis = last.Held, last.HeldUsage, signalbox.BasisHeld
+		}
 	}
+	out.What.Tokens, out.What.Cost, out.What.CostBasis = sums(out.Attempts)
 	out.Error = &signalbox.Failure{
 		Code:    signalbox.CodeInternal,
 		Message: "Signalbox stopped before the outcome of this call was known.",
-		Remedy:  "Check with the provider or tool whether the call had an effect before it is repeated.",
+		Remedy:  "Check with the provider or tool whether the call had an effect before it is repeated; `signalbox cost reconcile` corrects its cost.",
 	}
 	return out
+}
+
+// sums gives what attempts have used in all, as the record station does for calls that end by themselves.
+func sums(attempts []signalbox.Attempt) (*signalbox.Usage, *signalbox.Money, signalbox.Basis) {
+	t := call.Track{Attempts: attempts}
+	cost, basis := t.Cost()
+	return t.Usage(), cost, basis
 }

@@ -19,11 +19,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/governance/ledger"
+	"github.com/signalbox/signalbox/internal/governance/runs"
+	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/platform/config"
 )
@@ -47,6 +51,7 @@ type Options struct {
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Env     func(string) (string, bool)
+	Source  Source
 }
 
 // Server is a whole instance.
@@ -59,10 +64,17 @@ type Server struct {
 	recorder  *call.Recorder
 	telemetry *telemetry.Telemetry
 	keys      *keys
-	models    *models
-	tools     *tools
+	runtimes  runtimes
+	ledger    *ledger.Ledger
+	alerts    *alert.Engine
+	courier   *alert.Courier
+	runs      *runs.Keeper
+	cluster   *cluster // Nil with SQLite.
 	http      *http.Server
 	listener  net.Listener
+
+	routes   []Route
+	reloaded atomic.Pointer[error] // What came of the last reload; nil where there was none.
 
 	stops []stop
 }
@@ -82,11 +94,13 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 	}{
 		{"telemetry", s.startTelemetry},
 		{"database", s.startData},
-		{"recovery", s.recover},
 		{"keys", s.startKeys},
-		{"models", s.startModels},
-		{"tools", s.startTools},
+		{"models and tools", s.startRuntime},
+		{"ledger", s.startLedger},
+		{"alerts", s.startAlerts},
+		{"watch", s.startWatch},
 		{"metrics", s.startMetrics},
+		{"reload", s.startReload},
 		{"listener", s.listen},
 	}
 	for _, step := range steps {
@@ -125,6 +139,8 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case reason = <-serving:
+	case <-s.data.lost:
+		reason = errors.New("the other replicas have declared this one dead: it was silent for longer than the lease")
 	case reason = <-s.data.writer.Fatal():
 		reason = fmt.Errorf("the log can not be trusted any more: %w", reason)
 	}
@@ -163,40 +179,6 @@ func (s *Server) stop(ctx context.Context) error {
 // onStop adds how a part that has just started ends.
 func (s *Server) onStop(name string, run func(context.Context) error) {
 	s.stops = append(s.stops, stop{name, run})
-}
-
-// every runs a job at once and then at intervals until the server stops. The job reports its own errors.
-func (s *Server) every(name string, interval time.Duration, job func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(interval)
-		defer ticker.Stop()
-		for {
-			job(ctx)
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-		}
-	}()
-	s.onStop(name, func(context.Context) error {
-		cancel()
-		<-done
-		return nil
-	})
-}
-
-// note writes an admin record about the server itself.
-func (s *Server) note(ctx context.Context, action string, detail map[string]string) error {
-	now := s.options.Now().UTC()
-	_, err := s.data.writer.Append(ctx, signalbox.Record{
-		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		What: signalbox.What{Action: action, Detail: detail},
-	})
-	return err
 }
 
 func (s *Server) listen(context.Context) error {

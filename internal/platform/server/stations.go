@@ -6,6 +6,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/gate"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/model/route"
 	"github.com/signalbox/signalbox/internal/observability/projection"
@@ -14,33 +15,41 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
-// expireInterval is how often projections past their retention are removed.
-const expireInterval = time.Hour
-
 // ConfigOptions is what configurations are checked with.
 func ConfigOptions() config.Options {
 	return config.Options{CheckExpression: route.Check}
 }
 
-// chain puts the stations together. Policy, guard and approval are not built: they stay nil and are recorded as not_run.
+// chain puts the stations together. Those from resolve on belong to the runtime in force.
 func (s *Server) chain() call.Handler {
-	tools := map[string]call.Backend{}
-	for id := range s.config.MCPServers {
-		tools[id] = s.tools.servers
-	}
 	return call.Stations{
-		Record: s.recorder.Station,
-		Gate:   s.gateStation(),
+		Record: s.recorder.Station, Gate: s.gateStation(), Attempt: call.HandlerFunc(s.runtimes.serve),
+	}.Chain()
+}
+
+// innerStations puts the stations together that follow from the configuration. Policy, guard and approval are not built:
+// they stay nil and are recorded as not_run.
+func (s *Server) innerStations(r *runtime) call.Handler {
+	return call.Stations{
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{
-			signalbox.KindModel: s.models.router, signalbox.KindTool: s.tools.servers,
+			signalbox.KindModel: r.models.router, signalbox.KindTool: r.tools.servers,
 		}),
 		Attempt: &call.Attempter{
 			Backends: map[signalbox.Kind]map[string]call.Backend{
-				signalbox.KindModel: s.models.backends, signalbox.KindTool: tools,
+				signalbox.KindModel: r.models.backends, signalbox.KindTool: r.tools.servers.Backends(),
 			},
 			Journal: s.recorder, Now: s.options.Now,
 		},
 	}.Chain()
+}
+
+// gateStation makes the gate's station.
+func (s *Server) gateStation() call.Station {
+	return gate.Station(gate.Options{
+		Now: s.options.Now, Keys: s.keys.ring, Ledger: s.ledger, Brakes: s.alerts,
+		MaxConcurrent: func() int64 { return s.runtimes.current().config.Limits.MaxConcurrentCalls },
+		AgentRole:     func(agent string) string { return s.runtimes.current().roles[agent] },
+	})
 }
 
 func (s *Server) startTelemetry(ctx context.Context) error {
@@ -65,33 +74,6 @@ func (s *Server) startTelemetry(ctx context.Context) error {
 			s.options.Logger.WarnContext(ctx, "the last telemetry could not be exported", "error", err)
 		}
 		return nil
-	})
-	return nil
-}
-
-// startProjector keeps the projections up with the log, and young.
-func (s *Server) startProjector(ctx context.Context) error {
-	p := projection.New(s.data.db.Views(), s.data.db.Views(), projection.Options{Decode: audit.Decode, Wake: s.data.writer.Notify()})
-	s.data.projector = p
-	if err := p.CatchUp(ctx); err != nil {
-		return err
-	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.Run(running)
-	}()
-	s.onStop("projector", func(context.Context) error {
-		cancel()
-		<-done
-		return nil
-	})
-	s.every("retention", expireInterval, func(ctx context.Context) {
-		before := s.options.Now().Add(-s.config.Retention.Projections)
-		if _, err := p.Expire(ctx, s.data.db.Views(), before); err != nil && ctx.Err() == nil {
-			s.options.Logger.WarnContext(ctx, "old projections could not be removed", "error", err)
-		}
 	})
 	return nil
 }

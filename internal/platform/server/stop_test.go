@@ -278,11 +278,16 @@ func TestFatal(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := make(chan struct{})
-	s.data.writer = store.NewWriter(uncertain{s.data.db, broken}, s.data.sequencer, store.Options{})
+	tree, err := audit.Restore(t.Context(), s.data.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sequencer := audit.NewSequencer(tree)
+	s.data.writer = store.NewWriter(uncertain{s.data.db, broken}, sequencer, store.Options{})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(context.Background()) }()
 	eventually(t, func() error {
-		if s.data.sequencer.Tree().Size() == 0 {
+		if sequencer.Tree().Size() == tree.Size() {
 			return errors.New("it has not started")
 		}
 		return nil

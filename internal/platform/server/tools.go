@@ -1,9 +1,10 @@
 package server
 
 import (
-	"context"
 	"maps"
+	"reflect"
 	"slices"
+	"sync/atomic"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/config"
@@ -14,23 +15,32 @@ import (
 // tools are the parts of the tool layer.
 type tools struct {
 	servers *mcp.Servers
+	users   atomic.Int64 // Runtimes.
 }
 
-func (s *Server) startTools(context.Context) error {
+// release ends the servers with the last runtime that uses them.
+func (t *tools) release() {
+	if t.users.Add(-1) == 0 {
+		t.servers.Close()
+	}
+}
+
+func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
+	if before != nil && reflect.DeepEqual(before.config.MCPServers, c.MCPServers) {
+		before.tools.users.Add(1)
+		return before.tools, nil
+	}
 	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now}
-	for _, id := range slices.Sorted(maps.Keys(s.config.MCPServers)) {
-		o.Servers = append(o.Servers, toolServer(id, s.config.MCPServers[id]))
+	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
+		o.Servers = append(o.Servers, toolServer(id, c.MCPServers[id]))
 	}
 	servers, err := mcp.New(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.tools = &tools{servers: servers}
-	s.onStop("tools", func(context.Context) error {
-		servers.Close()
-		return nil
-	})
-	return nil
+	t := &tools{servers: servers}
+	t.users.Store(1)
+	return t, nil
 }
 
 func toolServer(id string, c config.MCPServer) mcp.Server {

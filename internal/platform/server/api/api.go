@@ -94,7 +94,7 @@ type server struct {
 var setup sync.Once
 
 // New registers the API's operations on the mux.
-func New(mux *http.ServeMux, o Options) {
+func New(mux humago.Mux, o Options) {
 	setup.Do(setHumaDefaults)
 	s := &server{Options: o}
 	config := huma.DefaultConfig("Signalbox control API", o.Version)

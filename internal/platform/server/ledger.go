@@ -1,0 +1,59 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/governance/budget"
+	"github.com/signalbox/signalbox/internal/governance/ledger"
+	"github.com/signalbox/signalbox/internal/governance/runs"
+	"github.com/signalbox/signalbox/internal/platform/config"
+)
+
+// ledgerPolicy makes the ledger's policy out of a configuration.
+func ledgerPolicy(c *config.Config, a *alerting) (*budget.Policy, error) {
+	o := budget.Options{DefaultMaxOutput: c.Limits.DefaultMaxOutput}
+	for _, t := range c.Tenants {
+		o.Tenants = append(o.Tenants, budget.Tenant{
+			ID: t.ID, Zone: a.zones[t.ID], Budgets: slices.Concat(t.Limits, t.Budgets),
+			AllowUnpriced: t.AllowUnpriced, Watch: a.watched(t.ID),
+		})
+	}
+	for _, t := range c.Teams {
+		o.Teams = append(o.Teams, budget.Team{Tenant: t.Tenant, ID: t.ID, Budgets: t.Budgets})
+	}
+	for _, a := range c.Agents {
+		o.Agents = append(o.Agents, budget.Agent{ID: a.ID, Budgets: a.Budgets})
+	}
+	return budget.NewPolicy(o)
+}
+
+// startLedger starts the ledger and the runs that are opened with a budget.
+func (s *Server) startLedger(context.Context) error {
+	c := s.runtimes.current().config
+	s.runs = runs.New(runs.Options{
+		Log: s.data.writer, Store: s.data.db, Check: budget.CheckPlan, Last: s.lastUse, Now: s.data.now,
+		Idle: func() time.Duration { return s.runtimes.current().config.Runs.IdleTimeout },
+	})
+	s.ledger = ledger.New(ledger.Options{
+		Vault: s.data.db, Policy: func() *budget.Policy { return s.runtimes.current().policy }, Runs: s.runs,
+		KeyBudgets: s.keyBudgets, Replica: s.data.replica, Now: s.data.now,
+		Wait: max(c.Limits.BudgetWait, 1), MaxWaiting: int(c.Limits.BudgetWaiting), Whole: s.cluster == nil, Logger: s.options.Logger,
+	})
+	s.onStop("ledger", s.ledger.Close)
+	return nil
+}
+
+// lastUse is when a call of a run was last heard of; zero where there was none.
+func (s *Server) lastUse(ctx context.Context, r signalbox.Run) (time.Time, error) {
+	v, err := s.data.views.RunByID(ctx, r.Tenant, r.ID)
+	if signalbox.CodeOf(err) == signalbox.CodeNotFound {
+		return time.Time{}, nil
+	}
+	if v.Running > 0 {
+		return s.data.now(), err
+	}
+	return v.Last, err
+}

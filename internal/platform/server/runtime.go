@@ -1,0 +1,184 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/governance/budget"
+	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/tool/mcp"
+)
+
+// runtime is what is made of the configuration and replaced as a whole when that changes. A call stays with the runtime
+// it was resolved by until it is over; a runtime that was replaced ends with its last call.
+type runtime struct {
+	config *config.Config
+	models *models
+	tools  *tools
+	policy *budget.Policy
+	alerts *alerting
+	roles  map[string]string // Of agents, by their id.
+	inner  call.Handler      // The stations from resolve on.
+
+	mu      sync.Mutex
+	calls   int
+	retired bool
+	close   func() // Of what no later runtime has taken over; nil once it has been called.
+}
+
+// runtimes holds the runtime in force.
+type runtimes struct {
+	mu  sync.RWMutex
+	now *runtime
+}
+
+// current gives the runtime in force.
+func (r *runtimes) current() *runtime {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.now
+}
+
+// enter gives the runtime in force to a call, which must leave it.
+func (r *runtimes) enter() *runtime {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.now.mu.Lock()
+	defer r.now.mu.Unlock()
+	r.now.calls++
+	return r.now
+}
+
+// replace puts a new runtime in force and retires the one before.
+func (r *runtimes) replace(next *runtime) {
+	r.mu.Lock()
+	before := r.now
+	r.now = next
+	r.mu.Unlock()
+	if before != nil {
+		before.retire()
+	}
+}
+
+func (r *runtime) leave() {
+	r.mu.Lock()
+	r.calls--
+	end := r.over()
+	r.mu.Unlock()
+	end()
+}
+
+func (r *runtime) retire() {
+	r.mu.Lock()
+	r.retired = true
+	end := r.over()
+	r.mu.Unlock()
+	end()
+}
+
+// over gives what remains to be done once nobody uses the runtime any more.
+func (r *runtime) over() func() {
+	if !r.retired || r.calls > 0 || r.close == nil {
+		return func() {}
+	}
+	end := r.close
+	r.close = nil
+	return end
+}
+
+// serve hands a call to the stations of the runtime in force.
+func (r *runtimes) serve(ctx context.Context, t *call.Track) (call.Answer, error) {
+	rt := r.enter()
+	answer, err := rt.inner.Serve(ctx, t)
+	if err != nil || answer == nil {
+		rt.leave()
+		return nil, err
+	}
+	return &runtimeAnswer{Answer: answer, leave: sync.OnceFunc(rt.leave)}, nil
+}
+
+// runtimeAnswer keeps its runtime until it is closed.
+type runtimeAnswer struct {
+	call.Answer
+	leave func()
+}
+
+// Close ends the answer.
+func (a *runtimeAnswer) Close() error {
+	defer a.leave()
+	return a.Answer.Close()
+}
+
+// newRuntime makes a runtime. It takes over the tool servers of the one before where their configuration is the same:
+// their processes and sessions go on.
+func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error) {
+	alerts, err := newAlerting(c)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := ledgerPolicy(c, alerts)
+	if err != nil {
+		return nil, err
+	}
+	r := &runtime{config: c, policy: policy, alerts: alerts, roles: map[string]string{}}
+	for _, a := range c.Agents {
+		r.roles[a.ID] = a.Role
+	}
+	if r.models, err = s.newModels(c); err != nil {
+		return nil, err
+	}
+	if r.tools, err = s.newTools(c, before); err != nil {
+		r.models.close()
+		return nil, err
+	}
+	r.close = func() {
+		r.models.close()
+		r.tools.release()
+	}
+	r.inner = s.innerStations(r)
+	return r, nil
+}
+
+// startRuntime puts the configuration that the server was started with in force.
+func (s *Server) startRuntime(context.Context) error {
+	r, err := s.newRuntime(s.config, nil)
+	if err != nil {
+		return err
+	}
+	s.runtimes.replace(r)
+	s.onStop("models and tools", func(context.Context) error {
+		s.runtimes.current().retire()
+		return nil
+	})
+	return nil
+}
+
+// mcp serves the tool servers of the runtime in force.
+func (s *Server) mcp(chain call.Handler) http.Handler {
+	var mu sync.Mutex
+	handlers := map[*mcp.Servers]http.Handler{} // Of the servers in force; a handler holds nothing of its own.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		servers := s.runtimes.current().tools.servers
+		mu.Lock()
+		h := handlers[servers]
+		if h == nil {
+			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger)
+			clear(handlers)
+			handlers[servers] = h
+		}
+		mu.Unlock()
+		h.ServeHTTP(w, r)
+	})
+}
+
+// keyBudgets gives the budgets of a key, limits included.
+func (s *Server) keyBudgets(id string) []signalbox.Budget {
+	key, ok := s.keys.ring.Key(id)
+	if !ok {
+		return nil
+	}
+	return key.Budgets
+}
