@@ -14,6 +14,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/observability/projection"
+	"github.com/signalbox/signalbox/internal/platform/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,10 +30,9 @@ type tables struct {
 	Progress signalbox.Progress
 }
 
-func dump(t failer, l *log) tables {
+func dump(t failer, v storetest.Views) tables {
 	t.Helper()
 	ctx := context.Background()
-	v := l.Views()
 	calls, next, err1 := v.ListCalls(ctx, signalbox.CallFilter{Limit: signalbox.MaxPage})
 	rollups, err2 := v.Rollups(ctx, signalbox.CostQuery{})
 	latency, err3 := v.Latencies(ctx, signalbox.CostQuery{})
@@ -91,11 +91,11 @@ func TestLiveEqualsRebuilt(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			live := dump(t, l)
+			live := dump(t, l.Views())
 			if err := projector(l, 100).Rebuild(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if rebuilt := dump(t, l); !reflect.DeepEqual(live, rebuilt) {
+			if rebuilt := dump(t, l.Views()); !reflect.DeepEqual(live, rebuilt) {
 				t.Fatalf("live and rebuilt tables differ:\n%+v\n%+v", live, rebuilt)
 			}
 			m.entries = entriesOf(t, 0, records)
@@ -303,12 +303,12 @@ func TestExpireKeepsTotalsAndRunningCalls(t *testing.T) {
 	if err := p.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	before := dump(t, l)
+	before := dump(t, l.Views())
 	n, err := p.Expire(t.Context(), l.Views(), start.Add(100*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	after := dump(t, l)
+	after := dump(t, l.Views())
 	running, err := p.Running(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -333,7 +333,7 @@ func TestOverview(t *testing.T) {
 	}
 	var want signalbox.Totals
 	running, timed := int64(0), int64(0)
-	all := dump(t, l)
+	all := dump(t, l.Views())
 	for _, r := range all.Rollups {
 		want = want.Plus(r.Totals)
 	}
