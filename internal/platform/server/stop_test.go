@@ -200,7 +200,7 @@ func TestRecovery(t *testing.T) {
 	put(2, signalbox.RecordIntent, signalbox.KindModel, attempt(1, "first"))
 	put(3, signalbox.RecordIntent, signalbox.KindTool, attempt(1, "files.read"))
 	put(2, signalbox.RecordOutcome, signalbox.KindModel, attempt(1, "first"))
-	put(1, signalbox.RecordAttempt, signalbox.KindModel, attempt(2, "second"))
+	put(1, signalbox.RecordAttempt, signalbox.KindModel, attempt(1, "first"), attempt(2, "second"))
 	if err := errors.Join(writer.Close(context.Background()), db.Close()); err != nil {
 		t.Fatal(err)
 	}
