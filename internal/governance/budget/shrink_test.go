@@ -40,6 +40,7 @@ func TestShrunk(t *testing.T) {
 		{"below the floor", []budget.Line{capped(signalbox.UnitOutputTokens, shrink, 0)}, []int64{signalbox.DefaultMinOutput - 1}, 0, false},
 		{"a floor of its own", []budget.Line{capped(signalbox.UnitOutputTokens, shrink, 20)}, []int64{20}, 20, true},
 		{"the highest floor of those that are short", []budget.Line{capped(signalbox.UnitOutputTokens, shrink, 20), capped(signalbox.UnitUSD, shrink, 500)}, []int64{450, cost(600)}, 0, false},
+		{"the highest floor, in whatever order", []budget.Line{capped(signalbox.UnitUSD, shrink, 500), capped(signalbox.UnitOutputTokens, shrink, 20)}, []int64{cost(600), 450}, 0, false},
 		{"the floor of a line with room is not asked", []budget.Line{capped(signalbox.UnitOutputTokens, shrink, 20), capped(signalbox.UnitUSD, shrink, 500)}, []int64{450, cost(1000)}, 450, true},
 		{"a floor above what is wanted", []budget.Line{capped(signalbox.UnitOutputTokens, shrink, 5000)}, []int64{900}, 0, false},
 		{"a short line on refuse", []budget.Line{capped(signalbox.UnitUSD, refuse, 0)}, []int64{cost(999)}, 0, false},
