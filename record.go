@@ -107,6 +107,7 @@ type Context struct {
 	Protocol       Protocol `json:"protocol,omitzero"`
 	Stream         bool     `json:"stream,omitzero"`
 	Simulated      bool     `json:"simulated,omitzero"`
+	Downgraded     bool     `json:"downgraded,omitzero"` // A cheaper model was taken, because the call was throttled.
 	ApprovalStatus string   `json:"approval_status,omitzero"`
 	ApprovedBy     string   `json:"approved_by,omitzero"`
 	Replica        string   `json:"replica,omitzero"` // The process that serves the call; [LocalReplica] where there is one.

@@ -132,7 +132,7 @@ func (r *Recorder) context(t *Track) signalbox.Context {
 		RequestID: t.Call.RequestID, RunID: t.Gate.Run, StepIndex: t.Call.Claims.Step, StepKind: t.Call.Claims.StepKind,
 		Purpose: r.short(t.Call.Claims.Purpose), RiskLevel: t.Policy.Risk, PolicyVersion: t.Policy.Version,
 		Route: t.Resolve.Route, Protocol: t.Call.Protocol, Stream: t.Call.Stream, ApprovedBy: t.Approval.By,
-		Replica: r.Replica,
+		Replica: r.Replica, Downgraded: t.Resolve.Downgraded,
 	}
 	if t.Call.Model != nil {
 		c.RequestedModel = t.Call.Model.Model

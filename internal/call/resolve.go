@@ -7,7 +7,8 @@ import (
 )
 
 // Resolver finds what could serve a call of one kind, best first, and the route that chose them. It fails with
-// not_found where nothing could and with forbidden where the caller may not use what could. Safe for concurrent use.
+// not_found where nothing could and with forbidden where the caller may not use what could. It may set Downgraded in the
+// track's result of this station, and nothing else there. Safe for concurrent use.
 type Resolver interface {
 	Resolve(ctx context.Context, t *Track) (route string, candidates []signalbox.Candidate, err error)
 }
@@ -26,7 +27,7 @@ func Resolve(resolvers map[signalbox.Kind]Resolver) Station {
 				t.Resolve.Status = signalbox.StatusDenied
 				return nil, err
 			}
-			t.Resolve = ResolveResult{Status: signalbox.StatusPassed, Route: route, Candidates: candidates}
+			t.Resolve.Status, t.Resolve.Route, t.Resolve.Candidates = signalbox.StatusPassed, route, candidates
 			return next.Serve(ctx, t)
 		})
 	}

@@ -31,6 +31,7 @@ type ResolveResult struct {
 	Status     signalbox.Status
 	Route      string // The route that applied, "" where the caller named a model.
 	Candidates []signalbox.Candidate
+	Downgraded bool // Cheaper models have taken the place of some, because the call is throttled.
 }
 
 // PolicyResult is the policy's. It is not built in this version.

@@ -28,12 +28,24 @@
 // applies nor is passed over, since the next one might be the one that costs more. The code is internal, because the
 // operator wrote the condition and the caller can do nothing about it.
 //
+// # Throttled calls
+//
+// A model can name a cheaper one to take its place ([Model].DowngradeTo), and that one a cheaper one still. In a throttled
+// call ([Config].Throttled) each candidate makes room for the cheapest of its line that the tenant may use; the order
+// stays, and so does what has no cheaper one.
+//
+// # Plans
+//
+// In an opened run "auto" can mean a model for each agent ([Config].PlannedModel); it then counts as if the caller had
+// named it.
+//
 // # Invariants
 //
-// A decision depends on the call and the tables alone: the same call gets the same candidates. No candidate comes twice.
+// A decision depends on the call, the tables, and what is throttled and planned alone: the same call gets the same candidates. No candidate comes twice.
 package route
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +79,7 @@ type Model struct {
 	ContextWindow int64    // In tokens; 0 is what the price table says.
 	MaxOutput     int64    // In tokens; 0 is what the price table says.
 	Price         *signalbox.Price
+	DowngradeTo   string // The model that takes its place in throttled calls; "" is none.
 }
 
 // Route chooses models by a condition.
@@ -83,6 +96,13 @@ type Config struct {
 	Routes    []Route
 	Tenants   map[string][]string // Globs by tenant.
 	Prices    *price.Table        // Required.
+
+	// Throttled reports whether the calls of a tenant, or of a run of it, are to be served by cheaper models for now. It is
+	// asked once per call. Nil: none are.
+	Throttled func(tenant, run string) bool
+	// PlannedModel gives the model or route that "auto" means for the calling agent in its run; "" leaves it to the
+	// conditions. Nil: it always is left to them.
+	PlannedModel func(t *call.Track) string
 }
 
 // Resolver decides. It is immutable and safe for concurrent use.
@@ -98,6 +118,7 @@ type entry struct {
 	candidate signalbox.Candidate // Without a price.
 	prices    price.History
 	fallbacks []string
+	downgrade string // The next cheaper model.
 }
 
 // New checks the tables against one another and compiles the conditions.
@@ -108,6 +129,7 @@ func New(c Config) (*Resolver, error) {
 		e, err := c.entry(name, m)
 		errs = append(errs, err)
 		r.known[name] = e
+		errs = append(errs, c.checkDowngrade(name))
 	}
 	for _, route := range c.Routes {
 		program, err := compile(route.When)
@@ -136,7 +158,7 @@ func (c Config) entry(name string, m Model) (entry, error) {
 		m.Upstream = name
 	}
 	e := c.describe(name, m.Provider, p, m.Upstream)
-	e.fallbacks = m.Fallbacks
+	e.fallbacks, e.downgrade = m.Fallbacks, m.DowngradeTo
 	if m.ContextWindow > 0 {
 		e.candidate.ContextWindow = m.ContextWindow
 	}
@@ -180,9 +202,27 @@ func telemetryName(id string, p Provider) string {
 	return id
 }
 
-// Resolve gives the candidates of a call of kind model, best first, and the route that chose them.
+// Resolve gives the candidates of a call of kind model, best first, and the route that chose them. Where cheaper ones have
+// taken the place of some, it says so in the track.
 func (r *Resolver) Resolve(_ context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
-	name, tenant := t.Call.Model.Model, t.Gate.Caller.Tenant
+	route, found, err := r.choose(t)
+	if err == nil && r.config.Throttled != nil && r.config.Throttled(t.Gate.Caller.Tenant, t.Gate.Run) {
+		found, t.Resolve.Downgraded = r.downgraded(t, route, found)
+	}
+	return route, found, err
+}
+
+// asked is the name that the call asks for, after the plan of its run.
+func (r *Resolver) asked(t *call.Track) string {
+	name := t.Call.Model.Model
+	if name == Auto && r.config.PlannedModel != nil {
+		return cmp.Or(r.config.PlannedModel(t), name)
+	}
+	return name
+}
+
+func (r *Resolver) choose(t *call.Track) (string, []signalbox.Candidate, error) {
+	name, tenant := r.asked(t), t.Gate.Caller.Tenant
 	if e, ok := r.known[name]; ok {
 		found, err := r.candidates(t, selection{names: slices.Concat([]string{name}, e.fallbacks), must: name})
 		return "", found, err
