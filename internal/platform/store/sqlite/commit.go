@@ -24,7 +24,7 @@ func (d *DB) Commit(_ context.Context, b signalbox.Batch) error {
 	if err != nil {
 		return err
 	}
-	err = d.writer.write(size, func(t *transaction) error { return insert(t, b) })
+	err = d.writer.write(size, func(t *transaction) error { return d.insert(t, b) })
 	if err != nil {
 		return explain("commit", err)
 	}
@@ -47,7 +47,7 @@ func (d *DB) continues(b signalbox.Batch) (int64, error) {
 	return size, nil
 }
 
-func insert(t *transaction, b signalbox.Batch) error {
+func (d *DB) insert(t *transaction, b signalbox.Batch) error {
 	for i := range b.Entries {
 		e := &b.Entries[i]
 		err := t.exec(insertRecord, e.Index, e.Time.UnixMicro(), string(e.Type), e.Tenant, e.Call, e.Content, e.Leaf[:])
@@ -60,7 +60,7 @@ func insert(t *transaction, b signalbox.Batch) error {
 			}
 		}
 	}
-	if err := book(t, b.Entries); err != nil {
+	if err := d.book(t, b.Entries); err != nil {
 		return err
 	}
 	for _, tile := range b.Tiles {

@@ -3,7 +3,7 @@
 // # Files
 //
 //   - FILE holds what must not be lost: the log (audit_records, audit_tiles, audit_checkpoints), API keys, the ledger
-//     (ledger_shares, ledger_closed), the runs that were opened with a budget, alerts, brakes and notifications. It is in
+//     (ledger_accounts, ledger_shares), the runs that were opened with a budget, alerts, brakes and notifications. It is in
 //     WAL mode with synchronous=FULL: what a commit has returned for survives a power loss.
 //   - FILE.views holds the projections. Everything in it can be rebuilt from the log, so its transactions do not wait
 //     for the disk, and they never delay a commit of the log. It may be deleted while the server is stopped.

@@ -23,6 +23,8 @@ type handle struct {
 	stmts map[string]statement
 	args  []driver.NamedValue // Reused; SQLite has copied the values when Exec returns.
 
+	undone func() // Told, under mu, that a transaction was rolled back; nil tells nobody.
+
 	side    *sql.DB       // A connection for checkpoints beside the writer.
 	written atomic.Int64  // Pages written since the WAL was last started anew, estimated.
 	pages   int64         // How many of them wake the checkpointer.
@@ -96,6 +98,9 @@ func (h *handle) write(bytes int64, fn func(t *transaction) error) error {
 		h.wrote(bytes)
 		if err != nil {
 			_ = t.exec("ROLLBACK") // Most errors have rolled back already, and then this one is an error.
+			if h.undone != nil {
+				h.undone()
+			}
 		}
 		return err
 	})

@@ -19,33 +19,80 @@ const (
 		"held = max(-9223372036854775807, min(9223372036854775807, held + excluded.held)), touched = excluded.touched"
 	upsertGranted = "INSERT INTO ledger_shares (account, replica, granted, settled, held, touched) VALUES (?, ?, ?, 0, 0, ?) " +
 		"ON CONFLICT DO UPDATE SET granted = excluded.granted, touched = excluded.touched"
-	selectShares = "SELECT replica, granted, settled, held FROM ledger_shares WHERE account = ?"
-	selectClosed = "SELECT 1 FROM ledger_closed WHERE account = ?"
-	closeAccount = "INSERT INTO ledger_closed (account) VALUES (?) ON CONFLICT DO NOTHING"
-	openAccount  = "DELETE FROM ledger_closed WHERE account = ?"
+	selectAccount = "SELECT id, closed FROM ledger_accounts WHERE account = ?"
+	insertAccount = "INSERT INTO ledger_accounts (account, closed) VALUES (?, 0)"
+	setClosed     = "UPDATE ledger_accounts SET closed = ? WHERE id = ?"
+	selectShares  = "SELECT replica, granted, settled, held FROM ledger_shares WHERE account = ?"
 )
 
-// shareBytes is about what a share's row takes.
-const shareBytes = 120
+const (
+	shareBytes = 60     // About what a share's row takes.
+	maxIDs     = 16_384 // Accounts of which the ids are remembered.
+)
+
+// accountIDs remembers the ids of accounts that were posted on lately. It belongs to whoever has the writer.
+type accountIDs map[string]int64
+
+// of gives the id of an account, which it makes if need be.
+func (ids accountIDs) of(t *transaction, account string) (int64, error) {
+	if id, known := ids[account]; known {
+		return id, nil
+	}
+	id, _, err := findAccount(t, account)
+	if err == nil && id == 0 {
+		if err = t.exec(insertAccount, account); err == nil {
+			id, _, err = findAccount(t, account)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(ids) >= maxIDs {
+		clear(ids)
+	}
+	ids[account] = id
+	return id, nil
+}
+
+// findAccount gives the id of an account, 0 where there is no such account.
+func findAccount(t *transaction, account string) (id int64, closed bool, err error) {
+	err = t.query(selectAccount, func(row []driver.Value) error {
+		id, closed = integer(row[0]), integer(row[1]) != 0
+		return nil
+	}, account)
+	return id, closed, err
+}
 
 // book writes what the effects of a batch change in shares and accounts, each row once.
-func book(t *transaction, entries []signalbox.Entry) error {
+func (d *DB) book(t *transaction, entries []signalbox.Entry) error {
 	p := store.Gather(entries)
 	for _, door := range p.Doors() {
-		query := openAccount
-		if door.Closed {
-			query = closeAccount
-		}
-		if err := t.exec(query, door.Account); err != nil {
+		if err := d.setDoor(t, door); err != nil {
 			return err
 		}
 	}
 	for _, row := range p.Rows() {
-		if err := t.exec(upsertShare, row.Account, row.Replica, row.Settled, row.Held, row.Time.Unix()); err != nil {
+		id, err := d.ids.of(t, row.Account)
+		if err != nil {
+			return err
+		}
+		if err := t.exec(upsertShare, id, row.Replica, row.Settled, row.Held, row.Time.Unix()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (d *DB) setDoor(t *transaction, door store.Door) error {
+	id, err := d.ids.of(t, door.Account)
+	if err != nil {
+		return err
+	}
+	closed := int64(0)
+	if door.Closed {
+		closed = 1
+	}
+	return t.exec(setClosed, closed, id)
 }
 
 // Draw decides the draws one after the other, each by itself, and gives the shares as they are then, in their order.
@@ -73,18 +120,23 @@ func (d *DB) draw(t *transaction, replica string, draw *signalbox.Draw) (signalb
 		return signalbox.Share{}, err
 	}
 	if standing.Draw(*draw).Changed {
-		err = t.exec(upsertGranted, draw.Account, replica, standing.Mine.Granted, d.options.Now().Unix())
+		id, err := d.ids.of(t, draw.Account)
+		if err != nil {
+			return signalbox.Share{}, err
+		}
+		if err := t.exec(upsertGranted, id, replica, standing.Mine.Granted, d.options.Now().Unix()); err != nil {
+			return signalbox.Share{}, err
+		}
 	}
-	return standing.Share(draw.Account), err
+	return standing.Share(draw.Account), nil
 }
 
 func readStanding(t *transaction, replica, account string) (s store.Standing, err error) {
-	if err := t.query(selectClosed, func([]driver.Value) error {
-		s.Closed = true
-		return nil
-	}, account); err != nil {
+	id, closed, err := findAccount(t, account)
+	if err != nil || id == 0 {
 		return s, err
 	}
+	s.Closed = closed
 	return s, t.query(selectShares, func(row []driver.Value) error {
 		g := store.Grant{Granted: integer(row[1]), Settled: integer(row[2]), Held: integer(row[3])}
 		if text(row[0]) == replica {
@@ -93,7 +145,7 @@ func readStanding(t *transaction, replica, account string) (s store.Standing, er
 			s.Other(g)
 		}
 		return nil
-	}, account)
+	}, id)
 }
 
 // Accounts gives a page of accounts in the order of their identities, and the cursor of the next page, "" at the end.
@@ -127,8 +179,8 @@ type accountList struct {
 	sums   store.Standing // Of the last account.
 }
 
-const selectAccounts = "SELECT account, granted, settled, held, account IN (SELECT account FROM ledger_closed) " +
-	"FROM ledger_shares WHERE account >= ? AND account < ? ORDER BY account"
+const selectAccounts = "SELECT a.account, s.granted, s.settled, s.held, a.closed FROM ledger_accounts a " +
+	"JOIN ledger_shares s ON s.account = a.id WHERE a.account >= ? AND a.account < ? ORDER BY a.account"
 
 func (l *accountList) read(ctx context.Context, db querier, r store.Range) error {
 	if len(l.views) > l.limit {

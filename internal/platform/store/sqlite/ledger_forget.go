@@ -12,10 +12,11 @@ import (
 
 const (
 	// selectOld leaves out the accounts whose window began too late to have ended.
-	selectOld = "SELECT account, granted, held, touched FROM ledger_shares " +
-		"WHERE substr(account, -2) = ' -' OR substr(account, -20) < ? ORDER BY account"
+	selectOld = "SELECT a.account, s.granted, s.held, s.touched FROM ledger_accounts a JOIN ledger_shares s ON s.account = a.id " +
+		"WHERE substr(a.account, -2) = ' -' OR substr(a.account, -20) < ? ORDER BY a.account"
 	deleteShares = "DELETE FROM ledger_shares WHERE account = ?1 AND " +
 		"NOT EXISTS (SELECT 1 FROM ledger_shares WHERE account = ?1 AND (held <> 0 OR touched > ?2))"
+	deleteAccount = "DELETE FROM ledger_accounts WHERE id = ?"
 )
 
 // ForgetAccounts deletes up to limit accounts that were over before that time, and gives how many it deleted: accounts
@@ -36,7 +37,7 @@ func (d *DB) ForgetAccounts(ctx context.Context, before time.Time, limit int) (i
 	deleted := 0
 	err = d.writer.write(int64(len(f.accounts))*shareBytes, func(t *transaction) error {
 		for _, account := range f.accounts {
-			n, err := forget(t, account, f.touched[account])
+			n, err := d.forget(t, account, f.touched[account])
 			if err != nil {
 				return err
 			}
@@ -99,8 +100,12 @@ func (f *forgetting) look(rows *sql.Rows) error {
 }
 
 // forget deletes an account, unless it was touched since it was looked at.
-func forget(t *transaction, account string, touched int64) (n int, err error) {
-	if err := t.exec(deleteShares, account, touched); err != nil {
+func (d *DB) forget(t *transaction, account string, touched int64) (n int, err error) {
+	id, err := d.ids.of(t, account)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.exec(deleteShares, id, touched); err != nil {
 		return 0, err
 	}
 	if err := t.query("SELECT changes()", func(row []driver.Value) error {
@@ -109,5 +114,6 @@ func forget(t *transaction, account string, touched int64) (n int, err error) {
 	}); err != nil || n == 0 {
 		return 0, err
 	}
-	return n, t.exec(openAccount, account)
+	delete(d.ids, account)
+	return n, t.exec(deleteAccount, id)
 }

@@ -68,6 +68,7 @@ type DB struct {
 	views   *Views
 	wal     *checkpointer
 	next    int64 // Index of the next record; used by the one goroutine that commits.
+	ids     accountIDs
 }
 
 // Path gives the file of a database URL, "sqlite:data/signalbox.db". Other schemes are an error of code invalid.
@@ -104,6 +105,8 @@ func (d *DB) open(ctx context.Context) error {
 	if d.writer, err = openWriter(ctx, d.file, logSchema, d.options, "synchronous(FULL)", cache(logCache)); err != nil {
 		return err
 	}
+	d.ids = accountIDs{}
+	d.writer.undone = func() { clear(d.ids) } // Some of them may be of accounts that were not made after all.
 	if err := prefill(d.file+"-wal", d.options.WALPages*pageSize); err != nil {
 		return err
 	}

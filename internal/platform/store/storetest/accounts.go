@@ -47,13 +47,25 @@ var accountTests = map[string]func(*testing.T, Store){
 		}
 	},
 	"a batch that fails leaves the ledger as it was": func(t *testing.T, s Store) {
-		commit(t, s, post("a", signalbox.LedgerEntry{Account: account, Held: 1}))
-		bad := entries(5, 1) // A gap in the log.
-		bad[0].Effects = []signalbox.Effect{post("a", signalbox.LedgerEntry{Account: account, Held: 1, Closed: true})}
-		if err := s.Log.Commit(t.Context(), signalbox.Batch{Entries: bad}); err == nil {
-			t.Fatal("stored")
+		first := entries(0, 1)
+		first[0].Effects = []signalbox.Effect{post("a", signalbox.LedgerEntry{Account: account, Held: 1})}
+		ok(t, s.Log.Commit(t.Context(), signalbox.Batch{Entries: first, Tiles: []signalbox.Tile{tile(0, 0)}}))
+		bad := entries(1, 1)
+		bad[0].Effects = []signalbox.Effect{post("a", signalbox.LedgerEntry{Account: account, Held: 1, Closed: true},
+			signalbox.LedgerEntry{Account: day(1).String(), Held: 1})}
+		if err := s.Log.Commit(t.Context(), signalbox.Batch{Entries: bad, Tiles: []signalbox.Tile{tile(0, 0)}}); err == nil {
+			t.Fatal("a tile was written twice")
 		}
 		checkShare(t, read(t, s, "a", account), signalbox.Share{Held: 1, AllHeld: 1})
+		// Nothing may be left of the account that was not made after all.
+		for i := range 3 {
+			other := day(2 - i).String()
+			commit(t, s, post("a", signalbox.LedgerEntry{Account: other, Held: int64(i + 1)}))
+			if got := read(t, s, "a", other); got.Held != got.AllHeld || got.Closed || other != account && got.Held != int64(i+1) {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		checkShare(t, read(t, s, "a", account), signalbox.Share{Held: 4, AllHeld: 4})
 	},
 	"lists by filter, in order, in pages": testAccounts,
 	"bad pages are refused": func(t *testing.T, s Store) {

@@ -1,18 +1,21 @@
--- The ledger: what each replica may use of each account and what it has used, at the identity of the account. It is the
--- sum of the entries of the log's records, besides what is granted. touched is when something was posted, in seconds.
+-- The accounts of the ledger by their identities. id stands for the account in the table below: what is written with
+-- every call is then small, and lies beside what is written at the same time. closed is 1 after an overrun.
+CREATE TABLE ledger_accounts (
+    id      INTEGER PRIMARY KEY,
+    account TEXT    NOT NULL UNIQUE,
+    closed  INTEGER NOT NULL
+) STRICT;
+
+-- What each replica may use of each account and what it has used. It is the sum of the entries of the log's records,
+-- besides what is granted. touched is when something was posted or drawn, in seconds since 1970.
 CREATE TABLE ledger_shares (
-    account TEXT    NOT NULL,
+    account INTEGER NOT NULL,
     replica TEXT    NOT NULL,
     granted INTEGER NOT NULL,
     settled INTEGER NOT NULL,
     held    INTEGER NOT NULL,
     touched INTEGER NOT NULL,
     PRIMARY KEY (account, replica)
-) STRICT, WITHOUT ROWID;
-
--- Accounts that an overrun has closed.
-CREATE TABLE ledger_closed (
-    account TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
 -- Runs that were opened with a budget. plan is JSON. Times are microseconds since 1970, UTC, here and below; NULL is
