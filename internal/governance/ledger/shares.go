@@ -25,8 +25,8 @@ type drawing struct {
 	give    int64 // What is given back; the share is smaller already.
 	leaving bool  // The account is forgotten once it has been given back.
 	asked   bool  // Another replica needs room.
-	grow    bool  // The draw that is performed asks for more.
-	least   int64 // Of that draw.
+	first   bool  // The draw that is performed reads the share for the first time, or gives back: it says nothing of
+	least   int64 // what a further one may give. Else this is what it must give at least.
 	before  int64 // What was granted before it.
 	cap     int64 // The largest cap for which all was drawn at once.
 	dry     bool  // The last draw did not give what was needed.
@@ -86,7 +86,7 @@ func (b *book) draws() ([]*account, []signalbox.Draw) {
 
 func (b *book) launch(a *account) signalbox.Draw {
 	d := &a.draw
-	d.wanted, d.flying, d.grow, d.before, d.quietAt = false, true, false, a.granted, 0
+	d.wanted, d.flying, d.first, d.least, d.before, d.quietAt = false, true, !a.known || d.give > 0, 0, a.granted, 0
 	if d.posting == 0 {
 		d.quietAt = d.moves + 1
 	}
@@ -115,7 +115,7 @@ func (b *book) size(a *account) signalbox.Draw {
 	if limit <= 0 {
 		return draw
 	}
-	draw.Cap, a.draw.grow, a.draw.least = limit, true, 0
+	draw.Cap, a.draw.first = limit, false
 	if b.whole {
 		a.draw.cap = max(a.draw.cap, limit)
 		draw.Most = limit
@@ -185,13 +185,20 @@ func (b *book) arrive(a *account, s signalbox.Share) {
 		a.adopt(s)
 		d.read = false
 	}
-	if d.grow {
-		d.dry, d.dryAt = a.granted-d.before < max(d.least, 1), b.now
-	}
-	if d.grow && !d.dry {
-		d.burst = min(2*max(d.burst, minBurst), maxBurst)
+	if !d.first {
+		b.measure(a)
 	}
 	b.touch(a)
+}
+
+// measure notes whether a draw gave what was needed. One that did not is not repeated for a while; one that did makes
+// the next slice larger.
+func (b *book) measure(a *account) {
+	d := &a.draw
+	d.dry, d.dryAt = a.granted-d.before < max(d.least, 1), b.now
+	if !d.dry {
+		d.burst = min(2*max(d.burst, minBurst), maxBurst)
+	}
 }
 
 // after does what waited for the draw to end.
