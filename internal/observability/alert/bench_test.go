@@ -20,7 +20,11 @@ func accountsOf(r *rig) []string {
 	}
 	all = append(all, "run acme r - steps run -")
 	for _, a := range append(all, runAccount("acme", "r")) {
-		r.ledger.set(a, call.Balance{Cap: int64(1000 * usd), Settled: int64(cent), WarnAt: 800, ResetAt: midnight.Unix()})
+		account, err := signalbox.ParseAccount(a)
+		if err != nil {
+			panic(err)
+		}
+		r.ledger.set(a, call.Balance{Account: account, Cap: int64(1000 * usd), Settled: int64(cent), WarnAt: 800, ResetAt: midnight.Unix()})
 	}
 	return all
 }

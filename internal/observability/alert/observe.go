@@ -41,32 +41,31 @@ func value(m *signalbox.Money) signalbox.Money {
 
 // observeAccount adds where an account stands now.
 func (e *Engine) observeAccount(o *Observation, text string, others signalbox.Money) {
-	a := e.accounts.get(text)
-	if a == nil {
-		return
-	}
 	b, ok := e.Balance(text)
 	if !ok {
 		return
 	}
-	if warned(b) || exceeded(b) {
-		b.Account = a.Account
-		o.Balances = append(o.Balances, b)
-	}
-	if a.total == "" {
+	if b.Account.Kind == "" && !e.accounts.fill(&b.Account, text) {
 		return
 	}
-	t := Total{Per: a.total, Account: text, Amount: signalbox.Money(b.Settled), Start: a.Start}
+	if warned(b) || exceeded(b) {
+		o.Balances = append(o.Balances, b)
+	}
+	per := totalOf(&b.Account)
+	if per == "" {
+		return
+	}
+	t := Total{Per: per, Account: text, Amount: signalbox.Money(b.Settled), Start: b.Account.Start}
 	switch {
-	case a.total == signalbox.AlertPerRun:
+	case per == signalbox.AlertPerRun:
 		t.Amount = t.Amount.Plus(others)
 	case b.ResetAt != 0:
 		t.End = time.Unix(b.ResetAt, 0).UTC()
 	default:
-		t.End = windowEnd(a.Start, a.total, e.zone(a.Tenant))
+		t.End = windowEnd(t.Start, per, e.zone(o.Tenant))
 	}
 	if o.Totals == nil {
-		o.Totals = make([]Total, 0, 4) //nolint:mnd // A run, a day, a week and a month.
+		o.Totals = make([]Total, 0, 4) // A run, a day, a week and a month.
 	}
 	o.Totals = append(o.Totals, t)
 }
@@ -93,30 +92,34 @@ func windowEnd(start time.Time, per signalbox.AlertScope, zone *time.Location) t
 // maxAccounts bounds the accounts whose names are kept parsed.
 const maxAccounts = 8192
 
-// account is a parsed account, and which total it is: "" where no rule looks at it.
-type account struct {
-	signalbox.Account
-	total signalbox.AlertScope
-}
-
-// accounts are parsed accounts by their text.
+// accounts are parsed accounts by their text, for balances that do not name theirs. What is nil is no account.
 type accounts struct {
 	mu    *sync.RWMutex
-	known map[string]*account
+	known map[string]*signalbox.Account
 }
 
-func newAccounts() accounts { return accounts{mu: &sync.RWMutex{}, known: map[string]*account{}} }
+func newAccounts() accounts {
+	return accounts{mu: &sync.RWMutex{}, known: map[string]*signalbox.Account{}}
+}
 
-// get gives a parsed account; nil for a text that is none.
-func (c *accounts) get(text string) *account {
+// fill reads an account's text; false where it is none.
+func (c *accounts) fill(into *signalbox.Account, text string) bool {
 	c.mu.RLock()
 	a, ok := c.known[text]
 	c.mu.RUnlock()
-	if ok {
-		return a
+	if !ok {
+		a = c.parse(text)
 	}
+	if a != nil {
+		*into = *a
+	}
+	return a != nil
+}
+
+// parse reads an account's text and remembers it.
+func (c *accounts) parse(text string) (a *signalbox.Account) {
 	if parsed, err := signalbox.ParseAccount(text); err == nil {
-		a = &account{Account: parsed, total: totalOf(parsed)}
+		a = &parsed
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +130,8 @@ func (c *accounts) get(text string) *account {
 	return a
 }
 
-func totalOf(a signalbox.Account) signalbox.AlertScope {
+// totalOf gives the scope of the rules that look at an account, "" where none does.
+func totalOf(a *signalbox.Account) signalbox.AlertScope {
 	if a.Unit != signalbox.UnitUSD {
 		return ""
 	}

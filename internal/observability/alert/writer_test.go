@@ -137,6 +137,55 @@ func TestCloseGivesUp(t *testing.T) {
 	})
 }
 
+func TestParsedAccountsAreBounded(t *testing.T) {
+	c, a := newAccounts(), signalbox.Account{}
+	for i := range maxAccounts + 10 {
+		if !c.fill(&a, fmt.Sprintf("key acme k%d - usd day 2026-11-22T00:00:00Z", i)) || a.Name != fmt.Sprintf("k%d", i) {
+			t.Fatalf("account %d is read as %+v", i, a)
+		}
+	}
+	if n := len(c.known); n > maxAccounts {
+		t.Errorf("%d are kept", n)
+	}
+	for range 2 {
+		if c.fill(&a, "nonsense") {
+			t.Error("nonsense is an account")
+		}
+	}
+}
+
+func TestWhichAccountsRulesLookAt(t *testing.T) {
+	tests := map[string]signalbox.AlertScope{
+		"tenant acme - - usd day 2026-11-22T00:00:00Z":    signalbox.AlertPerDay,
+		"tenant acme - - usd week 2026-11-16T00:00:00Z":   signalbox.AlertPerWeek,
+		"tenant acme - - usd month 2026-11-01T00:00:00Z":  signalbox.AlertPerMonth,
+		"tenant acme - - usd hour 2026-11-22T00:00:00Z":   "",
+		"tenant acme - - tokens day 2026-11-22T00:00:00Z": "",
+		"key acme k - usd day 2026-11-22T00:00:00Z":       "",
+		"run acme r - usd run -":                          signalbox.AlertPerRun,
+		"run acme r - steps run -":                        "",
+		"run_agent acme r a usd run -":                    "",
+	}
+	for text, want := range tests {
+		a, err := signalbox.ParseAccount(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := totalOf(&a); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestChannelsOfARule(t *testing.T) {
+	r := newRig(t, signalbox.AlertRule{ID: "n", Per: signalbox.AlertPerRequest, Threshold: usd, Action: signalbox.ActionNotify, Channels: []string{"pager"}})
+	r.Ended(outcome("call_1", "", 2*usd))
+	r.stop(t)
+	if puts := r.log.alerts(); len(puts) != 1 || len(puts[0].Notifications) != 1 || puts[0].Notifications[0].Channel != "pager" {
+		t.Errorf("got %+v", puts)
+	}
+}
+
 func TestAnEngineWithoutOptions(t *testing.T) {
 	e := New(Options{
 		Rules:   func(string) []signalbox.AlertRule { return ladder()[1:2] },
