@@ -48,11 +48,17 @@ func (u *upstream) attemptError(ctx context.Context, err error) *call.AttemptErr
 	case errors.As(err, &known): // There was no session to send the call in.
 		return &call.AttemptError{Err: known}
 	case errors.As(err, &rpc):
-		return &call.AttemptError{Err: u.refused(rpc), Sent: true}
+		return &call.AttemptError{Err: u.refused(rpc), Sent: true, Undone: rpc.undone()}
 	case errors.As(err, &w):
 		return &call.AttemptError{Err: u.broken(ctx, err), HTTPStatus: w.status, Sent: w.sent}
 	}
 	return &call.AttemptError{Err: u.broken(ctx, err)}
+}
+
+// undone reports whether the error says that the tool has not run. Every other answer counts as a call of it, a failure
+// that the tool itself reports included.
+func (e *rpcError) undone() bool {
+	return e.code == rpcInvalidParams || e.code == rpcInvalidRequest || e.code == rpcMethodNotFound
 }
 
 // refused is the error for a JSON-RPC error of the upstream.

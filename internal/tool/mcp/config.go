@@ -35,6 +35,8 @@ type Server struct {
 	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.
 	Price   *signalbox.Price  // Of a call; nil where nobody has said.
 
+	ToolPrices map[string]signalbox.Money // Of a call of the tool of that name, in place of Price; 0 is free.
+
 	ConnectTimeout time.Duration // Until the handshake is done; 0 is [DefaultConnectTimeout].
 	ListTimeout    time.Duration // Of reading all tools; 0 is [DefaultListTimeout].
 	CallTimeout    time.Duration // Of one tools/call; 0 is [DefaultCallTimeout].
@@ -71,11 +73,24 @@ func (s Server) complete() (Server, error) {
 	} else if s.Command[0] == "" {
 		return fail(".command", "The command of the server is empty.")
 	}
+	for tool, price := range s.ToolPrices {
+		if price < 0 {
+			return fail(".tools."+tool+".price", "The price of the tool %q is negative.", tool)
+		}
+	}
 	setDefault(&s.ConnectTimeout, DefaultConnectTimeout)
 	setDefault(&s.ListTimeout, DefaultListTimeout)
 	setDefault(&s.CallTimeout, DefaultCallTimeout)
 	setDefault(&s.ListTTL, DefaultListTTL)
 	return s, nil
+}
+
+// priceOf is what a call of the tool costs; nil where nobody has said.
+func (s Server) priceOf(tool string) *signalbox.Price {
+	if own, ok := s.ToolPrices[tool]; ok {
+		return &signalbox.Price{Rates: signalbox.Rates{PerCall: own}, Source: "config"}
+	}
+	return s.Price
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

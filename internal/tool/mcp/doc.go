@@ -23,6 +23,12 @@
 // where the tool failed. A JSON-RPC error is an error of the call. Our refusals are JSON-RPC errors whose data holds
 // code, message, remedy, field and request_id.
 //
+// # Prices
+//
+// A call costs what is configured for its tool, else for its server. It is paid where it was sent and the server did not
+// say that it has not run the tool (JSON-RPC's invalid request, method not found, invalid params; an error status): a tool
+// that reports a failure of its own was called. The answer says the cost in X-Signalbox-Cost-Usd.
+//
 // # Invariants
 //
 //   - A tools/call is sent once, and the arguments are the bytes that were checked.

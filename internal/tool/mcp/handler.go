@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -103,10 +104,10 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call
 		writeError(w, m.id, c, err)
 		return
 	}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, &exchange{call: c, http: r.Context()})
-	r = r.WithContext(ctx)
+	x := &exchange{call: c, http: r.Context()}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
-	endpoint.ServeHTTP(w, r)
+	endpoint.ServeHTTP(&costWriter{ResponseWriter: w, exchange: x}, r)
 }
 
 // refuse sends a call that can not be served through the stations, so that its refusal is recorded, and gives the error.
@@ -122,6 +123,7 @@ func (h *Handler) refuse(ctx context.Context, c *signalbox.Call) error {
 type exchange struct {
 	call *signalbox.Call
 	http context.Context //nolint:containedctx // The SDK hides its end from handlers.
+	cost atomic.Pointer[signalbox.Money]
 }
 
 type exchangeKey struct{}
@@ -147,7 +149,7 @@ func (h *Handler) middleware(u *upstream) sdk.Middleware {
 			if method == methodListTools {
 				return h.list(ctx, x.call, u)
 			}
-			return h.call(ctx, x.call)
+			return h.call(ctx, x)
 		}
 	}
 }
@@ -163,16 +165,25 @@ func (h *Handler) list(ctx context.Context, c *signalbox.Call, u *upstream) (sdk
 }
 
 // call answers tools/call: the stations decide and serve.
-func (h *Handler) call(ctx context.Context, c *signalbox.Call) (sdk.Result, error) {
-	answer, err := h.next.Serve(ctx, call.NewTrack(c))
-	if err != nil {
-		return nil, rpcFailure(c, err)
+func (h *Handler) call(ctx context.Context, x *exchange) (sdk.Result, error) {
+	t := call.NewTrack(x.call)
+	data, err := h.serve(ctx, t)
+	if cost, _ := t.Cost(); cost != nil && len(t.Attempts) > 0 {
+		x.cost.Store(cost)
 	}
-	data, err := read(ctx, answer)
-	if err = errors.Join(err, answer.Close()); err != nil {
-		return nil, rpcFailure(c, err)
+	if err != nil {
+		return nil, rpcFailure(x.call, err)
 	}
 	return &rawResult{data: data}, nil
+}
+
+func (h *Handler) serve(ctx context.Context, t *call.Track) ([]byte, error) {
+	answer, err := h.next.Serve(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	data, err := read(ctx, answer)
+	return data, errors.Join(err, answer.Close())
 }
 
 // read reads an answer to its end.

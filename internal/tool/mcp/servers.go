@@ -74,7 +74,8 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 			WithField("name").WithRemedy("Use one of its tools: " + names(list.names) + ".")
 	}
 	return "", []signalbox.Candidate{{
-		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name, Price: u.Price,
+		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,
+		Price: u.priceOf(tool.Name),
 	}}, nil
 }
 
