@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,20 +8,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres/postgrestest"
-	"github.com/signalbox/signalbox/internal/platform/store/storetest"
 )
-
-func TestViews(t *testing.T) {
-	storetest.RunViews(t, func(t *testing.T) storetest.Store {
-		url := postgrestest.Database(t)
-		var reopen func() storetest.Store
-		reopen = func() storetest.Store {
-			d := openViews(t, url)
-			return storetest.Store{Log: placed{d: d}, Views: d.Views(), Reopen: reopen}
-		}
-		return reopen()
-	})
-}
 
 // openViews opens a database for the length of a test.
 func openViews(t testing.TB, url string) *DB {
@@ -37,23 +23,6 @@ func openViews(t testing.TB, url string) *DB {
 		}
 	})
 	return d
-}
-
-// placed is a log whose entries have their places already, as if a leader had given them.
-type placed struct {
-	storetest.Log
-	d *DB
-}
-
-func (p placed) Commit(ctx context.Context, b signalbox.Batch) error {
-	for _, e := range b.Entries {
-		_, err := p.d.pool.Exec(ctx, "INSERT INTO audit_records (seq, time, type, tenant, call, content, leaf) "+
-			"VALUES ($1, $2, $3, $4, $5, $6, $7)", e.Index, e.Time.UnixMicro(), string(e.Type), e.Tenant, e.Call, e.Content, e.Leaf[:])
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // TestTwoLeaders lets several apply the same stretch of the log at once: exactly one does, and the others are refused.

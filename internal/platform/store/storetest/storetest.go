@@ -75,14 +75,9 @@ type Ledger interface {
 // Run tests a store. Each call of open gives an empty one, closed by the test's cleanup.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	runGroups(t, open, []group{{"log", logTests}, {"keys", keyTests}})
-	RunViews(t, open)
-}
-
-// RunViews is the part of [Run] about projections; of the log it uses Commit only.
-func RunViews(t *testing.T, open func(t *testing.T) Store) {
-	t.Helper()
-	runGroups(t, open, []group{{"views", viewTests}, {"calls", callTests}, {"totals", totalTests}, {"runs", runTests}})
+	runGroups(t, open, []group{
+		{"log", logTests}, {"keys", keyTests}, {"views", viewTests}, {"calls", callTests}, {"totals", totalTests}, {"runs", runTests},
+	})
 }
 
 // RunLedger tests the ledger of a store, which Run does not touch.
