@@ -38,7 +38,7 @@ func (s *Server) startLedger(context.Context) error {
 		Idle: func() time.Duration { return s.runtimes.current().config.Runs.IdleTimeout },
 	})
 	s.ledger = ledger.New(ledger.Options{
-		Vault: s.data.db, Policy: func() *budget.Policy { return s.runtimes.current().policy }, Runs: s.runs,
+		Vault: s.data.db, Policy: func() *budget.Policy { return s.runtimes.current().policy }, Runs: s.runs, Counter: counter{&s.runtimes},
 		KeyBudgets: s.keyBudgets, Replica: s.data.replica, Now: s.data.now,
 		Wait: max(c.Limits.BudgetWait, 1), MaxWaiting: int(c.Limits.BudgetWaiting), Whole: s.cluster == nil, Logger: s.options.Logger,
 	})
@@ -56,4 +56,12 @@ func (s *Server) lastUse(ctx context.Context, r signalbox.Run) (time.Time, error
 		return s.data.now(), err
 	}
 	return v.Last, err
+}
+
+// counter counts input tokens exactly, by the runtime in force.
+type counter struct{ *runtimes }
+
+// CountInput counts the input of a call at a candidate; false where that can not be done exactly.
+func (c counter) CountInput(ctx context.Context, k *signalbox.Call, candidate signalbox.Candidate) (int64, bool) {
+	return c.current().models.counter.CountInput(ctx, k, candidate)
 }

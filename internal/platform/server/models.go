@@ -1,14 +1,17 @@
 package server
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/model/anthropic"
+	"github.com/signalbox/signalbox/internal/model/count"
 	"github.com/signalbox/signalbox/internal/model/openai"
 	"github.com/signalbox/signalbox/internal/model/price"
 	"github.com/signalbox/signalbox/internal/model/provider"
@@ -24,6 +27,7 @@ type models struct {
 	backends map[string]call.Backend // By provider.
 	closers  []func()
 	router   *route.Resolver
+	counter  *count.Counter
 	table    *price.Table
 }
 
@@ -47,17 +51,22 @@ func (s *Server) newModels(c *config.Config) (_ *models, err error) {
 	}()
 	tables := route.Config{
 		Providers: map[string]route.Provider{}, Models: map[string]route.Model{}, Tenants: map[string][]string{}, Prices: table,
+		Throttled: func(tenant, run string) bool { return s.alerts.Throttled(tenant, run) }, PlannedModel: s.plannedModel,
 	}
+	counters := map[string]count.Provider{}
 	for id, p := range c.Providers {
 		if m.backends[id], err = s.backend(m, id, p); err != nil {
 			return nil, err
+		}
+		if c, ok := m.backends[id].(count.Provider); ok {
+			counters[id] = c
 		}
 		tables.Providers[id] = routeProvider(p)
 	}
 	for name, model := range c.Models {
 		tables.Models[name] = route.Model{
 			Provider: model.Provider, Upstream: model.Model, Fallbacks: model.Fallbacks, ContextWindow: model.ContextWindow,
-			MaxOutput: model.MaxOutput, Price: model.Price,
+			MaxOutput: model.MaxOutput, Price: model.Price, DowngradeTo: model.DowngradeTo,
 		}
 	}
 	for _, r := range c.Routes {
@@ -69,7 +78,21 @@ func (s *Server) newModels(c *config.Config) (_ *models, err error) {
 	if m.router, err = route.New(tables); err != nil {
 		return nil, err
 	}
+	m.counter = count.New(counters)
 	return m, nil
+}
+
+// plannedModel is what "auto" means for an agent by the plan of its run; "" leaves it to the routes.
+func (s *Server) plannedModel(t *call.Track) string {
+	if !strings.HasPrefix(t.Gate.Run, signalbox.RunPrefix) {
+		return ""
+	}
+	run, err := s.runs.Run(context.Background(), t.Gate.Caller.Tenant, t.Gate.Run) // The gate has just read it.
+	if err != nil {
+		return ""
+	}
+	agent, _ := run.Plan.Agent(t.Gate.Caller.Agent)
+	return agent.Model
 }
 
 // backend makes what sends calls to a provider.

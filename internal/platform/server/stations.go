@@ -38,9 +38,14 @@ func (s *Server) innerStations(r *runtime) call.Handler {
 			Backends: map[signalbox.Kind]map[string]call.Backend{
 				signalbox.KindModel: r.models.backends, signalbox.KindTool: r.tools.servers.Backends(),
 			},
-			Journal: s.recorder, Now: s.options.Now,
+			Journal: s.recorder, Now: s.options.Now, Progress: s.progress,
 		},
 	}.Chain()
+}
+
+// progress tells the alerts what a stream has cost so far.
+func (s *Server) progress(t *call.Track, a *signalbox.Attempt, cost signalbox.Money) {
+	s.alerts.Progress(t, a, cost)
 }
 
 // gateStation makes the gate's station.

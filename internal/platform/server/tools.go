@@ -51,6 +51,15 @@ func toolServer(id string, c config.MCPServer) mcp.Server {
 	if c.Price.PerCall > 0 {
 		out.Price = &signalbox.Price{Rates: signalbox.Rates{PerCall: c.Price.PerCall}, Source: "config"}
 	}
+	for name, tool := range c.Tools {
+		if tool.Price == nil {
+			continue
+		}
+		if out.ToolPrices == nil {
+			out.ToolPrices = map[string]signalbox.Money{}
+		}
+		out.ToolPrices[name] = tool.Price.PerCall
+	}
 	return out
 }
 
