@@ -42,6 +42,9 @@ const (
 // Leaf are not looked at. It is called by one goroutine at a time, the log's writer, and does not watch ctx. A
 // transaction that was rolled back for the sake of another, or whose connection broke, is tried again.
 func (d *DB) Commit(_ context.Context, b signalbox.Batch) error {
+	if !d.member.joined.Load() {
+		return d.nowFenced()
+	}
 	begun := time.Now()
 	for try := 1; ; try++ {
 		written, err := d.tryCommit(b.Entries)

@@ -114,9 +114,12 @@ func diagnose(err error) (fault, bool) {
 	if f, ok := known(sqlState(err)); ok {
 		return f, true
 	}
+	var connect *pgconn.ConnectError
 	switch {
 	case sqlState(err) != "":
 		return fault{}, false
+	case errors.As(err, &connect):
+		return unreachable, true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return slow, true
 	case lost(err):

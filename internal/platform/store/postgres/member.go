@@ -126,7 +126,7 @@ func (d *DB) LastHeartbeat() time.Time {
 // succeed, and its open calls are being settled by the leader.
 func (d *DB) Fenced() <-chan struct{} { return d.member.fenced }
 
-// nowFenced takes note of it and gives the error.
+// nowFenced takes note that this replica can not commit any more, and gives the error; another one where it never could.
 func (d *DB) nowFenced() error {
 	if !d.member.joined.Load() {
 		return signalbox.Errorf(signalbox.CodeInternal, "This process writes without having joined the replicas.").
