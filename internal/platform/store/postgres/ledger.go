@@ -117,10 +117,18 @@ const (
 	saturatedEnd = "), -9223372036854775807), 9223372036854775807)::bigint"
 )
 
-// post applies the effects of a batch on the ledger and beside it, in the transaction of its records. Locks are taken in
-// one order by all replicas: accounts, then shares, then the rest, each by its key.
+// post applies the effects of a batch on the ledger and beside it, in the transaction of its records.
 func post(ctx context.Context, tx pgx.Tx, entries []signalbox.Entry) error {
 	b := &pgx.Batch{}
+	if err := queuePost(b, entries); err != nil || b.Len() == 0 {
+		return err
+	}
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// queuePost queues what post does. Locks are taken in one order by all replicas: accounts, then shares, then the rest,
+// each by its key.
+func queuePost(b *pgx.Batch, entries []signalbox.Entry) error {
 	p := store.Gather(entries)
 	queueDoors(b, p.Doors())
 	queueShares(b, p.Rows())
@@ -128,10 +136,7 @@ func post(ctx context.Context, tx pgx.Tx, entries []signalbox.Entry) error {
 		return err
 	}
 	queueAlerts(b, entries)
-	if b.Len() == 0 {
-		return nil
-	}
-	return tx.SendBatch(ctx, b).Close()
+	return nil
 }
 
 func queueDoors(b *pgx.Batch, doors []store.Door) {
