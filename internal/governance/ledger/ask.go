@@ -162,7 +162,8 @@ func (m *term) need(t *tally) int64 {
 	if c == nil {
 		return m.amount
 	}
-	return max(saturate(c.settle+c.hold, m.amount)-c.counted(), 0)
+	credit := c.counted() - c.settle - c.hold
+	return max(m.amount-credit, 0)
 }
 
 // weigh says whether a term fits.

@@ -570,7 +570,10 @@ func (m *machine) checkAccount(t *rapid.T, key string) {
 		t.Fatalf("%s: %d is settled and held, the cap is %d and %d was billed above holds", key, total, limit, m.excess[key])
 	}
 	if shares > limit+m.excess[key] {
-		t.Fatalf("%s: the shares add up to %d, the cap is %d", key, shares, limit)
+		for name, s := range m.vault.shares[key] {
+			t.Logf("%s: %+v", name, *s)
+		}
+		t.Fatalf("%s: the shares add up to %d, the cap is %d, and %d was billed above holds", key, shares, limit, m.excess[key])
 	}
 	if got := m.vault.total(key); got.AllSettled != m.gone[key] {
 		t.Fatalf("%s: %d is settled in the vault, %d by the calls", key, got.AllSettled, m.gone[key])
