@@ -95,7 +95,7 @@ func TestFind(t *testing.T) {
 		{price.Anthropic, "claude-opus-4-5-20251101", "claude-opus-4-5"},
 		{price.Anthropic, "claude-opus-4-5", "claude-opus-4-5"},
 		{price.OpenAI, "gpt-5-2025-08-07", "gpt-5"},
-		{price.OpenAI, "gpt-5-chat-latest", "gpt-5"},
+		{price.OpenAI, "gpt-5-chat-latest", "gpt-5-chat"},
 		{price.ZAI, "GLM-5.3", "glm-5.3"},
 		{price.Anthropic, "gpt-5", ""},
 		{price.OpenAI, "gpt-5-imaginary", ""},

@@ -26,6 +26,8 @@ func since(day string) source { return source{sep.name, day} }
 const (
 	hourRule = "The source has no rate for hour-long cache writes; twice the input rate, as for the vendor's other models."
 	oneTier  = "The source has no rates for long inputs."
+
+	chatLimit = "The price is that of the model without chat in its name, the limit of output that of OpenAI's chat models."
 )
 
 func rows() []row {
@@ -90,7 +92,7 @@ var openaiRows = []row{
 		above: 271_999, long: rates{"0.4", "1.8", "0.04", "0.5", ""},
 	},
 	{
-		vendor: OpenAI, id: "gpt-5.5", aliases: []string{"gpt-5.5-chat", "gpt-5.5-codex"}, window: 1_050_000, output: 128_000, source: sep,
+		vendor: OpenAI, id: "gpt-5.5", aliases: []string{"gpt-5.5-codex"}, window: 1_050_000, output: 128_000, source: sep,
 		rates: rates{"5", "30", "0.5", "", ""}, above: 271_999, long: rates{"10", "45", "1", "", ""},
 	},
 	{
@@ -100,17 +102,24 @@ var openaiRows = []row{
 	{vendor: OpenAI, id: "gpt-5.4-mini", window: 400_000, output: 128_000, source: sep, rates: rates{"0.75", "4.5", "0.075", "", ""}},
 	{vendor: OpenAI, id: "gpt-5.4-nano", window: 400_000, output: 128_000, source: sep, rates: rates{"0.2", "1.25", "0.02", "", ""}},
 	{
-		vendor: OpenAI, id: "gpt-5.2", aliases: []string{"gpt-5.2-chat", "gpt-5.2-codex"}, window: 400_000, output: 128_000, source: sep,
+		vendor: OpenAI, id: "gpt-5.2", aliases: []string{"gpt-5.2-codex"}, window: 400_000, output: 128_000, source: sep,
 		rates: rates{"1.75", "14", "0.175", "", ""},
 	},
 	{
-		vendor: OpenAI, id: "gpt-5.1", aliases: []string{"gpt-5.1-chat", "gpt-5.1-codex", "gpt-5.1-codex-max"}, window: 400_000, output: 128_000,
+		vendor: OpenAI, id: "gpt-5.1", aliases: []string{"gpt-5.1-codex", "gpt-5.1-codex-max"}, window: 400_000, output: 128_000,
 		source: sep, rates: rates{"1.25", "10", "0.125", "", ""},
 	},
 	{
-		vendor: OpenAI, id: "gpt-5", aliases: []string{"gpt-5-chat", "gpt-5-codex"}, window: 400_000, output: 128_000, source: sep,
+		vendor: OpenAI, id: "gpt-5", aliases: []string{"gpt-5-codex"}, window: 400_000, output: 128_000, source: sep,
 		rates: rates{"1.25", "10", "0.125", "", ""},
 	},
+	{
+		vendor: OpenAI, id: "gpt-5.5-chat", window: 1_050_000, output: 16_384, source: sep, note: chatLimit,
+		rates: rates{"5", "30", "0.5", "", ""}, above: 271_999, long: rates{"10", "45", "1", "", ""},
+	},
+	{vendor: OpenAI, id: "gpt-5.2-chat", window: 400_000, output: 16_384, source: sep, note: chatLimit, rates: rates{"1.75", "14", "0.175", "", ""}},
+	{vendor: OpenAI, id: "gpt-5.1-chat", window: 400_000, output: 16_384, source: sep, note: chatLimit, rates: rates{"1.25", "10", "0.125", "", ""}},
+	{vendor: OpenAI, id: "gpt-5-chat", window: 400_000, output: 16_384, source: sep, note: chatLimit, rates: rates{"1.25", "10", "0.125", "", ""}},
 	{vendor: OpenAI, id: "gpt-5-mini", window: 400_000, output: 128_000, source: sep, rates: rates{"0.25", "2", "0.025", "", ""}},
 	{vendor: OpenAI, id: "gpt-5-nano", window: 400_000, output: 128_000, source: sep, rates: rates{"0.05", "0.4", "0.005", "", ""}},
 	{vendor: OpenAI, id: "gpt-4.1", window: 1_047_576, output: 32_768, source: sep, rates: rates{"2", "8", "0.5", "", ""}},
