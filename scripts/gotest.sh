@@ -16,6 +16,15 @@ need_whole() {
 
 run() { CGO_ENABLED=1 go test -race -shuffle=on "$@"; }
 
+# postgres starts a PostgreSQL server unless the caller has one, and ends it with this script.
+postgres() {
+  [ -z "${SIGNALBOX_TEST_POSTGRES:-}" ] || return 0
+  local settings
+  settings=$(scripts/postgres.sh start)
+  eval "$settings"
+  trap 'scripts/postgres.sh stop' EXIT
+}
+
 # fuzz TIME: every fuzz target of the units, one after the other, each for TIME. New finds land in testdata/fuzz.
 fuzz() {
   local unit targets target
@@ -35,14 +44,17 @@ mapfile -t units < <(grep -vE '/tests/' <<<"$all")
 case ${1:-} in
   unit)
     run "$HOUSE"
+    postgres
     run -timeout=10m "${units[@]}"
     ;;
   e2e)
     need_whole
+    postgres
     SIGNALBOX_BIN=$PWD/bin/signalbox run -timeout=15m "${whole[@]}"
     ;;
   long)
     need_whole
+    postgres
     SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} run -count=1 -timeout=6h "${whole[@]}"
     run -count=20 -timeout=6h "${units[@]}"
     fuzz "${FUZZ_TIME:-5m}"

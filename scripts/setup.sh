@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Go and Node: a C compiler for the race detector, Chromium and
-# a Korean font for the console's journeys, git. Debian packages only, nothing from anywhere else.
+# a Korean font for the console's journeys, git, PostgreSQL. Debian packages only, nothing from anywhere else.
 #
 # Idempotent, and quick when nothing is missing: then no package list is read. What cannot be had
 # is named and the script fails; no later step may quietly do without it.
@@ -69,6 +69,7 @@ main() {
     mapfile -t packages < <(missing)
     [ "${#packages[@]}" -eq 0 ] || die "still missing after the installation: ${packages[*]}"
   fi
+  "$(dirname "${BASH_SOURCE[0]}")/postgres.sh" install
   printf 'setup: %s, node %s, %s\n' "$(go env GOVERSION)" "$(node --version)" "$(chromium --version 2>/dev/null | head -n 1)"
 }
 
