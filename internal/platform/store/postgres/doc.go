@@ -7,6 +7,14 @@
 // order of their ids, gives them their places in the tree and moves them to audit_records ([DB.Lead]), usually within
 // 100 ms. An intent is always placed before the outcome of its call: see [Leadership].
 //
+// # The ledger
+//
+// ledger_shares has a row for each account and replica. A commit adds what its batch posts to its own replica's rows,
+// each once, and touches no row that another replica writes. What is granted changes by [DB.Draw] only, and by
+// [DB.ReturnShares] after a fencing: a draw holds the account's row of ledger_accounts while it reads the shares of all
+// replicas and decides, so that what the shares take never adds up to more than the cap. Everybody takes locks in one
+// order: the replica's row, accounts, shares, each by their texts as bytes.
+//
 // # Replicas
 //
 // A process joins under an id that no process had before ([DB.Join]) and says every second that it lives. One that was
