@@ -39,7 +39,7 @@ func TestBrakesOfTheStore(t *testing.T) {
 	throttle := signalbox.Brake{ID: "alert_3", Kind: signalbox.BrakeThrottle, Tenant: "acme", Run: "t"}
 	list := []signalbox.Brake{halt("alert_1", "r", time.Time{}), halt("alert_2", "s", now.Add(-time.Second)), throttle, lifted}
 	r.Sync(list)
-	frozenFor(t, ctx, "alert_1", "for a test")
+	frozenFor(ctx, t, "alert_1", "for a test")
 	for run, want := range map[string]bool{"r": true, "s": false, "t": false, "u": false, "": false} {
 		if got := refused(t, r, run); got != want {
 			t.Errorf("calls of run %q are refused: %v, want %v", run, got, want)
@@ -49,7 +49,7 @@ func TestBrakesOfTheStore(t *testing.T) {
 		t.Error("the throttled run is not")
 	}
 	r.Sync([]signalbox.Brake{halt("alert_5", "", now.Add(time.Hour)), throttle})
-	frozenFor(t, other, `Tenant "acme" is halted by alert alert_5`)
+	frozenFor(other, t, `Tenant "acme" is halted by alert alert_5`)
 	if !refused(t, r, "r") || !refused(t, r, "") {
 		t.Error("calls of a halted tenant are served")
 	}

@@ -165,7 +165,7 @@ func TestACallEndsByAHaltOfItsRun(t *testing.T) {
 	inRun, other, alone := enter("call_1", "r"), enter("call_2", "s"), enter("call_3", "")
 	r.ledger.settle(runAccount("acme", "r"), 11*usd)
 	r.Ended(outcome("call_0", "r", usd))
-	frozenFor(t, inRun, `Run "r" is halted by alert alert_`, "11 USD", "`signalbox run resume r`")
+	frozenFor(inRun, t, `Run "r" is halted by alert alert_`, "11 USD", "`signalbox run resume r`")
 	if other.Err() != nil || alone.Err() != nil {
 		t.Error("calls of others have ended")
 	}
@@ -204,8 +204,8 @@ func TestAStreamIsHaltedMidway(t *testing.T) {
 	if parts != 11 { // 4 are settled, 1 is the other stream's: the 11th half dollar passes 10.
 		t.Errorf("halted after %d parts, want 11", parts)
 	}
-	frozenFor(t, ctx, "10.5 USD, as estimated")
-	frozenFor(t, ctxB, "10.5 USD")
+	frozenFor(ctx, t, "10.5 USD, as estimated")
+	frozenFor(ctxB, t, "10.5 USD")
 }
 
 func TestWhatAStreamHasCostIsForgottenWhenItEnds(t *testing.T) {
@@ -286,7 +286,7 @@ func TestACallWithoutARunIsStoppedAlone(t *testing.T) {
 	defer leaveB()
 	r.Progress(a, nil, 2*usd)
 	r.Progress(track("call_gone", ""), nil, 2*usd)
-	frozenFor(t, ctx, "The call was halted by alert alert_", "The call is stopped.")
+	frozenFor(ctx, t, "The call was halted by alert alert_", "The call is stopped.")
 	if other.Err() != nil {
 		t.Error("another call has ended")
 	}

@@ -119,14 +119,14 @@ func track(id, run string) *call.Track {
 }
 
 // frozenFor checks that a context has ended by a halt.
-func frozenFor(t *testing.T, ctx context.Context, parts ...string) {
+func frozenFor(ctx context.Context, t *testing.T, parts ...string) {
 	t.Helper()
 	select {
 	case <-ctx.Done():
 	case <-time.After(5 * time.Second):
 		t.Fatal("the call goes on")
 	}
-	e, ok := context.Cause(ctx).(*signalbox.Error)
+	e, ok := context.Cause(ctx).(*signalbox.Error) //nolint:errorlint // The gate takes the cause as it is.
 	if !ok || e.Code != signalbox.CodeFrozen {
 		t.Fatalf("the cause is %v", context.Cause(ctx))
 	}

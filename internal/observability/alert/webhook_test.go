@@ -34,7 +34,7 @@ func receiver(t *testing.T, serve http.HandlerFunc) *httptest.Server {
 }
 
 func TestAReceiverCanVerify(t *testing.T) {
-	var verified error = errors.New("nothing came")
+	verified := errors.New("nothing came")
 	var body []byte
 	s := receiver(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ = io.ReadAll(r.Body)
