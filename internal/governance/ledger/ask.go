@@ -150,7 +150,7 @@ func (b *book) note(a *account, l *budget.Line) {
 		a.epoch = b.epoch
 		if limit := max(limitOf(l), 0); l.Capped() && a.granted > limit {
 			b.giveBack(a, a.granted-max(a.used(), limit))
-			a.draw.cap = limit
+			a.draw.under = limit
 		}
 	}
 	a.budget, a.resetAt = l.Budget, l.ResetAt

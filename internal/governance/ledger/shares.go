@@ -28,7 +28,7 @@ type drawing struct {
 	first   bool  // The draw that is performed reads the share for the first time, or gives back: it says nothing of
 	least   int64 // what a further one may give. Else this is what it must give at least.
 	before  int64 // What was granted before it.
-	cap     int64 // The largest cap for which all was drawn at once.
+	under   int64 // The cap under which the last draw asked for more; where all is drawn at once, the largest such cap.
 	dry     bool  // The last draw did not give what was needed.
 	dryAt   time.Time
 	burst   int64
@@ -56,10 +56,10 @@ func (b *book) want(p *place) bool {
 // promising reports whether another draw may give more than the last one.
 func (b *book) promising(a *account, p *place) bool {
 	if b.whole {
-		return p.hard && p.limit > a.draw.cap
+		return p.hard && p.limit > a.draw.under
 	}
 	waited := b.now.Sub(a.draw.dryAt)
-	return !a.draw.dry || waited < 0 || waited >= retryEvery
+	return !a.draw.dry || p.hard && p.limit > a.draw.under || waited < 0 || waited >= retryEvery
 }
 
 func (b *book) schedule(a *account) {
@@ -117,10 +117,11 @@ func (b *book) size(a *account) signalbox.Draw {
 	}
 	draw.Cap, a.draw.first = limit, false
 	if b.whole {
-		a.draw.cap = max(a.draw.cap, limit)
+		a.draw.under = max(a.draw.under, limit)
 		draw.Most = limit
 		return draw
 	}
+	a.draw.under = limit
 	free := a.granted - a.used()
 	draw.Least = max(first-free, 0)
 	a.draw.least = draw.Least
@@ -222,7 +223,7 @@ func (b *book) after(a *account) {
 func (b *book) failed(now time.Time, accounts []*account, cause error) {
 	b.now = now
 	for _, a := range accounts {
-		a.draw.flying, a.draw.read, a.draw.cap = false, false, 0
+		a.draw.flying, a.draw.read, a.draw.under = false, false, 0
 	}
 	for _, a := range accounts {
 		for len(a.queue) > 0 {
