@@ -58,7 +58,7 @@ func (s *settlement) served(r Report) {
 	if s.close(r) {
 		return
 	}
-	s.settle(r, signalbox.BasisReported, s.atMost)
+	s.settle(r, s.atMost)
 }
 
 // broken settles an answer that ended early.
@@ -67,16 +67,15 @@ func (s *settlement) broken(r Report, err error) {
 		return
 	}
 	s.fail(err)
-	s.settle(r, signalbox.BasisEstimated, s.allOf)
+	s.settle(r, s.allOf)
 }
 
-// settle books what was reported at the end, on that basis; else what the bound says of a usage that was held, or an
-// estimate where nothing was. An answer that broke behind its usage counts that usage, as an estimate: what else the
-// upstream would have said is not known.
-func (s *settlement) settle(r Report, basis signalbox.Basis, bound func(Report, signalbox.Usage) signalbox.Usage) {
+// settle books what was reported at the end, be it that the answer broke behind it: nothing of it is open any more. Else
+// it books what the bound says of a usage that was held, or an estimate where nothing was.
+func (s *settlement) settle(r Report, bound func(Report, signalbox.Usage) signalbox.Usage) {
 	switch held := s.attempt().HeldUsage; {
 	case r.final():
-		s.book(*r.Usage, basis, s.exact)
+		s.book(*r.Usage, signalbox.BasisReported, s.exact)
 	case held == nil:
 		s.book(s.estimate(r), signalbox.BasisEstimated, s.exact)
 	case s.inputKnown(r):

@@ -82,7 +82,7 @@ func TestSettlingWithAHold(t *testing.T) {
 		{"whole with hidden output counts all of it", serves(&script{parts: end, report: call.Report{OutputBytes: 1, Hidden: true}}), false, 1, usage(2000, 500), "0.006", signalbox.BasisEstimated},
 		{"whole with an early reading only", serves(&script{parts: end, report: call.Report{OutputBytes: 68, Early: usage(800, 1)}}), false, 1, usage(800, 100), "0.001", signalbox.BasisEstimated},
 		{"broken counts what was held", serves(&script{parts: some, err: broke, report: call.Report{OutputBytes: 3}}), false, 1, usage(2000, 500), "0.006", signalbox.BasisEstimated},
-		{"broken behind its final usage", serves(&script{parts: some, err: broke, report: call.Report{Usage: usage(900, 50)}}), false, 1, usage(900, 50), "0.001", signalbox.BasisEstimated},
+		{"broken behind its final usage", serves(&script{parts: some, err: broke, report: call.Report{Usage: usage(900, 50)}}), false, 1, usage(900, 50), "0.001", signalbox.BasisReported},
 		{"broken with its input reported", serves(&script{parts: some, err: broke, report: call.Report{Early: usage(900, 1)}}), false, 1, usage(900, 500), "0.0019", signalbox.BasisEstimated},
 		{"broken with input that can grow", serves(&script{parts: some, err: broke, report: call.Report{Early: usage(900, 1)}}), true, 1, usage(2000, 500), "0.006", signalbox.BasisEstimated},
 		{"broken with more output than was held", serves(&script{parts: some, err: broke, report: call.Report{Early: usage(900, 600)}}), false, 1, usage(900, 600), "0.0021", signalbox.BasisEstimated},
