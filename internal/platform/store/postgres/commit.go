@@ -23,7 +23,7 @@ const (
 	commitTries    = 6 // Of a batch whose transaction was rolled back without a fault of its own.
 	commitPause    = 5 * time.Millisecond
 	commitPatience = 3 * time.Second  // After which no further try is begun.
-	commitTimeout  = 15 * time.Second // Of one try, up to the COMMIT and for it.
+	commitTimeout  = 10 * time.Second // Of one try, up to the COMMIT and for it.
 )
 
 const (
@@ -158,6 +158,7 @@ func (d *DB) rollback(c *pgxpool.Conn) {
 		}
 		hangUp(c.Conn())
 	}
+	d.pool.Reset()                                 // The others have most likely broken with it.
 	_ = d.endBackend(ctx, c.Conn().PgConn().PID()) // The next try meets whatever prevents this too, and says so.
 }
 

@@ -216,6 +216,8 @@ func TestServerThatIsGone(t *testing.T) {
 
 // Transactions that are rolled back for the sake of others are tried again, but not for ever.
 func TestRollbacksForOthersAreTriedAgain(t *testing.T) {
+	url := postgrestest.Database(t)
+	w := newWriter(t, replica(t, url, postgres.Options{}))
 	for name, c := range map[string]struct {
 		failures int
 		state    string
@@ -228,29 +230,30 @@ func TestRollbacksForOthersAreTriedAgain(t *testing.T) {
 		"no fault whatever": {0, "40001", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := postgrestest.Database(t)
-			w := newWriter(t, replica(t, url, postgres.Options{}))
 			failing(t, url, c.failures, c.state)
-			_, err := w.Append(t.Context(), record("call", signalbox.RecordOutcome))
+			_, err := w.Append(t.Context(), record(name, signalbox.RecordOutcome))
 			if (err == nil) != (c.want == 1) {
 				t.Errorf("error %v", err)
 			}
-			if n := count(t, url, "call"); n != c.want {
+			if n := count(t, url, name); n != c.want {
 				t.Errorf("it is there %d times, want %d", n, c.want)
 			}
 		})
 	}
 }
 
-// failing lets so many inserts of pending records fail with that state.
+// failing lets so many inserts of pending records fail with that state, from now on.
 func failing(t *testing.T, url string, failures int, state string) {
 	t.Helper()
-	if err := admin(t, url, fmt.Sprintf(`CREATE SEQUENCE tries; CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$
+	err := admin(t, url, fmt.Sprintf(`DROP SEQUENCE IF EXISTS tries; CREATE SEQUENCE tries;
+		CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			IF nextval('public.tries') <= %d THEN RAISE EXCEPTION 'not now' USING ERRCODE = '%s'; END IF;
 			RETURN NEW;
 		END $$;
-		CREATE TRIGGER fails BEFORE INSERT ON signalbox.audit_pending FOR EACH ROW EXECUTE FUNCTION fails()`, failures, state)); err != nil {
+		CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON signalbox.audit_pending FOR EACH ROW EXECUTE FUNCTION fails()`,
+		failures, state))
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -14,7 +14,8 @@ const (
 	// Who holds the lock; whether it is who has said so last, and how long ago; whether it waits for the server and not the
 	// server for it.
 	selectHolder = "SELECT k.pid, coalesce(leader.pid = k.pid, false), " +
-		"coalesce(extract(epoch FROM clock_timestamp() - leader.renewed), 0)::float8, coalesce(a.state = 'active', false) " +
+		"coalesce(extract(epoch FROM clock_timestamp() - leader.renewed), 0)::float8, " +
+		"coalesce(a.state = 'active' AND a.wait_event IS DISTINCT FROM 'ClientWrite', false) " +
 		"FROM pg_locks k LEFT JOIN leader ON true LEFT JOIN pg_stat_activity a ON a.pid = k.pid " +
 		"WHERE k.locktype = 'advisory' AND k.granted AND k.classid::bigint = $1 AND k.objid::bigint = $2 AND k.objsubid = 2 " +
 		"AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"

@@ -19,7 +19,7 @@ const (
 	followTimeout  = 2 * time.Second // Of one look.
 	renewInterval  = time.Second
 	placeInterval  = 100 * time.Millisecond // Records of other replicas are looked for so often.
-	placePause     = 10 * time.Millisecond  // Between two stretches, so that records come together.
+	placePause     = 20 * time.Millisecond  // Between two stretches, so that records come together.
 	farewell       = 5 * time.Second        // What a leader that ends by itself gives its work to end.
 )
 
@@ -39,8 +39,9 @@ type LeadOptions struct {
 	Changed func(leads bool, reason error)
 }
 
-// Lead takes part in the election of the leader, and leads when it is elected, until ctx ends. A leader that ends by
-// itself first places what is pending.
+// Lead takes part in the election of the leader, and leads when it is elected, until ctx ends. The process must have
+// joined. A leader that ends by itself first places what is pending, renews its leadership while Led ends, for five
+// seconds at most, and leaves the rest to the next one.
 func (d *DB) Lead(ctx context.Context, o LeadOptions) {
 	if o.Led == nil {
 		o.Led = func(ctx context.Context, _ *Leadership) { <-ctx.Done() }
@@ -164,12 +165,17 @@ func (l *Leadership) reign(ctx context.Context, o LeadOptions) error {
 	err := l.serve(ctx.Done())
 	cancel()
 	if err == nil { // The work that ends may still need the leadership: a last checkpoint.
-		late := time.AfterFunc(farewell, func() { hangUp(l.conn) })
-		defer late.Stop()
-		err = l.serve(ended)
+		err = l.serve(sooner(ended, farewell))
 	}
 	<-ended
 	return err
+}
+
+// sooner is closed when done is, or some time has passed.
+func sooner(done <-chan struct{}, limit time.Duration) <-chan struct{} {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	go func() { <-done; cancel() }()
+	return ctx.Done()
 }
 
 // serve places records and renews the leadership until done, and then until nothing is pending.
@@ -178,14 +184,14 @@ func (l *Leadership) serve(done <-chan struct{}) error {
 	ticker := time.NewTicker(placeInterval)
 	defer ticker.Stop()
 	for {
-		full, err := l.place(ctx)
+		more, err := l.place(ctx)
 		if err == nil {
 			err = l.renewal(ctx)
 		}
 		if err != nil {
 			return err
 		}
-		if full {
+		if more {
 			time.Sleep(placePause)
 			continue
 		}

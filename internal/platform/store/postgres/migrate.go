@@ -96,12 +96,13 @@ func step(ctx context.Context, c *pgx.Conn, version int, script string) error {
 	})
 }
 
-// createSchema makes our schema; one that the operator has chosen in the URL is there already.
+// createSchema makes our schema. It may be there: a role that may not create schemas is given one. One that the operator
+// has chosen in the URL is there already.
 func createSchema(c *pgx.Conn) string {
 	if c.Config().RuntimeParams["search_path"] != schemaName {
 		return "SELECT 1"
 	}
-	return "CREATE SCHEMA IF NOT EXISTS " + schemaName
+	return "DO $$ BEGIN IF to_regnamespace('" + schemaName + "') IS NULL THEN CREATE SCHEMA " + schemaName + "; END IF; END $$"
 }
 
 // schemaVersion gives the version of the schema, 0 where there is none, and an error where it is newer than this program.

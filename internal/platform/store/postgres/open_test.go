@@ -217,6 +217,38 @@ func TestSchemaOfTheOperator(t *testing.T) {
 	}
 }
 
+// A role that may not create schemas is told so, or is given one.
+func TestRoleWithoutRights(t *testing.T) {
+	server := postgrestest.Database(t)
+	role := "sb_" + strings.ToLower(rand.Text()[:16])
+	for _, q := range []string{"CREATE ROLE " + role + " LOGIN PASSWORD '" + secret + "'", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"} {
+		if err := admin(t, server, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() {
+		for _, q := range []string{"DROP OWNED BY " + role + " CASCADE", "DROP ROLE " + role} {
+			if err := admin(t, server, q); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	url := changed(t, server, func(u *url.URL) { u.User = url.UserPassword(role, secret) })
+	refuses(t, url, signalbox.CodeForbidden, "lacks a permission")
+	if err := admin(t, server, "CREATE SCHEMA signalbox AUTHORIZATION "+role); err != nil {
+		t.Fatal(err)
+	}
+	db := joined(t, url, postgres.Options{})
+	stop, leading := elects(t, db)
+	eventually(t, "it leads", leading)
+	appendCall(t, newWriter(t, db), "call", signalbox.RecordOutcome)
+	stop()
+	if n, err := db.Size(t.Context()); n != 1 || err != nil {
+		t.Errorf("size %d, %v", n, err)
+	}
+	closeDB(t, db)
+}
+
 func TestCloseTwice(t *testing.T) {
 	db := joined(t, postgrestest.Database(t), postgres.Options{})
 	closeDB(t, db)

@@ -63,12 +63,20 @@ func (f *floor) placed(last, number int64) {
 	}
 }
 
-// place gives a stretch of pending records their places; full says that there may be more.
-func (l *Leadership) place(ctx context.Context) (full bool, err error) {
+// place gives a stretch of pending records their places; more says that there may be others. After an error the
+// connection is closed, so that nothing else runs in a transaction that was left open.
+func (l *Leadership) place(ctx context.Context) (more bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leadTimeout)
 	defer cancel()
+	if more, err = l.placeNext(ctx); err != nil {
+		hangUp(l.conn)
+	}
+	return more, err
+}
+
+func (l *Leadership) placeNext(ctx context.Context) (more bool, err error) {
 	ids, entries, err := l.pending(ctx)
 	if err != nil || len(entries) == 0 {
 		return false, err
