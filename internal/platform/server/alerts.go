@@ -62,6 +62,15 @@ func (a *alerting) watched(tenant string) []signalbox.Window {
 	return slices.Sorted(maps.Keys(needed))
 }
 
+// close gives up the connections to the channels.
+func (a *alerting) close() {
+	for _, c := range a.channels {
+		if idle, ok := c.(interface{ CloseIdleConnections() }); ok {
+			idle.CloseIdleConnections()
+		}
+	}
+}
+
 // startAlerts starts what raises alerts, enforces brakes and delivers notifications.
 func (s *Server) startAlerts(ctx context.Context) error {
 	current := func() *alerting { return s.runtimes.current().alerts }
@@ -76,16 +85,16 @@ func (s *Server) startAlerts(ctx context.Context) error {
 		Outbox: s.data.db, Channels: func() map[string]alert.Channel { return current().channels }, Now: s.data.now,
 		Logger: s.options.Logger,
 	})
+	return s.syncBrakes(ctx)
+}
+
+// syncBrakes learns of the alerts that were raised before or elsewhere, and of the brakes that were set or lifted.
+func (s *Server) syncBrakes(ctx context.Context) error {
 	recent, _, err := s.data.db.Alerts(ctx, signalbox.AlertFilter{Limit: remembered})
 	if err != nil {
 		return err
 	}
 	s.alerts.Remember(recent)
-	return s.syncBrakes(ctx)
-}
-
-// syncBrakes learns of the brakes that are set or lifted elsewhere.
-func (s *Server) syncBrakes(ctx context.Context) error {
 	brakes, err := s.data.db.Brakes(ctx)
 	if err != nil {
 		return err

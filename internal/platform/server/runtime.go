@@ -137,6 +137,7 @@ func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error)
 	r.close = func() {
 		r.models.close()
 		r.tools.release()
+		r.alerts.close()
 	}
 	r.inner = s.innerStations(r)
 	return r, nil
