@@ -95,7 +95,10 @@ func (b *book) request(now time.Time, t *tally, f flow, p patience, choices [][]
 	b.now = now
 	b.conclude(t)
 	k := &t.ask
-	*k = ask{tally: t, flow: f, patience: p, since: now, at: k.at[:0]}
+	k.tally, k.flow, k.patience, k.since, k.at = t, f, p, now, k.at[:0]
+	if k.verdict.reason != fits || k.verdict.held {
+		k.verdict = verdict{}
+	}
 	b.resolve(k, choices)
 	b.judge(k)
 	b.run()

@@ -5,8 +5,9 @@ import "time"
 const (
 	// IdleAfter is how long an account that no call uses keeps its share.
 	IdleAfter = time.Minute
-	// MaxIdle bounds the accounts that are kept although no call uses them; the one that was used longest ago goes first.
-	MaxIdle = 8192
+	// MaxIdle bounds the accounts that are kept although no call uses them, about 0.5 kB each; the one that was used longest
+	// ago goes first.
+	MaxIdle = 16_384
 	// sweepSome bounds how many idle accounts one event lets go, so that none takes long.
 	sweepSome = 4
 )

@@ -248,10 +248,11 @@ func (b *book) landed(a *account) {
 	}
 }
 
-// share gives back what others may need more: all that is free, unless calls wait for it here too.
+// share gives back what others may need more: all that is free, unless it is about to be used. Where a call waits here
+// that a draw could not help, it goes back too: otherwise two replicas could wait for each other, each with too little.
 func (b *book) share(a *account) {
 	switch {
-	case b.whole || !a.known || len(a.queue) > 0:
+	case b.whole || !a.known || len(a.queue) > 0 && !a.draw.dry:
 	case a.draw.busy():
 		a.draw.asked = true
 	default:

@@ -52,12 +52,19 @@ func (c *claim) counted() int64 { return max(c.booked, c.settle+c.hold) }
 func (c *claim) live() bool { return c.account.name.Unit == signalbox.UnitConcurrent }
 
 func (t *tally) find(a *account) *claim {
-	for i := range t.claims {
-		if t.claims[i].account == a {
-			return &t.claims[i]
-		}
+	if i := t.index(a); i >= 0 {
+		return &t.claims[i]
 	}
 	return nil
+}
+
+func (t *tally) index(a *account) int {
+	for i := range t.claims {
+		if t.claims[i].account == a {
+			return i
+		}
+	}
+	return -1
 }
 
 // add changes what a claim will settle and hold. Room that this frees may let others in.
@@ -84,26 +91,17 @@ func (b *book) take(t *tally, terms []term) {
 	t.left = false
 	for i := range terms {
 		m := &terms[i]
-		c := t.find(m.account)
-		if c == nil {
+		at := t.index(m.account)
+		if at < 0 {
+			at = len(t.claims)
 			t.claims = append(t.claims, claim{account: m.account})
-			c = &t.claims[len(t.claims)-1]
 			b.pin(m.account)
 		}
-		b.add(c, 0, m.amount)
+		b.add(&t.claims[at], 0, m.amount)
 		if !gated(m.account.name.Unit) {
-			t.due = append(t.due, due{claim: t.index(c), amount: m.amount, line: m.line})
+			t.due = append(t.due, due{claim: at, amount: m.amount, line: m.line})
 		}
 	}
-}
-
-func (t *tally) index(c *claim) int {
-	for i := range t.claims {
-		if &t.claims[i] == c {
-			return i
-		}
-	}
-	return -1
 }
 
 // gated reports whether a unit is taken once for a call, in the gate, and not for each attempt.
