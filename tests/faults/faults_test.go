@@ -40,6 +40,7 @@ type want struct {
 	mid   bool            // In a stream the fault comes after the first part, when no fallback can help any more.
 	basis signalbox.Basis // How the usage of the failed attempt is known.
 	retry bool            // The provider says when to come back.
+	told  bool            // In a stream the provider had reported its usage before the fault.
 }
 
 const refused = "refused"
@@ -51,7 +52,7 @@ var wants = map[string]want{
 	"reset-mid":      {code: signalbox.CodeUpstream, mid: true, basis: signalbox.BasisEstimated},
 	"fin-mid":        {code: signalbox.CodeUpstream, mid: true, basis: signalbox.BasisEstimated},
 	"fin-clean":      {code: signalbox.CodeUpstream, mid: true, basis: signalbox.BasisEstimated},
-	"fin-last":       {code: signalbox.CodeUpstream, mid: true, basis: signalbox.BasisEstimated},
+	"fin-last":       {code: signalbox.CodeUpstream, mid: true, basis: signalbox.BasisEstimated, told: true},
 	"rate-seconds":   {code: signalbox.CodeRateLimited, basis: signalbox.BasisNone, retry: true},
 	"rate-date":      {code: signalbox.CodeRateLimited, basis: signalbox.BasisNone, retry: true},
 	"overloaded":     {code: signalbox.CodeUnavailable, basis: signalbox.BasisNone},
