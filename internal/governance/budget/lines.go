@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -52,9 +53,13 @@ const (
 	gateUnits units = iota // Requests and concurrency.
 	firstUnits
 	laterUnits // As firstUnits, without steps.
+	allUnits
 )
 
 func (u units) has(unit signalbox.Unit) bool {
+	if u == allUnits {
+		return true
+	}
 	switch unit {
 	case signalbox.UnitRequests, signalbox.UnitConcurrent:
 		return u == gateUnits
@@ -209,9 +214,15 @@ func remembered(a *signalbox.Account, s *span, memory *atomic.Pointer[named]) st
 
 // identity is [signalbox.Account.String] in one allocation; the text of the start is known.
 func identity(a *signalbox.Account, s *span) string {
+	if odd(a.Tenant) || odd(a.Name) || odd(a.Agent) {
+		return a.String()
+	}
 	return string(a.Kind) + " " + dash(a.Tenant) + " " + dash(a.Name) + " " + dash(a.Agent) + " " + string(a.Unit) + " " +
 		dash(string(a.Per)) + " " + s.text
 }
+
+// odd reports whether identities write the name otherwise than as it is, as they do with spaces in names of teams.
+func odd(name string) bool { return strings.ContainsAny(name, " %") || name == "-" }
 
 func dash(s string) string {
 	if s == "" {

@@ -52,12 +52,12 @@ func (d *decoder) look(i int) {
 	}
 }
 
-// item gives the item of an entry; false where there is none: records about no call change nothing, some can not be
-// decoded, and for some the call's outcome stands.
+// item gives the item of an entry; false where there is none: some can not be decoded, and for some the call's outcome
+// stands.
 func (d *decoder) item(i int) (Item, bool) {
 	e := d.entries[i]
 	if e.Call == "" {
-		return Item{}, false
+		return d.plain(e)
 	}
 	intent, begun := d.intents[e.Call]
 	outcome, whole := d.outcomes[e.Call]
@@ -73,6 +73,11 @@ func (d *decoder) item(i int) (Item, bool) {
 		}
 		return it, ok
 	}
+	return d.plain(e)
+}
+
+// plain decodes an entry for which no other stands.
+func (d *decoder) plain(e signalbox.Entry) (Item, bool) {
 	r, err := d.decode(e)
 	if err != nil {
 		d.bad++

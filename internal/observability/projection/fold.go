@@ -30,14 +30,15 @@ func NeedsOf(items []Item) Needs {
 	begun, seen := map[string]bool{}, map[signalbox.LatencyKey]bool{}
 	for i := range items {
 		r := &items[i].Record
+		id := callOf(r)
 		switch {
-		case r.Call == "":
+		case id == "":
 			continue
 		case r.Type == signalbox.RecordIntent, items[i].Intent != nil:
-			begun[r.Call] = true
-		case !begun[r.Call]:
-			begun[r.Call] = true
-			n.Calls = append(n.Calls, r.Call)
+			begun[id] = true
+		case !begun[id]:
+			begun[id] = true
+			n.Calls = append(n.Calls, id)
 		}
 		if key := latencyKey(r); timed(r) && !seen[key] {
 			seen[key] = true
@@ -99,10 +100,10 @@ type folder struct {
 
 func (f *folder) fold(it *Item) error {
 	r := &it.Record
-	if r.Call == "" {
+	if r.Call == "" && r.Type != signalbox.RecordAdmin {
 		return nil
 	}
-	c := f.calls[r.Call]
+	c := f.calls[callOf(r)]
 	switch r.Type {
 	case signalbox.RecordIntent:
 		f.begin(c, it.Index, r)
@@ -110,7 +111,8 @@ func (f *folder) fold(it *Item) error {
 		retry(c, r)
 	case signalbox.RecordOutcome:
 		return f.end(c, it)
-	case signalbox.RecordAdmin: // It is about no call.
+	case signalbox.RecordAdmin:
+		f.admin(c, it)
 	}
 	return nil
 }

@@ -34,8 +34,10 @@ type database interface {
 	Run(ctx context.Context, tenant, id string) (signalbox.Run, error)
 	OpenRuns(ctx context.Context) ([]signalbox.Run, error)
 	Accounts(ctx context.Context, f signalbox.AccountFilter) (items []signalbox.AccountView, next string, err error)
+	FindAccounts(ctx context.Context, names []string) ([]signalbox.AccountView, error)
 	ForgetAccounts(ctx context.Context, before time.Time, limit int) (int, error)
 	Brakes(ctx context.Context) ([]signalbox.Brake, error)
+	FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error)
 	Alerts(ctx context.Context, f signalbox.AlertFilter) (items []signalbox.Alert, next string, err error)
 	Notifications(ctx context.Context, alert string) ([]signalbox.Notification, error)
 	Close() error

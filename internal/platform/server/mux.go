@@ -48,9 +48,12 @@ func (s *Server) api() api.Options {
 		Views: views, Traces: views, Records: s.data.db,
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
-		}, Decode: audit.Decode, Auth: s.keys.door,
+		},
+		Decode: audit.Decode, Auth: s.keys.door,
 		Sessions: sessions{s.keys, s.config.TLS.Enabled(), s.options.Now}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
-		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) }, Now: s.options.Now, Version: s.options.Version,
+		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
+		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Tenants: s.tenants,
+		Now: s.options.Now, Version: s.options.Version,
 	}
 }
 

@@ -40,7 +40,7 @@ func requestID(ctx huma.Context) string {
 
 // caller is the acting party of records.
 func (c ctxWithCaller) caller() signalbox.Caller {
-	return signalbox.Caller{Tenant: c.Key.Tenant, Team: c.Key.Team, Key: c.Key.ID, Role: c.Key.Role, User: c.Key.User}
+	return signalbox.Caller{Tenant: c.Key.Tenant, Team: c.Key.Team, Key: c.Key.ID, Role: c.Key.Role, User: c.Key.User, Agent: c.Key.Agent}
 }
 
 // tenants are those the caller may see; nil is all.

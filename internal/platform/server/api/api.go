@@ -82,6 +82,11 @@ type Options struct {
 	Verify   func(ctx context.Context) (VerifyReport, error)
 	Health   func(ctx context.Context) (Health, error)
 	Prices   func() []Price
+	Runs     Runs
+	RunView  RunView
+	Accounts Accounts
+	Alerts   Alerts
+	Tenants  func() []string // Those of the configuration in force.
 	Now      func() time.Time
 	Version  string
 }
@@ -111,6 +116,9 @@ func New(mux humago.Mux, o Options) {
 	s.registerCalls(api)
 	s.registerTraces(api)
 	s.registerCosts(api)
+	s.registerRuns(api)
+	s.registerAccounts(api)
+	s.registerAlerts(api)
 	s.registerKeys(api)
 	s.registerAudit(api)
 	s.registerHealth(api)

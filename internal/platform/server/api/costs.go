@@ -88,7 +88,6 @@ type RangeQuery struct {
 func (s *server) registerCosts(api huma.API) {
 	huma.Register(api, operation("get-costs", http.MethodGet, "/costs", "Cost, tokens and calls over time, from rollups"), s.getCosts)
 	huma.Register(api, operation("get-overview", http.MethodGet, "/overview", "Totals of a range of time"), s.getOverview)
-	huma.Register(api, operation("list-runs", http.MethodGet, "/runs", "Runs, newest first"), s.listRuns)
 	huma.Register(api, operation("list-prices", http.MethodGet, "/prices", "The price table"), s.listPrices)
 }
 
@@ -204,38 +203,6 @@ func (s *server) getOverview(ctx context.Context, q *RangeQuery) (*Body[Overview
 		out.Points = append(out.Points, CostPoint{h.Start, figures(h.Totals)})
 	}
 	return &Body[Overview]{out}, nil
-}
-
-// Run is a row of the list of runs.
-type Run struct {
-	ID      string    `json:"id"`
-	Tenant  string    `json:"tenant"`
-	Team    *string   `json:"team"`
-	Agent   *string   `json:"agent_id"`
-	Started time.Time `json:"started"`
-	Last    time.Time `json:"last"`
-	Running int64     `json:"running"`
-	CostFigures
-}
-
-func (s *server) listRuns(ctx context.Context, q *Paging) (*Body[Page[Run]], error) {
-	c := callerOf(ctx)
-	asOf, err := s.asOf(ctx)
-	if err != nil {
-		return nil, fail(c, err)
-	}
-	runs, next, err := s.Views.Runs(ctx, signalbox.RunFilter{Tenants: c.tenants(), Cursor: q.Cursor, Limit: q.Limit})
-	if err != nil {
-		return nil, fail(c, err)
-	}
-	page := Page[Run]{Items: []Run{}, Next: cursor(next), AsOf: asOf}
-	for _, r := range runs {
-		page.Items = append(page.Items, Run{
-			ID: r.ID, Tenant: r.Tenant, Team: orNull(r.Team), Agent: orNull(r.Agent), Started: r.Started, Last: r.Last,
-			Running: r.Running, CostFigures: figures(r.Totals),
-		})
-	}
-	return &Body[Page[Run]]{page}, nil
 }
 
 // Price is a line of the price table.

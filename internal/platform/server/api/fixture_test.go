@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,6 +21,8 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/gate"
 	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/governance/budget"
+	"github.com/signalbox/signalbox/internal/governance/runs"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
@@ -157,7 +160,46 @@ func (s *site) serve(clock func() time.Time) {
 		},
 		Health: func(context.Context) (api.Health, error) { return api.Health{Components: []api.Component{}}, nil },
 		Prices: func() []api.Price { return []api.Price{} },
+		Runs: runs.New(runs.Options{
+			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
+		}),
+		RunView: views.RunByID, Accounts: accounts{s.db}, Alerts: alerts{s.db, s.writer}, Tenants: func() []string { return tenants },
 	})
+}
+
+// accounts and alerts do what the server's wiring does, as far as the API itself is concerned.
+type accounts struct{ db *sqlite.DB }
+
+func (x accounts) List(ctx context.Context, f api.AccountFilter) ([]api.Standing, string, error) {
+	views, next, err := x.db.Accounts(ctx, signalbox.AccountFilter{
+		Tenants: f.Tenants, Kind: f.Kind, Run: f.Run, Cursor: f.Cursor, Limit: f.Limit,
+	})
+	list := make([]api.Standing, len(views))
+	for i, v := range views {
+		list[i] = api.Standing{AccountView: v, Budget: signalbox.Budget{Max: 1000}}
+	}
+	return list, next, err
+}
+
+func (x accounts) Reopen(ctx context.Context, _ signalbox.Caller, account string) (api.Standing, error) {
+	views, err := x.db.FindAccounts(ctx, []string{account})
+	if err != nil || len(views) == 0 {
+		return api.Standing{}, errors.Join(err, signalbox.Errorf(signalbox.CodeNotFound, "There is no such account."))
+	}
+	return api.Standing{AccountView: views[0]}, nil
+}
+
+type alerts struct {
+	*sqlite.DB
+	log *store.Writer
+}
+
+func (x alerts) LiftBrake(ctx context.Context, by signalbox.Caller, b signalbox.Brake) (signalbox.Brake, error) {
+	b.Lifted, b.By = start, by.Key
+	_, err := x.log.Append(ctx, signalbox.Record{
+		Type: signalbox.RecordAdmin, Time: start, What: signalbox.What{Action: signalbox.ActionBrakeLifted},
+	}, signalbox.LiftBrake{ID: b.ID, At: b.Lifted, By: b.By})
+	return b, err
 }
 
 // logins and keyring do what the server's wiring does.

@@ -169,28 +169,38 @@ func TestRoles(t *testing.T) {
 	everybody := signalbox.Roles()
 	readers := []signalbox.Role{"auditor", "operator", "admin"}
 	only := []signalbox.Role{"admin"}
+	callers := []signalbox.Role{"agent", "developer", "operator", "admin"}
+	operators := []signalbox.Role{"operator", "admin"}
 	operations := map[string]struct {
 		method, path, body string
 		allowed            []signalbox.Role
 		status             int
 	}{
-		"log-in":       {"POST", "/session", "", nil, 0}, // Needs no key: see the tests of sessions.
-		"get-session":  {"GET", "/session", "", everybody, 200},
-		"log-out":      {"DELETE", "/session", "", everybody, 204},
-		"list-calls":   {"GET", "/calls", "", everybody, 200},
-		"get-call":     {"GET", "/calls/" + sample{}.id(), "", everybody, 200},
-		"get-facets":   {"GET", "/facets", "", everybody, 200},
-		"get-trace":    {"GET", "/traces/" + hex32(0), "", everybody, 200},
-		"get-costs":    {"GET", "/costs", "", everybody, 200},
-		"get-overview": {"GET", "/overview", "", everybody, 200},
-		"list-runs":    {"GET", "/runs", "", everybody, 200},
-		"list-prices":  {"GET", "/prices", "", everybody, 200},
-		"get-health":   {"GET", "/health", "", everybody, 200},
-		"list-keys":    {"GET", "/keys", "", readers, 200},
-		"create-key":   {"POST", "/keys", `{"tenant":"acme","role":"agent"}`, only, 201},
-		"revoke-key":   {"DELETE", "/keys/nobody", "", only, 404},
-		"list-records": {"GET", "/audit", "", readers, 200},
-		"verify-log":   {"POST", "/audit/verify", "", readers, 200},
+		"log-in":         {"POST", "/session", "", nil, 0}, // Needs no key: see the tests of sessions.
+		"get-session":    {"GET", "/session", "", everybody, 200},
+		"log-out":        {"DELETE", "/session", "", everybody, 204},
+		"list-calls":     {"GET", "/calls", "", everybody, 200},
+		"get-call":       {"GET", "/calls/" + sample{}.id(), "", everybody, 200},
+		"get-facets":     {"GET", "/facets", "", everybody, 200},
+		"get-trace":      {"GET", "/traces/" + hex32(0), "", everybody, 200},
+		"get-costs":      {"GET", "/costs", "", everybody, 200},
+		"get-overview":   {"GET", "/overview", "", everybody, 200},
+		"list-runs":      {"GET", "/runs", "", everybody, 200},
+		"open-run":       {"POST", "/runs", `{"budget":{"total_max_cost_usd":1}}`, callers, 201},
+		"get-run":        {"GET", "/runs/nobody", "", everybody, 404},
+		"end-run":        {"POST", "/runs/nobody/end", "", callers, 404},
+		"list-prices":    {"GET", "/prices", "", everybody, 200},
+		"get-health":     {"GET", "/health", "", everybody, 200},
+		"list-keys":      {"GET", "/keys", "", readers, 200},
+		"create-key":     {"POST", "/keys", `{"tenant":"acme","role":"agent"}`, only, 201},
+		"revoke-key":     {"DELETE", "/keys/nobody", "", only, 404},
+		"list-records":   {"GET", "/audit", "", readers, 200},
+		"list-accounts":  {"GET", "/accounts", "", everybody, 200},
+		"reopen-account": {"POST", "/accounts/reopen", `{"account":"tenant acme - - usd day -"}`, operators, 404},
+		"list-alerts":    {"GET", "/alerts", "", everybody, 200},
+		"list-brakes":    {"GET", "/brakes", "", everybody, 200},
+		"lift-brake":     {"POST", "/brakes/nobody/lift", "", operators, 404},
+		"verify-log":     {"POST", "/audit/verify", "", readers, 200},
 	}
 	for id := range described(t, s) {
 		if _, known := operations[id]; !known {

@@ -135,3 +135,12 @@ func scanBrake(row pgx.CollectableRow) (b signalbox.Brake, err error) {
 	b.Since, b.Until, b.Lifted = time.UnixMicro(since).UTC(), timeOf(until), timeOf(lifted)
 	return b, err
 }
+
+// FindBrakes gives the named brakes that there are, those that are over or lifted included, oldest first.
+func (d *DB) FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return collect(ctx, d.pool, "find brakes", scanBrake, "SELECT "+brakeColumns+
+		" FROM brakes WHERE id = ANY ($1) ORDER BY since, id", ids)
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/platform/store"
 )
 
@@ -126,4 +127,14 @@ func scanBrake(rows *sql.Rows) (b signalbox.Brake, err error) {
 	err = rows.Scan(&b.ID, &b.Kind, &b.Tenant, &b.Run, &b.Reason, &since, &until, &lifted, &b.By)
 	b.Since, b.Until, b.Lifted = time.UnixMicro(since).UTC(), timeOf(until), timeOf(lifted)
 	return b, err
+}
+
+// FindBrakes gives the named brakes that there are, those that are over or lifted included, oldest first.
+func (d *DB) FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error) {
+	list, err := json.Marshal(ids)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return collect(ctx, d.readers, "find brakes", scanBrake, "SELECT "+brakeColumns+
+		" FROM brakes WHERE id IN (SELECT value FROM json_each(?)) ORDER BY since, id", string(list))
 }
