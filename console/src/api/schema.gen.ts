@@ -4,6 +4,57 @@
  */
 
 export interface paths {
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Accounts of the ledger, by kind and name */
+        get: operations["list-accounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account take holds again that an overrun has closed */
+        post: operations["reopen-account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts, newest first */
+        get: operations["list-alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -32,6 +83,40 @@ export interface paths {
         put?: never;
         /** Recompute the whole log and compare */
         post: operations["verify-log"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Brakes that hold, newest first */
+        get: operations["list-brakes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes/{id}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lift a brake */
+        post: operations["lift-brake"];
         delete?: never;
         options?: never;
         head?: never;
@@ -202,7 +287,42 @@ export interface paths {
         /** Runs, newest first */
         get: operations["list-runs"];
         put?: never;
+        /** Open a run with a budget */
+        post: operations["open-run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run with its plan and accounts */
+        get: operations["get-run"];
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a run */
+        post: operations["end-run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -249,6 +369,85 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Account: {
+            /** @description Its identity. */
+            account: string;
+            agent_id: string | null;
+            /** @description In the unit: US dollars, or a whole number. Null where it only counts. */
+            cap: string | null;
+            /** @description A provider billed above the bound; it takes nothing until it is reopened. */
+            closed: boolean;
+            held: string;
+            key_id: string | null;
+            /** @enum {string} */
+            kind: "tenant" | "team" | "key" | "agent" | "run" | "run_agent" | "planned" | "reserve";
+            /** @description Negative after an overrun. */
+            left: string | null;
+            /** @enum {string|null} */
+            on_cap: "refuse" | "shrink" | null;
+            /**
+             * @description Null for calls in flight.
+             * @enum {string|null}
+             */
+            per: "run" | "second" | "minute" | "hour" | "day" | "week" | "month" | null;
+            /**
+             * Format: date-time
+             * @description Null for a run's life and for calls in flight.
+             */
+            resets_at: string | null;
+            run_id: string | null;
+            settled: string;
+            /** @description Nothing is refused for it. */
+            soft: boolean;
+            /** Format: date-time */
+            starts_at: string | null;
+            team: string | null;
+            tenant: string;
+            /** @enum {string} */
+            unit: "usd" | "tokens" | "input_tokens" | "output_tokens" | "requests" | "steps" | "concurrent";
+        };
+        AccountName: {
+            /** @description Its identity, as the list has it. */
+            account: string;
+        };
+        AgentPlan: {
+            agent_id: string;
+            max_cost_usd: string | null;
+            /** Format: int64 */
+            max_input_tokens: number | null;
+            /** Format: int64 */
+            max_output_tokens: number | null;
+            /** Format: int64 */
+            max_steps: number | null;
+            model: string | null;
+            /** @enum {string} */
+            priority: "critical" | "normal" | "optional";
+        };
+        Alert: {
+            account: string | null;
+            /** @enum {string} */
+            action: "log" | "notify" | "throttle" | "halt";
+            agent_id: string | null;
+            brake: components["schemas"]["Brake"];
+            call_id: string | null;
+            deliveries: components["schemas"]["Delivery"][];
+            id: string;
+            /** @enum {string} */
+            level: "info" | "warning" | "critical";
+            /** @description Request, run, day, week or month; for a budget its window. */
+            per: string | null;
+            /** Format: date-time */
+            raised: string;
+            /** @description The rule's id, or "budget" (warn_at) or "overrun". */
+            rule: string;
+            run_id: string | null;
+            tenant: string;
+            text: string;
+            threshold: string;
+            /** @enum {string} */
+            unit: "usd" | "tokens" | "input_tokens" | "output_tokens" | "requests" | "steps" | "concurrent";
+            value: string;
+        };
         AnswerError: {
             error: components["schemas"]["ErrorBody"];
         };
@@ -276,6 +475,27 @@ export interface components {
             /** @enum {string} */
             status: "ok" | "error";
             upstream_model: string;
+        };
+        Brake: {
+            holds: boolean;
+            /** @description That of the alert that set it. */
+            id: string;
+            /** @enum {string} */
+            kind: "throttle" | "halt";
+            /** Format: date-time */
+            lifted: string | null;
+            lifted_by: string | null;
+            reason: string;
+            /** @description Null: the whole tenant. */
+            run_id: string | null;
+            /** Format: date-time */
+            since: string;
+            tenant: string;
+            /**
+             * Format: date-time
+             * @description Null: as long as the run lives.
+             */
+            until: string | null;
         };
         Call: {
             agent_id: string | null;
@@ -405,6 +625,7 @@ export interface components {
         Context: {
             approval_status?: string;
             approved_by?: string;
+            downgraded?: boolean;
             model_name?: string;
             policy_version?: string;
             protocol?: string;
@@ -497,6 +718,24 @@ export interface components {
             team: string | null;
             tenant: string;
             user: string | null;
+        };
+        Delivery: {
+            channel: string;
+            /** Format: date-time */
+            created: string;
+            /** Format: date-time */
+            done: string | null;
+            /** @description What came of the last try. */
+            last_note: string | null;
+            /**
+             * Format: date-time
+             * @description When it is tried next.
+             */
+            next: string | null;
+            /** @enum {string} */
+            state: "waiting" | "delivered" | "failed";
+            /** Format: int64 */
+            tries: number;
         };
         ErrorBody: {
             code: string;
@@ -591,6 +830,44 @@ export interface components {
             tenant: string;
             user?: string;
         };
+        NewRun: {
+            agents?: components["schemas"]["NewRunAgent"][];
+            budget: components["schemas"]["NewRunBudget"];
+            /**
+             * Format: int64
+             * @description It ends after so long without a call; 0 takes the configured time.
+             */
+            idle_timeout_seconds?: number;
+        };
+        NewRunAgent: {
+            agent_id: string;
+            /** @description US dollars, at most nine decimals. */
+            max_cost_usd?: string | number;
+            /** Format: int64 */
+            max_input_tokens?: number;
+            /** Format: int64 */
+            max_output_tokens?: number;
+            /** Format: int64 */
+            max_steps?: number;
+            /** @description What "auto" means for this agent in this run. */
+            model?: string;
+            /**
+             * @description Normal unless given.
+             * @enum {string}
+             */
+            priority?: "critical" | "normal" | "optional";
+        };
+        NewRunBudget: {
+            /** Format: int64 */
+            max_steps?: number;
+            /**
+             * Format: double
+             * @description 15 to 20, or 0.15 to 0.20; 15 unless given.
+             */
+            reserve_percent?: number;
+            /** @description US dollars, at most nine decimals. */
+            total_max_cost_usd: string | number;
+        };
         Overview: {
             /** Format: date-time */
             as_of: string;
@@ -620,6 +897,36 @@ export interface components {
              * @description Calls with an attempt that has no price: the cost is then too low.
              */
             unpriced: number;
+        };
+        PageAccount: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Account"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
+        PageAlert: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Alert"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
+        PageBrake: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Brake"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
         };
         PageCall: {
             /**
@@ -730,6 +1037,7 @@ export interface components {
             outcome_index: number | null;
         };
         Run: {
+            /** @description Of its first call, or of the key that opened it. */
             agent_id: string | null;
             /** Format: int64 */
             calls: number;
@@ -740,14 +1048,24 @@ export interface components {
             id: string;
             /** Format: int64 */
             input_tokens: number;
+            /** @description The key that opened it; null for a run that was never opened. */
+            key_id: string | null;
             /** Format: date-time */
             last: string;
             /** Format: int64 */
             output_tokens: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Calls under way.
+             */
             running: number;
             /** Format: date-time */
             started: string;
+            /**
+             * @description Null for a run that was never opened: its id only occurs in calls.
+             * @enum {string|null}
+             */
+            state: "running" | "halted" | "ended" | "expired" | null;
             team: string | null;
             tenant: string;
             /**
@@ -755,6 +1073,71 @@ export interface components {
              * @description Calls with an attempt that has no price: the cost is then too low.
              */
             unpriced: number;
+        };
+        RunDetail: {
+            /** @description All accounts of the run, used or not, those of budgets per run included. */
+            accounts: components["schemas"]["Account"][];
+            /** @description Of its first call, or of the key that opened it. */
+            agent_id: string | null;
+            /** Format: date-time */
+            as_of: string;
+            /** @description What slows or halts it, or its tenant, now. */
+            brake: components["schemas"]["Brake"];
+            /** Format: int64 */
+            calls: number;
+            /** @description US dollars, of the calls whose cost is known. */
+            cost: string;
+            /** Format: date-time */
+            ended: string | null;
+            /** Format: int64 */
+            failures: number;
+            id: string;
+            /**
+             * Format: int64
+             * @description It ends after so long without a call; null: never, or it was never opened.
+             */
+            idle_timeout_seconds: number | null;
+            /** Format: int64 */
+            input_tokens: number;
+            /** @description The key that opened it; null for a run that was never opened. */
+            key_id: string | null;
+            /** Format: date-time */
+            last: string;
+            /** Format: int64 */
+            output_tokens: number;
+            /** @description Null for a run that was never opened. */
+            plan: components["schemas"]["RunPlan"];
+            /**
+             * Format: int64
+             * @description Calls under way.
+             */
+            running: number;
+            /** Format: date-time */
+            started: string;
+            /**
+             * @description Null for a run that was never opened: its id only occurs in calls.
+             * @enum {string|null}
+             */
+            state: "running" | "halted" | "ended" | "expired" | null;
+            team: string | null;
+            tenant: string;
+            /**
+             * Format: int64
+             * @description Calls with an attempt that has no price: the cost is then too low.
+             */
+            unpriced: number;
+        };
+        RunPlan: {
+            agents: components["schemas"]["AgentPlan"][];
+            /** Format: int64 */
+            max_steps: number | null;
+            /** @description For first attempts: the total without the reserve. */
+            planned_usd: string;
+            /** Format: int64 */
+            reserve_percent: number;
+            /** @description For second and further attempts. */
+            reserve_usd: string;
+            total_max_cost_usd: string;
         };
         Span: {
             agent_id: string | null;
@@ -880,6 +1263,111 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "list-accounts": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                tenant?: string;
+                kind?: "tenant" | "team" | "key" | "agent" | "run" | "run_agent" | "planned" | "reserve";
+                run?: string;
+                /** @description Accounts of budgets in force, in windows that are running now, and of open runs, used or not. False: all that were used, past windows too. */
+                current?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAccount"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "reopen-account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountName"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-alerts": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                tenant?: string;
+                run?: string;
+                level?: "info" | "warning" | "critical";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAlert"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
     "list-records": {
         parameters: {
             query?: {
@@ -928,6 +1416,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-brakes": {
+        parameters: {
+            query?: {
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageBrake"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "lift-brake": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
                 };
             };
             /** @description Error */
@@ -1274,6 +1824,7 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string;
+                tenant?: string;
             };
             header?: never;
             path?: never;
@@ -1288,6 +1839,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageRun"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "open-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRun"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-run": {
+        parameters: {
+            query?: {
+                /** @description Whose run it is; needed where two tenants use one id. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "end-run": {
+        parameters: {
+            query?: {
+                /** @description Whose run it is; needed where two tenants use one id. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
                 };
             };
             /** @description Error */
