@@ -115,6 +115,7 @@ func (p *proxy) cut(client, server net.Conn, message []byte) bool {
 		p.broken.Add(1)
 	}
 	switch m {
+	case through:
 	case before:
 		return true
 	case after:
@@ -328,7 +329,7 @@ func TestMembership(t *testing.T) {
 	if _, err := newWriter(t, again).Append(t.Context(), record("call", signalbox.RecordOutcome)); err == nil {
 		t.Error("a process that has not joined has written")
 	}
-	if one.LastHeartbeat().IsZero() || one.Now().Sub(time.Now()).Abs() > time.Minute { // The server is on this machine.
+	if one.LastHeartbeat().IsZero() || time.Until(one.Now()).Abs() > time.Minute { // The server is on this machine.
 		t.Errorf("heartbeat %v, offset %v", one.LastHeartbeat(), one.Offset())
 	}
 	if err := two.Leave(t.Context()); err != nil {

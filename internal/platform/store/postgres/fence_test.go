@@ -20,26 +20,35 @@ type observation struct {
 func TestLiveness(t *testing.T) {
 	for name, list := range map[string][]observation{
 		"silent for the lease": {
-			{0, map[string]int{"a": 0}, nil}, {1, map[string]int{"a": 0}, nil}, {2, map[string]int{"a": 0}, nil},
+			{0, map[string]int{"a": 0}, nil},
+			{1, map[string]int{"a": 0}, nil},
+			{2, map[string]int{"a": 0}, nil},
 			{3, map[string]int{"a": 0}, []string{"a"}},
 		},
 		"heard of": {
-			{0, map[string]int{"a": 0}, nil}, {2, map[string]int{"a": 0}, nil}, {3, map[string]int{"a": 3}, nil},
-			{5, map[string]int{"a": 3}, nil}, {6, map[string]int{"a": 3}, []string{"a"}},
+			{0, map[string]int{"a": 0}, nil},
+			{2, map[string]int{"a": 0}, nil},
+			{3, map[string]int{"a": 3}, nil},
+			{5, map[string]int{"a": 3}, nil},
+			{6, map[string]int{"a": 3}, []string{"a"}},
 		},
 		"an outage counts as one step": {
 			{0, map[string]int{"a": 0}, nil}, {600, map[string]int{"a": 0}, nil}, {601, map[string]int{"a": 0}, []string{"a"}},
 		},
 		"a clock that goes back counts nothing": {
-			{100, map[string]int{"a": 0}, nil}, {0, map[string]int{"a": 0}, nil}, {2, map[string]int{"a": 0}, nil},
+			{100, map[string]int{"a": 0}, nil},
+			{0, map[string]int{"a": 0}, nil},
+			{2, map[string]int{"a": 0}, nil},
 			{3, map[string]int{"a": 0}, []string{"a"}},
 		},
 		"old when first seen": {
 			{1000, map[string]int{"a": 0}, nil}, {1002, map[string]int{"a": 0}, nil}, {1004, map[string]int{"a": 0}, []string{"a"}},
 		},
 		"each by itself": {
-			{0, map[string]int{"a": 0, "b": 0}, nil}, {2, map[string]int{"a": 0, "b": 2}, nil},
-			{4, map[string]int{"a": 0, "b": 2}, []string{"a"}}, {6, map[string]int{"b": 2}, []string{"b"}},
+			{0, map[string]int{"a": 0, "b": 0}, nil},
+			{2, map[string]int{"a": 0, "b": 2}, nil},
+			{4, map[string]int{"a": 0, "b": 2}, []string{"a"}},
+			{6, map[string]int{"b": 2}, []string{"b"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/platform/store"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres/postgrestest"
@@ -36,14 +35,11 @@ func lead(url, id string) {
 	db.Lead(context.Background(), options(db, func(leads bool, _ error) { fmt.Println(leads) }))
 }
 
-// options restore the real tree.
+// options restore what is stored.
 func options(db *postgres.DB, told func(bool, error)) postgres.LeadOptions {
 	return postgres.LeadOptions{
-		Sequencer: func(ctx context.Context) (store.Sequencer, error) {
-			tree, err := audit.Restore(ctx, db)
-			return audit.NewSequencer(tree), err
-		},
-		Changed: told,
+		Sequencer: func(ctx context.Context) (store.Sequencer, error) { return restore(ctx, db) },
+		Changed:   told,
 	}
 }
 
@@ -82,7 +78,7 @@ func runs(t *testing.T, fn func(context.Context)) (stop func()) {
 
 func newWriter(t *testing.T, db *postgres.DB) *store.Writer {
 	t.Helper()
-	w := store.NewWriter(db, postgres.NewUnplaced(audit.Encode), store.Options{})
+	w := store.NewWriter(db, postgres.NewUnplaced(encode), store.Options{})
 	t.Cleanup(func() {
 		if err := w.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -101,36 +97,6 @@ func appendCall(t *testing.T, w *store.Writer, call string, typ signalbox.Record
 	if err != nil || index != postgres.NoIndex {
 		t.Fatalf("append: %d, %v", index, err)
 	}
-}
-
-// verified reads the whole log, checks its tree, and gives type and call of each record in order.
-func verified(t *testing.T, db *postgres.DB) (list []string) {
-	t.Helper()
-	tree := audit.Tree{}
-	restored, err := audit.Restore(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := audit.NewSequencer(tree)
-	for e, err := range db.Entries(t.Context(), 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := e
-		b, err := s.Sequence([]signalbox.Entry{e})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.Entries[0].Index != want.Index || b.Entries[0].Leaf != want.Leaf {
-			t.Fatalf("record %d is stored at %d with leaf %x, want %x", b.Entries[0].Index, want.Index, want.Leaf, b.Entries[0].Leaf)
-		}
-		s.Committed(b)
-		list = append(list, string(e.Type)+" "+e.Call)
-	}
-	if got, want := restored.Root(), s.Tree().Root(); got != want {
-		t.Fatalf("the restored tree has root %x, the records have %x", got, want)
-	}
-	return list
 }
 
 // checkOrder checks that every call has its records once and in order.
