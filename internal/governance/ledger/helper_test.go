@@ -124,6 +124,9 @@ func (v *vault) total(account string) signalbox.Share {
 // at is an instant in the middle of an hour, a day and a month.
 var at = time.Date(2026, 11, 18, 10, 30, 0, 0, time.UTC)
 
+// shortWait is for calls that wait for nothing: long enough for a draw on a busy machine.
+const shortWait = 200 * time.Millisecond
+
 const dollar = int64(signalbox.Dollar)
 
 func usdPerDay(limit int64) signalbox.Budget {

@@ -79,12 +79,17 @@ func (b *book) weighTerms(k *ask, terms []term, places []place) ([]place, obstac
 	return places, first
 }
 
-// addPlaces says where a term that does not fit waits: at its account, and at those to be read for it.
+// addPlaces says where a term that does not fit waits: at the accounts that must be read for it, then at its own.
 func (k *ask) addPlaces(places []place, m *term) []place {
+	unread := false
 	for _, kp := range m.keep {
 		if !kp.account.known {
+			unread = true
 			places = addPlace(places, place{account: kp.account})
 		}
+	}
+	if unread && m.account.known {
+		return places
 	}
 	return addPlace(places, place{account: m.account, need: m.need(k.tally), limit: m.limit, hard: m.hard})
 }

@@ -34,7 +34,7 @@ func TestRefusals(t *testing.T) {
 	for _, k := range cases {
 		t.Run(k.name, func(t *testing.T) {
 			v := newVault()
-			l := open(t, v, acme(k.budget), func(o *Options) { o.Wait = time.Millisecond })
+			l := open(t, v, acme(k.budget), func(o *Options) { o.Wait = shortWait })
 			if k.before != nil {
 				k.before(begin(t, v, l, track("a")))
 			}
@@ -156,7 +156,7 @@ func TestLaterAttemptsPayFromTheReserve(t *testing.T) {
 		ID: "run_1", Tenant: "acme", Key: "support", State: signalbox.RunRunning,
 		Plan: signalbox.RunPlan{Total: 10 * signalbox.Dollar, Reserve: 20},
 	}}
-	l := open(t, v, acme(), func(o *Options) { o.Runs, o.Wait = runs, time.Millisecond })
+	l := open(t, v, acme(), func(o *Options) { o.Runs, o.Wait = runs, shortWait })
 	start := func() *caller {
 		tr := track("a")
 		tr.Gate.Run = "run_1"
@@ -192,7 +192,7 @@ func TestPlansKeepMoneyForHigherPriorities(t *testing.T) {
 			{Agent: "critical", MaxCost: &most, Priority: signalbox.PriorityCritical},
 		}},
 	}}
-	l := open(t, v, acme(), func(o *Options) { o.Runs, o.Wait = runs, time.Millisecond })
+	l := open(t, v, acme(), func(o *Options) { o.Runs, o.Wait = runs, shortWait })
 	start := func(agent string) *caller {
 		tr := track(agent)
 		tr.Gate.Run = "run_1"

@@ -74,7 +74,7 @@ func TestLowerCapsGiveRoomBack(t *testing.T) {
 		v := newVault()
 		limit := 100 * dollar
 		l := open(t, v, acme(), func(o *Options) {
-			o.Whole, o.Wait = whole, time.Millisecond
+			o.Whole, o.Wait = whole, shortWait
 			o.Policy = func() *budget.Policy { return policyOf(t, acme(usdPerDay(limit))) }
 		})
 		c := begin(t, v, l, track("a"))
@@ -141,7 +141,7 @@ func TestWindows(t *testing.T) {
 				{Unit: signalbox.UnitUSD, Per: c.per, Max: 10 * dollar},
 			}}}}
 			l := open(t, v, policy, func(o *Options) {
-				o.Now, o.Wait = func() time.Time { return now }, time.Millisecond
+				o.Now, o.Wait = func() time.Time { return now }, shortWait
 			})
 			first := begin(t, v, l, track("a"))
 			first.leave(10 * dollar)

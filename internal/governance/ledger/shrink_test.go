@@ -66,7 +66,7 @@ func TestBoundsAreMadeToFit(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			v := newVault()
-			l := open(t, v, acme(c.budget), func(o *Options) { o.Counter, o.Wait = c.counter, time.Millisecond })
+			l := open(t, v, acme(c.budget), func(o *Options) { o.Counter, o.Wait = c.counter, shortWait })
 			if c.held > 0 {
 				begin(t, v, l, track("b")).leave(c.held)
 			}
