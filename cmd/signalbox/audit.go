@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/platform/store/postgres"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
@@ -50,9 +52,9 @@ func (k *auditListCmd) Run(c *console) error {
 type auditVerifyCmd struct {
 	remote
 	format
-	Database   string `help:"Verify this database file without contacting a server." placeholder:"URL"`
+	Database   string `help:"Verify this database without contacting a server of ours." placeholder:"URL"`
 	Checkpoint string `help:"A checkpoint that was kept elsewhere; only with --database." type:"path" placeholder:"FILE"`
-	KeyFile    string `name:"key" help:"The log's public key; without it the key beside the database is used." type:"path" placeholder:"FILE"`
+	KeyFile    string `name:"key" help:"The log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
 }
 
 // Run verifies and says yes or no.
@@ -90,21 +92,19 @@ func (k *auditVerifyCmd) report(c *console) (api.VerifyReport, error) {
 	return report, err
 }
 
-// offline reads the file itself and contacts nobody.
+// logReader is a database that is only read.
+type logReader interface {
+	audit.LogSource
+	Close() error
+}
+
+// offline reads the database itself and contacts nobody else.
 func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
-	file, err := databaseFile(k.Database)
-	if err != nil {
-		return api.VerifyReport{}, err
-	}
-	db, err := sqlite.OpenReadOnly(c.ctx, file)
+	db, keyFile, err := k.open(c)
 	if err != nil {
 		return api.VerifyReport{}, err
 	}
 	defer db.Close() //nolint:errcheck // It was only read.
-	keyFile := k.KeyFile
-	if keyFile == "" {
-		keyFile = file + server.AuditKeySuffix + ".pub"
-	}
 	o := audit.Options{}
 	if o.Verifier, err = audit.ReadVerifier(keyFile); err != nil {
 		return api.VerifyReport{}, err
@@ -119,4 +119,25 @@ func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
 		return api.VerifyReport{}, err
 	}
 	return server.VerifyReport(report), nil
+}
+
+// open opens the database and says where the public key is.
+func (k *auditVerifyCmd) open(c *console) (db logReader, keyFile string, err error) {
+	where, err := config.ParseDatabase(k.Database)
+	if err != nil {
+		return nil, "", &usageError{"--database: " + err.Error()}
+	}
+	if where.Kind == config.DatabasePostgres {
+		if k.KeyFile == "" {
+			return nil, "", &usageError{"--database: a PostgreSQL database has no key beside it; give --key FILE, the log's public key"}
+		}
+		db, err = postgres.OpenReadOnly(c.ctx, where.URL.Reveal())
+		return db, k.KeyFile, err
+	}
+	keyFile = k.KeyFile
+	if keyFile == "" {
+		keyFile = where.Path + server.AuditKeySuffix + ".pub"
+	}
+	db, err = sqlite.OpenReadOnly(c.ctx, where.Path)
+	return db, keyFile, err
 }

@@ -2,17 +2,13 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/gate"
-	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/model/route"
-	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/platform/config"
-	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
 // ConfigOptions is what configurations are checked with.
@@ -81,19 +77,4 @@ func (s *Server) startTelemetry(ctx context.Context) error {
 		return nil
 	})
 	return nil
-}
-
-// RebuildProjections drops the projections of a database that no server uses and builds them anew. It gives the number
-// of records.
-func RebuildProjections(ctx context.Context, path string, now func() time.Time) (records int64, err error) {
-	db, err := sqlite.Open(ctx, path, sqlite.Options{Now: now})
-	if err != nil {
-		return 0, err
-	}
-	defer db.Close() //nolint:errcheck // What was rebuilt is committed.
-	p := projection.New(db.Views(), db.Views(), projection.Options{Decode: audit.Decode})
-	if err := p.Rebuild(ctx); err != nil {
-		return 0, err
-	}
-	return db.Size(ctx)
 }
