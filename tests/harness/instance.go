@@ -54,6 +54,7 @@ models:
 type Options struct {
 	Config   string // Added to Base; "" is Simulated.
 	Whole    string // The whole configuration instead of Base and Config.
+	File     string // A configuration file that is there already, which several instances may share.
 	Bare     bool   // No configuration at all: the quickstart's, on a free port.
 	Dir      string // Where database and configuration are; "" is a new one.
 	Database string // The database's path; "" is one in Dir.
@@ -120,6 +121,10 @@ func Prepare(o Options) (*Instance, error) {
 	i := &Instance{Dir: o.Dir, Database: o.Database, Config: filepath.Join(o.Dir, "signalbox.yml")}
 	if i.Database == "" {
 		i.Database = filepath.Join(o.Dir, "signalbox.db")
+	}
+	if o.File != "" {
+		i.Config = o.File
+		return i, nil
 	}
 	text := o.Whole
 	if text == "" {
@@ -222,6 +227,9 @@ func (i *Instance) Kill() {
 	i.command.Process.Kill() // As above.
 	i.wait()
 }
+
+// Signal sends the process a signal, such as SIGSTOP and SIGCONT.
+func (i *Instance) Signal(s syscall.Signal) error { return i.command.Process.Signal(s) }
 
 // Exited is closed when the process has ended.
 func (i *Instance) Exited() <-chan struct{} { return i.exited }
