@@ -38,8 +38,13 @@
 // Alone ([Options.Whole]) a replica draws all there is. Else it draws at least what the first in a queue is missing and
 // at most a slice, an eighth of what is left, which grows while slices are used up: a hot account is no hot row, and near
 // the cap nobody keeps what others need. Draws of many accounts share one transaction, and one draw of an account is
-// under way at a time; what is needed meanwhile adds up. Room is given back when another replica wants it, when an
-// account has been idle for [IdleAfter], and when the ledger is closed.
+// under way at a time; what is needed meanwhile adds up. Room is given back when another replica wants it and no call
+// here is about to use it, when an account has been idle for [IdleAfter], and when the ledger is closed. A replica whose
+// own calls wait, because a draw could not give enough, gives back what it has free: else two could wait for each other,
+// each with too little. Draws that gave nothing are repeated every tenth of a second while calls wait.
+//
+// What others have settled is known as of the last draw. It can only grow, so that a refusal for good is never wrong; a
+// reconciliation that lowers it counts from [Ledger.Refresh] on.
 //
 // # Invariants
 //
