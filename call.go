@@ -68,6 +68,10 @@ type ModelRequest struct {
 	External    bool   // Content that counts is outside of the request: files, image URLs, earlier responses.
 	Unseen      int64  // Tokens of input beyond what bytes show, at the most: images that are part of the request.
 
+	// Unbounded says what of the request nobody can bound the cost of; the ledger refuses the call with it unless its
+	// tenant allows calls without a price. Nil for all other requests.
+	Unbounded *Error
+
 	// Headers go on to a provider that speaks the caller's format, as the caller sent them ("anthropic-beta"). The
 	// protocol adapter keeps those that belong to its format; nothing that identifies the caller is among them.
 	Headers map[string]string

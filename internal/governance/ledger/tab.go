@@ -22,8 +22,13 @@ func (t *tab) flow() flow { return flow{t.payer.Caller.Tenant, t.payer.Caller.Ag
 func (t *tab) Hold(ctx context.Context, tr *call.Track, c signalbox.Candidate, a *signalbox.Attempt) error {
 	h := holding{tab: t, track: tr, candidate: c, attempt: a, policy: t.ledger.Policy(), tokens: -1}
 	h.bound = h.policy.Bound(tr.Call, c, 0, h.tokens)
-	if h.bound.Unpriced && !h.policy.AllowUnpriced(t.payer.Caller.Tenant) {
-		return errUnpriced(c)
+	if !h.policy.AllowUnpriced(t.payer.Caller.Tenant) {
+		switch m := tr.Call.Model; {
+		case m != nil && m.Unbounded != nil:
+			return m.Unbounded
+		case h.bound.Unpriced:
+			return errUnpriced(c)
+		}
 	}
 	v := h.hold(ctx)
 	if !v.held {

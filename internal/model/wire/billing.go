@@ -10,24 +10,32 @@ import (
 
 // This file knows what of a request is billed otherwise than its bytes show. What a bound can cover is noted in the
 // request (External, Unseen); what no bound can cover, because it has a fee or a rate of its own or repeats the input as
-// often as it likes, is refused. Members and values that nobody here knows pass.
+// often as it likes, is noted too (Unbounded): the ledger refuses such a call unless its tenant allows calls without a
+// price. Members and values that nobody here knows pass.
 
 // MaxImageTokens is the most tokens that one image which is part of the request is taken for. The dearest known are
 // 48,169, for a large one at a small model of OpenAI's. Its bytes say nothing: an empty picture compresses well.
 const MaxImageTokens = 50_000
 
-// unbounded refuses the member: what it makes a provider bill has no bound.
-func (s scope) unbounded(name, why string) {
+// unbounded notes a member: what it makes a provider bill has no bound. The first one stands.
+func (s scope) unbounded(r *signalbox.ModelRequest, name, why string) {
 	path := s.at(name)
-	s.failWith(signalbox.Errorf(signalbox.CodeUnsupported, "%s: %s, so that nobody can say beforehand what the call may cost.", path, why).
-		WithField(path).WithRemedy("Leave it out; give the model a tool of an MCP server for what it would have done."))
+	note(r, signalbox.Errorf(signalbox.CodeUnsupported, "%s: %s, so that nobody can say beforehand what the call may cost.", path, why).
+		WithField(path).WithRemedy("Leave it out; give the model a tool of an MCP server for what it would have done; or have an operator set allow_unpriced for the tenant."))
 }
 
-// otherRate refuses the member: the prices known do not hold for it.
-func (s scope) otherRate(name, remedy string) {
+// otherRate notes a member: the prices known do not hold for it.
+func (s scope) otherRate(r *signalbox.ModelRequest, name, remedy string) {
 	path := s.at(name)
-	s.failWith(signalbox.Errorf(signalbox.CodeUnsupported, "%s: what it asks for is billed at rates that Signalbox does not know.", path).
+	note(r, signalbox.Errorf(signalbox.CodeUnsupported, "%s: what it asks for is billed at rates that Signalbox does not know.", path).
 		WithField(path).WithRemedy(remedy))
+}
+
+func note(r *signalbox.ModelRequest, e *signalbox.Error) {
+	r.External = true
+	if r.Unbounded == nil {
+		r.Unbounded = e
+	}
 }
 
 // Why things are refused.
@@ -52,7 +60,7 @@ var openAIPlainTiers = []string{"auto", "default", "flex", "standard", "on_deman
 func billedByOpenAI(s scope, r *signalbox.ModelRequest) {
 	for _, m := range s.m.All() {
 		if why, ok := openAIUnbounded[m.Name]; ok && !m.Value.Null() && string(m.Value.Bytes()) != "[]" {
-			s.unbounded(m.Name, why)
+			s.unbounded(r, m.Name, why)
 		}
 	}
 	for _, name := range openAIOutside {
@@ -60,14 +68,14 @@ func billedByOpenAI(s scope, r *signalbox.ModelRequest) {
 	}
 	for i, n := range s.nodes("modalities") {
 		if textOf(n) != "text" {
-			s.otherRate(item("modalities", i), "Ask for text.")
+			s.otherRate(r, item("modalities", i), "Ask for text.")
 		}
 	}
 	if s.given("audio") {
-		s.otherRate("audio", "Ask for text.")
+		s.otherRate(r, "audio", "Ask for text.")
 	}
 	if tier := s.text("service_tier"); tier != "" && !slices.Contains(openAIPlainTiers, tier) {
-		s.otherRate("service_tier", "Leave it out, or use default or flex.")
+		s.otherRate(r, "service_tier", "Leave it out, or use default or flex.")
 	}
 	for i, n := range s.nodes("tools") {
 		t, err := n.Object()
@@ -75,7 +83,7 @@ func billedByOpenAI(s scope, r *signalbox.ModelRequest) {
 			continue // The provider says what is wrong with it.
 		}
 		if kind := textOf(t.Get("type")); kind != "" && kind != "function" && kind != "custom" {
-			s.unbounded(item("tools", i), runsThere)
+			s.unbounded(r, item("tools", i), runsThere)
 		}
 	}
 }
@@ -89,21 +97,21 @@ var anthropicHere = []string{"bash_", "text_editor_", "computer_", "memory_"}
 // billedByAnthropic looks at everything but the messages.
 func billedByAnthropic(s scope, r *signalbox.ModelRequest, tools []scope) {
 	if s.given("mcp_servers") && string(s.m.Get("mcp_servers").Bytes()) != "[]" {
-		s.unbounded("mcp_servers", runsThere)
+		s.unbounded(r, "mcp_servers", runsThere)
 	}
 	if s.given("container") {
-		s.unbounded("container", runsThere)
+		s.unbounded(r, "container", runsThere)
 	}
 	if speed := s.text("speed"); speed != "" && speed != "standard" {
-		s.otherRate("speed", "Leave it out, or use standard.")
+		s.otherRate(r, "speed", "Leave it out, or use standard.")
 	}
 	if geo := s.text("inference_geo"); geo != "" && geo != "global" {
-		s.otherRate("inference_geo", "Leave it out, or use global.")
+		s.otherRate(r, "inference_geo", "Leave it out, or use global.")
 	}
 	if tier := s.text("service_tier"); tier != "" && tier != "auto" && tier != "standard_only" {
-		s.otherRate("service_tier", "Leave it out, or use standard_only.")
+		s.otherRate(r, "service_tier", "Leave it out, or use standard_only.")
 	}
-	compaction(s)
+	compaction(s, r)
 	for i, t := range tools {
 		kind := t.text("type")
 		if kind == "" || kind == "custom" {
@@ -111,17 +119,17 @@ func billedByAnthropic(s scope, r *signalbox.ModelRequest, tools []scope) {
 		}
 		r.External = true // The provider writes the definition.
 		if !slices.ContainsFunc(anthropicHere, func(begin string) bool { return strings.HasPrefix(kind, begin) }) {
-			s.unbounded(item("tools", i), runsThere)
+			s.unbounded(r, item("tools", i), runsThere)
 		}
 	}
 }
 
-// compaction refuses the edits of the context in which the provider has the model write a summary.
-func compaction(s scope) {
+// compaction notes the edits of the context in which the provider has the model write a summary.
+func compaction(s scope, r *signalbox.ModelRequest) {
 	management := s.object("context_management", anthropicManagement)
 	for _, e := range management.objects("edits", anthropicEdit) {
 		if !strings.HasPrefix(e.text("type"), "clear_") {
-			e.unbounded("type", "the model writes and reads summaries beside the answer")
+			e.unbounded(r, "type", "the model writes and reads summaries beside the answer")
 		}
 	}
 }

@@ -101,6 +101,9 @@ func TestWhatBytesDoNotShow(t *testing.T) {
 			r, _, err := parse(tt.format, body+"}")
 			got := plain
 			var e *signalbox.Error
+			if err == nil && r.Unbounded != nil {
+				err = r.Unbounded
+			}
 			switch {
 			case errors.As(err, &e):
 				got = fmt.Sprintf("%s %s", e.Code, e.Field)

@@ -31,14 +31,15 @@
 // # What a request can cost
 //
 // A bound counts a token for each byte of a request, and max_tokens for each choice. The parsers say where that is not
-// enough, and refuse (unsupported) what has no bound or other rates than the price says:
+// enough, and note what has no bound or other rates than the price says (Unbounded): the ledger refuses that (unsupported)
+// unless the tenant allows calls without a price:
 //
 //	Unseen     images that are part of the request: [MaxImageTokens] each, since their bytes say nothing
 //	External   images by address or id, files and documents that are no plain text (also inline: they become pages and
 //	           pictures), parts and blocks that are not known, previous_response_id, conversation, container and
 //	           extra_body in OpenAI's format, the tools Anthropic defines and the caller runs (bash, text_editor,
 //	           computer, memory)
-//	refused    tools that the provider runs and tools of types that are not known (web_search, web_fetch,
+//	Unbounded  tools that the provider runs and tools of types that are not known (web_search, web_fetch,
 //	           code_execution, MCP), web_search_options, search_parameters, plugins, container and mcp_servers in
 //	           Anthropic's format: they have fees and read the context as often as they like; models (other models may
 //	           answer); prediction (billed beside the limit); compaction (more answers than one); audio (other rates);

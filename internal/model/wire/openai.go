@@ -89,7 +89,7 @@ func readOpenAIMessage(m scope, r *signalbox.ModelRequest) {
 		m.fail("role", "role must say who speaks.")
 	}
 	if m.given("audio") {
-		m.otherRate("audio", "Leave out what was said aloud, or put its text in.")
+		m.otherRate(r, "audio", "Leave out what was said aloud, or put its text in.")
 	}
 	var text strings.Builder
 	switch content := m.m.Get("content"); content.Kind() {
@@ -115,7 +115,7 @@ func readOpenAIPart(p scope, r *signalbox.ModelRequest, text *strings.Builder) {
 		text.WriteString(p.text("text"))
 	case "refusal":
 	case "input_audio":
-		p.otherRate("type", "Send the text of what is said.")
+		p.otherRate(r, "type", "Send the text of what is said.")
 	case "image_url":
 		if url := p.object("image_url", openAIImage).text("url"); strings.HasPrefix(url, "data:") {
 			r.Unseen += MaxImageTokens
