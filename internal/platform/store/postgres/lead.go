@@ -30,7 +30,7 @@ type LeadOptions struct {
 	Sequencer func(ctx context.Context) (store.Sequencer, error)
 
 	// Led runs while this process leads, and is to return soon after its ctx ends; only then does the process try to lead
-	// again. It may be nil. Work in it must bear that, for a moment after a stall, another leader does the same: what
+	// again. Where it returns by itself, the leadership ends, so that it is tried anew, here or elsewhere. It may be nil. Work in it must bear that, for a moment after a stall, another leader does the same: what
 	// must not happen twice belongs on [Leadership].
 	Led func(ctx context.Context, l *Leadership)
 
@@ -49,8 +49,14 @@ func (d *DB) Lead(ctx context.Context, o LeadOptions) {
 	if o.Changed == nil {
 		o.Changed = func(bool, error) {}
 	}
+	apart := false // The database could not be reached the last time: that is told once.
 	for ctx.Err() == nil {
-		if err := d.campaign(ctx, o); err != nil && ctx.Err() == nil {
+		c, err := d.connect(ctx)
+		told := apart && err != nil
+		if apart = err != nil; !apart {
+			err = d.campaign(ctx, c, o)
+		}
+		if err != nil && ctx.Err() == nil && !told {
 			o.Changed(false, explain("lead", err))
 		}
 		wait(ctx, followInterval)
@@ -58,11 +64,7 @@ func (d *DB) Lead(ctx context.Context, o LeadOptions) {
 }
 
 // campaign is the life of one connection: as a follower's, and perhaps then as a leader's.
-func (d *DB) campaign(ctx context.Context, o LeadOptions) error {
-	c, err := d.connect(ctx)
-	if err != nil {
-		return err
-	}
+func (d *DB) campaign(ctx context.Context, c *pgx.Conn, o LeadOptions) error {
 	defer hangUp(c) // It also gives the lock back.
 	if err := follow(ctx, c); err != nil || ctx.Err() != nil {
 		return err
@@ -157,19 +159,21 @@ func (l *Leadership) renewal(ctx context.Context) error {
 // reign leads until ctx ends, which gives nil, or leadership is lost. Whatever it has started has ended when it returns.
 func (l *Leadership) reign(ctx context.Context, o LeadOptions) error {
 	led, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	returned, ended := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
-	group.Go(func() { o.Led(led, l) })
+	group.Go(func() { defer close(returned); o.Led(led, l) })
 	group.Go(func() { l.db.guard(led) })
-	ended := make(chan struct{})
 	go func() { group.Wait(); close(ended) }()
-	err := l.serve(ctx.Done())
+	err := l.serve(ctx.Done(), returned)
 	cancel()
 	if err == nil { // The work that ends may still need the leadership: a last checkpoint.
-		err = l.serve(sooner(ended, farewell))
+		err = l.serve(sooner(ended, farewell), nil)
 	}
 	<-ended
 	return err
 }
+
+var errNoWork = errors.New("the leader's work has ended by itself")
 
 // sooner is closed when done is, or some time has passed.
 func sooner(done <-chan struct{}, limit time.Duration) <-chan struct{} {
@@ -178,8 +182,9 @@ func sooner(done <-chan struct{}, limit time.Duration) <-chan struct{} {
 	return ctx.Done()
 }
 
-// serve places records and renews the leadership until done, and then until nothing is pending.
-func (l *Leadership) serve(done <-chan struct{}) error {
+// serve places records and renews the leadership until done, and then until nothing is pending. It is an error where the
+// leader's work has returned.
+func (l *Leadership) serve(done, returned <-chan struct{}) error {
 	ctx := context.Background()
 	ticker := time.NewTicker(placeInterval)
 	defer ticker.Stop()
@@ -198,6 +203,8 @@ func (l *Leadership) serve(done <-chan struct{}) error {
 		select {
 		case <-done:
 			return nil
+		case <-returned:
+			return errNoWork
 		case <-l.db.wake:
 		case <-ticker.C:
 		}

@@ -331,6 +331,44 @@ func TestALeaderThatEndsPlacesTheRest(t *testing.T) {
 	}
 }
 
+// Work that ends by itself is begun again with the next leadership.
+func TestWorkThatReturnsIsTriedAgain(t *testing.T) {
+	db := replica(t, postgrestest.Database(t), postgres.Options{})
+	terms := make(chan int64, 10)
+	o := options(db, nil)
+	o.Led = func(_ context.Context, l *postgres.Leadership) { terms <- l.Term() }
+	stop := runs(t, func(ctx context.Context) { db.Lead(ctx, o) })
+	for want := range int64(2) {
+		if got := <-terms; got != want+1 {
+			t.Errorf("term %d, want %d", got, want+1)
+		}
+	}
+	stop()
+}
+
+// The database that can not be reached is told once, and leadership goes on when it can be again.
+func TestLeadershipAfterAnOutage(t *testing.T) {
+	p, through := newProxy(t, postgrestest.Database(t))
+	db := replica(t, through, postgres.Options{})
+	told := make(chan error, 100)
+	stop := runs(t, func(ctx context.Context) { db.Lead(ctx, options(db, func(_ bool, reason error) { told <- reason })) })
+	if err := <-told; err != nil {
+		t.Fatal(err)
+	}
+	p.shut()
+	for range 2 { // The connection was lost; another can not be made.
+		if err := <-told; signalbox.CodeOf(err) != signalbox.CodeUnavailable {
+			t.Errorf("told %v, want unavailable", err)
+		}
+	}
+	time.Sleep(1500 * time.Millisecond) // Time enough to be told again.
+	p.open()
+	if err := <-told; err != nil {
+		t.Errorf("told %v, want that it leads again", err)
+	}
+	stop()
+}
+
 // A tree that can not be restored is nobody's leadership.
 func TestLeadershipNeedsTheTree(t *testing.T) {
 	db := replica(t, postgrestest.Database(t), postgres.Options{})

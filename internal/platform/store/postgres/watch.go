@@ -25,8 +25,14 @@ var topics = []string{TopicKeys, TopicBrakes, TopicRuns, TopicAccounts, TopicNot
 // connection was lost, all topics are told, for what may have been missed. Changed is called by one goroutine; while it
 // runs, nothing else is told. One connection is kept for each Watch.
 func (d *DB) Watch(ctx context.Context, changed func(topic, payload string)) {
+	apart := false // The database could not be reached the last time: that is told once.
 	for ctx.Err() == nil {
-		if err := d.listen(ctx, changed); err != nil && ctx.Err() == nil {
+		c, err := d.connect(ctx)
+		told := apart && err != nil
+		if apart = err != nil; !apart {
+			err = listen(ctx, c, changed)
+		}
+		if err != nil && ctx.Err() == nil && !told {
 			d.options.Logger.WarnContext(ctx, "changes of other replicas are not heard", "error", explain("watch", err))
 		}
 		wait(ctx, watchPause)
@@ -34,11 +40,7 @@ func (d *DB) Watch(ctx context.Context, changed func(topic, payload string)) {
 }
 
 // listen is the life of one connection.
-func (d *DB) listen(ctx context.Context, changed func(topic, payload string)) error {
-	c, err := d.connect(ctx)
-	if err != nil {
-		return err
-	}
+func listen(ctx context.Context, c *pgx.Conn, changed func(topic, payload string)) error {
 	defer hangUp(c)
 	// Listen first and read then: what is in neither is told by a notification.
 	if _, err := c.Exec(ctx, "LISTEN "+topicChannel+"; LISTEN "+ledgerChannel); err != nil {
