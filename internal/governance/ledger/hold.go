@@ -31,9 +31,9 @@ func (h *holding) hold(ctx context.Context) verdict {
 		}
 	}
 	if smaller, ok := h.shrink(false); ok {
-		if v = h.ask(ctx, probing, smaller); h.settles(v) {
+		if w := h.ask(ctx, probing, smaller); h.settles(w) {
 			h.bound = smaller
-			return v
+			return w
 		}
 	}
 	if v.reason.lasting() {
