@@ -5,7 +5,8 @@
 // A record has two lives. [DB.Commit] appends it to audit_pending, with its effects, in one transaction of the replica
 // that made it: from then on it is durable, with the money. One replica, the leader, takes the pending records in the
 // order of their ids, gives them their places in the tree and moves them to audit_records ([DB.Lead]), usually within
-// 100 ms. An intent is always placed before the outcome of its call: see [Leadership].
+// 100 ms. An intent is always placed before the outcome of its call: an outcome's id is drawn after the intent's
+// transaction has ended, so the intent has the lower id and is visible to whoever sees the outcome.
 //
 // # The ledger
 //
@@ -13,7 +14,7 @@
 // each once, and touches no row that another replica writes. What is granted changes by [DB.Draw] only, and by
 // [DB.ReturnShares] after a fencing: a draw holds the account's row of ledger_accounts while it reads the shares of all
 // replicas and decides, so that what the shares take never adds up to more than the cap. Everybody takes locks in one
-// order: the replica's row, accounts, shares, each by their texts as bytes.
+// order: the replica's row, topics ([DB.Watch]), accounts, shares, each by their texts as bytes.
 //
 // # Replicas
 //
