@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 )
@@ -52,19 +51,35 @@ func allDigits(s string) bool {
 
 // String gives the plain decimal amount without needless zeros: "0.0000125", "3", "-0.5".
 func (m Money) String() string {
-	sign, n := "", uint64(m)
+	return string(m.append(make([]byte, 0, longestMoney)))
+}
+
+// longestMoney is the length of the longest amount: a sign, ten digits, the point and nine decimal places.
+const longestMoney = 1 + 10 + 1 + 9
+
+func (m Money) append(b []byte) []byte {
+	n := magnitude(int64(m))
 	if m < 0 {
-		sign, n = "-", -n
+		b = append(b, '-')
 	}
-	s := sign + strconv.FormatUint(n/uint64(Dollar), 10)
-	if rest := n % uint64(Dollar); rest != 0 {
-		s += "." + strings.TrimRight(fmt.Sprintf("%09d", rest), "0")
+	b = strconv.AppendUint(b, n/uint64(Dollar), 10)
+	rest := n % uint64(Dollar)
+	if rest == 0 {
+		return b
 	}
-	return s
+	b = append(b, '.')
+	for unit := uint64(Dollar) / 10; rest > 0; unit /= 10 {
+		b = append(b, '0'+byte(rest/unit))
+		rest %= unit
+	}
+	return b
 }
 
 // MarshalText makes money a decimal string in JSON, so that no reader rounds it through a float.
-func (m Money) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+func (m Money) MarshalText() ([]byte, error) { return m.AppendText(make([]byte, 0, longestMoney)) }
+
+// AppendText adds what [Money.MarshalText] gives to b.
+func (m Money) AppendText(b []byte) ([]byte, error) { return m.append(b), nil }
 
 // UnmarshalText reads what [Money.MarshalText] wrote.
 func (m *Money) UnmarshalText(b []byte) error {
@@ -83,16 +98,4 @@ func (m Money) Plus(o Money) Money {
 		return -MaxMoney
 	}
 	return sum
-}
-
-// ceilDiv is n/d rounded up, saturating at [MaxMoney]; n and d are not negative, d is not zero.
-func ceilDiv(n *big.Int, d int64) Money {
-	q, r := new(big.Int).QuoRem(n, big.NewInt(d), new(big.Int))
-	if r.Sign() > 0 {
-		q.Add(q, big.NewInt(1))
-	}
-	if !q.IsInt64() {
-		return MaxMoney
-	}
-	return Money(q.Int64())
 }

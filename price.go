@@ -1,6 +1,6 @@
 package signalbox
 
-import "math/big"
+import "math/bits"
 
 // Usage is what one attempt consumed, in tokens as billed. Input includes the tokens read from and written to the
 // provider's cache, and Output includes reasoning, whatever the provider's own field means.
@@ -62,19 +62,82 @@ func (p Price) RatesFor(input int64) Rates {
 	return rates
 }
 
-// Cost prices the usage exactly and rounds up once, to the next nano-dollar.
+// Cost prices the usage exactly and rounds up once, to the next nano-dollar. It saturates at [MaxMoney].
 func (r Rates) Cost(u Usage) Money {
-	total := new(big.Int)
-	add := func(tokens int64, rate Money) {
-		total.Add(total, new(big.Int).Mul(big.NewInt(tokens), big.NewInt(int64(rate))))
-	}
-	add(u.Input-u.CacheRead-u.CacheWrite, r.Input)
-	add(u.CacheRead, orElse(r.CacheRead, r.Input))
+	var total products
+	total.add(u.Input-u.CacheRead-u.CacheWrite, r.Input)
+	total.add(u.CacheRead, orElse(r.CacheRead, r.Input))
 	write := orElse(r.CacheWrite, r.Input)
-	add(u.CacheWrite-u.CacheWrite1h, write)
-	add(u.CacheWrite1h, orElse(r.CacheWrite1h, write))
-	add(u.Output, r.Output)
-	return ceilDiv(total, 1_000_000).Plus(r.PerCall)
+	total.add(u.CacheWrite-u.CacheWrite1h, write)
+	total.add(u.CacheWrite1h, orElse(r.CacheWrite1h, write))
+	total.add(u.Output, r.Output)
+	return total.perMillion().Plus(r.PerCall)
+}
+
+// products is a sum of a few products, exact: an integer of 192 bits in two's complement. A cost is computed several
+// times in each call, which is why this is no big.Int.
+type products struct{ low, middle, high uint64 }
+
+func (p *products) add(tokens int64, rate Money) {
+	if tokens == 0 || rate == 0 {
+		return
+	}
+	middle, low := bits.Mul64(magnitude(tokens), magnitude(int64(rate)))
+	q := products{low: low, middle: middle}
+	if (tokens < 0) != (rate < 0) {
+		q = q.negative()
+	}
+	p.plus(q)
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+func (p *products) plus(q products) {
+	var carry uint64
+	p.low, carry = bits.Add64(p.low, q.low, 0)
+	p.middle, carry = bits.Add64(p.middle, q.middle, carry)
+	p.high, _ = bits.Add64(p.high, q.high, carry)
+}
+
+func (p products) negative() products {
+	n := products{^p.low, ^p.middle, ^p.high}
+	n.plus(products{low: 1})
+	return n
+}
+
+// perMillion is a millionth of the sum, rounded up, between [MaxMoney] and its negative.
+func (p products) perMillion() Money {
+	const million = 1_000_000
+	below := p.high>>63 == 1 // Zero.
+	if below {
+		p = p.negative()
+	}
+	if p.high > 0 || p.middle >= million {
+		return saturated(below)
+	}
+	n, rest := bits.Div64(p.middle, p.low, million)
+	if rest > 0 && !below {
+		n++
+	}
+	switch {
+	case n > uint64(MaxMoney) || n == 0 && rest > 0 && !below: // The latter wrapped.
+		return saturated(below)
+	case below:
+		return -Money(n)
+	}
+	return Money(n)
+}
+
+func saturated(below bool) Money {
+	if below {
+		return -MaxMoney
+	}
+	return MaxMoney
 }
 
 func orElse(rate *Money, fallback Money) Money {

@@ -126,6 +126,32 @@ func TestCostAgainstFractions(t *testing.T) {
 	})
 }
 
+// Usages that can not be true are priced too, where others are subtracted: the sum is the definition's in any case.
+func TestCostOfAnyUsage(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		any64 := func(label string) int64 { return rapid.Int64().Draw(t, label) }
+		u := signalbox.Usage{Input: any64("input"), Output: any64("output")}
+		r := signalbox.Rates{Input: signalbox.Money(any64("input rate")), Output: signalbox.Money(any64("output rate"))}
+		got, exact := r.Cost(u), exactCost(r, u)
+		most := new(big.Rat).SetInt64(int64(signalbox.MaxMoney))
+		switch least := new(big.Rat).Neg(most); {
+		case exact.Cmp(most) >= 0 && got == signalbox.MaxMoney, exact.Cmp(least) <= 0 && got == -signalbox.MaxMoney:
+			return
+		}
+		over := new(big.Rat).Sub(new(big.Rat).SetInt64(int64(got)), exact)
+		if over.Sign() < 0 || over.Cmp(big.NewRat(1, 1)) >= 0 {
+			t.Fatalf("cost = %d is not %s rounded up", got, exact.FloatString(9))
+		}
+	})
+}
+
+func TestCostAllocatesNothing(t *testing.T) {
+	r := signalbox.Rates{Input: 150_000_000, Output: 600_000_000, CacheRead: money(75_000_000)}
+	if n := testing.AllocsPerRun(100, func() { r.Cost(signalbox.Usage{Input: 1234, Output: 567, CacheRead: 100}) }); n != 0 {
+		t.Errorf("a cost takes %v allocations", n)
+	}
+}
+
 func TestRatesFor(t *testing.T) {
 	p := signalbox.Price{
 		Rates: signalbox.Rates{Input: 1},
