@@ -19,13 +19,10 @@ const MaxContent = 1 << 20
 //
 // Errors are of code internal (it can not be encoded) or too_large (over [MaxContent]).
 func Encode(r signalbox.Record) (signalbox.Entry, error) {
-	content, err := json.Marshal(&r) // By its address, which saves a copy of all of it.
+	content, err := encode(&r)
 	if err != nil {
-		r = clean(reflect.ValueOf(r)).Interface().(signalbox.Record)
-		if content, err = json.Marshal(&r); err != nil {
-			return signalbox.Entry{}, signalbox.Errorf(signalbox.CodeInternal, "The record can not be encoded.").
-				WithRemedy("Report this as a bug; the log has the cause.").WithCause(err)
-		}
+		return signalbox.Entry{}, signalbox.Errorf(signalbox.CodeInternal, "The record can not be encoded.").
+			WithRemedy("Report this as a bug; the log has the cause.").WithCause(err)
 	}
 	if len(content) > MaxContent {
 		return signalbox.Entry{}, signalbox.Errorf(signalbox.CodeTooLarge,
@@ -36,6 +33,19 @@ func Encode(r signalbox.Record) (signalbox.Entry, error) {
 		Time: r.Time.UTC().Truncate(time.Microsecond), Type: r.Type, Tenant: validText(r.Who.TenantID),
 		Call: validText(r.Call), Content: content,
 	}, nil
+}
+
+// encode gives a record's JSON, and repairs its text where that is needed.
+func encode(r *signalbox.Record) ([]byte, error) {
+	if content, ok := plainText(r); ok {
+		return content, nil
+	}
+	content, err := json.Marshal(r)
+	if err == nil {
+		return content, nil
+	}
+	repaired := clean(reflect.ValueOf(*r)).Interface().(signalbox.Record)
+	return json.Marshal(&repaired)
 }
 
 // Decode gives the record of an entry. It does not check the leaf.
