@@ -20,6 +20,8 @@ const (
 	HeaderBudgetHeld     = "X-Signalbox-Budget-Held"
 	HeaderBudgetLeft     = "X-Signalbox-Budget-Left"
 	HeaderBudgetResetsAt = "X-Signalbox-Budget-Resets-At" // RFC 3339 in UTC; missing where the account has no window.
+
+	budgetHeaders = 7
 )
 
 // SetBudget tells the caller where the tightest of the call's accounts stands.
@@ -31,14 +33,20 @@ func SetBudget(h http.Header, t *call.Track) {
 	if !ok {
 		return
 	}
-	h.Set(HeaderBudgetAccount, owner(b.Account))
-	h.Set(HeaderBudgetUnit, string(b.Account.Unit))
-	h.Set(HeaderBudgetCap, amount(b.Account.Unit, b.Cap))
-	h.Set(HeaderBudgetSettled, amount(b.Account.Unit, b.Settled))
-	h.Set(HeaderBudgetHeld, amount(b.Account.Unit, b.Held))
-	h.Set(HeaderBudgetLeft, amount(b.Account.Unit, b.Left()))
+	values := make([]string, 0, budgetHeaders) // One allocation for all; their names are in canonical form.
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	unit := b.Account.Unit
+	set(HeaderBudgetAccount, owner(b.Account))
+	set(HeaderBudgetUnit, string(unit))
+	set(HeaderBudgetCap, amount(unit, b.Cap))
+	set(HeaderBudgetSettled, amount(unit, b.Settled))
+	set(HeaderBudgetHeld, amount(unit, b.Held))
+	set(HeaderBudgetLeft, amount(unit, b.Left()))
 	if b.ResetAt != 0 {
-		h.Set(HeaderBudgetResetsAt, time.Unix(b.ResetAt, 0).UTC().Format(time.RFC3339))
+		set(HeaderBudgetResetsAt, time.Unix(b.ResetAt, 0).UTC().Format(time.RFC3339))
 	}
 }
 
