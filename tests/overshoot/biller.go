@@ -165,6 +165,20 @@ func (b *biller) bill(prompt string, cost signalbox.Money, told bool) {
 	}
 }
 
+// served is how many answers were begun.
+func (b *biller) served() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls
+}
+
+// kind is how often the provider has answered in that way.
+func (b *biller) kind(name string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kinds[name]
+}
+
 func (b *biller) note(kind string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

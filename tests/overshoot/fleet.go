@@ -23,12 +23,15 @@ const (
 	agents = 10
 )
 
+// callsPerKill is how many calls are served between two kills.
+const callsPerKill = 150
+
 // fleet is a number of processes over one database.
 type fleet struct {
 	config string
 	slots  []atomic.Pointer[harness.Instance]
 	dirs   []string
-	kills  int
+	kills  atomic.Int64
 }
 
 // launch starts n processes.
@@ -71,18 +74,19 @@ func (f *fleet) start(t *testing.T, slot int) {
 // any gives a process that is running, or was a moment ago.
 func (f *fleet) any() *harness.Instance { return f.slots[rand.IntN(len(f.slots))].Load() }
 
-// harass kills a process and starts it again, until the time is over.
-func (f *fleet) harass(ctx context.Context, t *testing.T, every time.Duration) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(every/2 + rand.N(every)):
+// harass kills a process and starts it again whenever the provider has served some calls since the last time, until ctx
+// ends. How fast the machine is does not matter.
+func (f *fleet) harass(ctx context.Context, t *testing.T, b *biller) {
+	for last := 0; ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
+		served := b.served()
+		if served < last+callsPerKill {
+			continue
 		}
 		slot := rand.IntN(len(f.slots))
 		f.slots[slot].Load().Kill()
-		f.kills++
+		f.kills.Add(1)
 		f.start(t, slot)
+		last = b.served()
 	}
 }
 
@@ -110,7 +114,7 @@ func (f *fleet) accounts(t *testing.T) map[string]account {
 			Items []account `json:"items"`
 			Next  *string   `json:"next"`
 		}
-		f.any().Get(t, "/accounts", url.Values{"limit": {"500"}, "cursor": {cursor}}, &page)
+		f.any().Get(t, "/accounts", url.Values{"limit": {"500"}, "current": {"false"}, "cursor": {cursor}}, &page)
 		for _, a := range page.Items {
 			if a.Unit == "usd" && a.Cap != nil {
 				all[a.name()] = a

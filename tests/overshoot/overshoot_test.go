@@ -28,9 +28,9 @@ const (
 
 // Caps in US dollars: small enough to be reached within the short form.
 const (
-	tenantCap = 4 * signalbox.Dollar
-	runCap    = signalbox.Dollar / 4
-	agentCap  = signalbox.Dollar / 2
+	tenantCap = signalbox.Dollar * 3 / 2
+	runCap    = signalbox.Dollar / 10
+	agentCap  = signalbox.Dollar / 5
 )
 
 const config = `listen: 127.0.0.1:0
@@ -94,20 +94,30 @@ func storm(t *testing.T, processes int, database string) {
 	defer b.close()
 	f := launch(t, strings.NewReplacer("@DATABASE@", database, "@UPSTREAM@", b.http.URL, "@TENANT@", tenantCap.String(),
 		"@RUN@", runCap.String(), "@AGENTS@", strings.Join(names, ", ")).Replace(config), processes)
-	ctx, cancel := context.WithTimeout(t.Context(), duration(t))
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var seen tally
+	enough := func() bool {
+		return f.kills.Load() > 0 && seen.ok.Load() > 0 && seen.refused.Load()+seen.waited.Load() > 0 && b.kind("stream cut off") > 0
+	}
+	go func() { // At least so long, and longer on a slow machine.
+		pause(ctx, duration(t))
+		for deadline := time.Now().Add(harness.Patience); !enough() && time.Now().Before(deadline); {
+			pause(ctx, 100*time.Millisecond)
+		}
+		cancel()
+	}()
 	harassed := make(chan struct{})
 	go func() {
 		defer close(harassed)
-		f.harass(ctx, t, 1500*time.Millisecond)
+		f.harass(ctx, t, b)
 	}()
-	var seen tally
 	f.clients(ctx, allClients, func(ctx context.Context, c int) { seen.call(ctx, f, c) })
 	<-harassed
 	f.settled(t)
 	compare(t, f, b)
-	t.Logf("%d kills; callers saw %s; the provider served %d calls %v", f.kills, seen.String(), b.calls, b.kinds)
-	if f.kills == 0 || seen.ok.Load() == 0 || seen.refused.Load() == 0 || b.kinds["stream cut off"] == 0 {
+	t.Logf("%d kills; callers saw %s; the provider served %d calls %v", f.kills.Load(), seen.String(), b.calls, b.kinds)
+	if !enough() {
 		t.Error("the storm was none: there must be kills, answers, refusals and broken streams")
 	}
 }
@@ -163,6 +173,7 @@ func (s *tally) call(ctx context.Context, f *fleet, client int) {
 	response, err := client1000.Do(request)
 	if err != nil {
 		s.lost(abort)
+		rest(ctx)
 		return
 	}
 	_, err = io.Copy(io.Discard, response.Body)
@@ -180,8 +191,11 @@ func (s *tally) call(ctx context.Context, f *fleet, client int) {
 	default:
 		s.failed.Add(1)
 	}
-	pause(ctx, time.Duration(100+rand.IntN(400))*time.Millisecond)
+	rest(ctx)
 }
+
+// rest is what a caller does before it tries again.
+func rest(ctx context.Context) { pause(ctx, time.Duration(100+rand.IntN(400))*time.Millisecond) }
 
 func (s *tally) lost(abort bool) {
 	if abort {
