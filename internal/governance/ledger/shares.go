@@ -22,6 +22,7 @@ type drawing struct {
 	wanted  bool  // It is on the book's list.
 	flying  bool  // It is being performed.
 	read    bool  // The share is to be read again as soon as no record of the account is on its way.
+	rereads bool  // The draw that is performed began after that was asked for.
 	give    int64 // What is given back; the share is smaller already.
 	leaving bool  // The account is forgotten once it has been given back.
 	asked   bool  // Another replica needs room.
@@ -87,6 +88,7 @@ func (b *book) draws() ([]*account, []signalbox.Draw) {
 func (b *book) launch(a *account) signalbox.Draw {
 	d := &a.draw
 	d.wanted, d.flying, d.first, d.least, d.before, d.quietAt = false, true, !a.known || d.give > 0, 0, a.granted, 0
+	d.rereads = d.read
 	if d.posting == 0 {
 		d.quietAt = d.moves + 1
 	}
@@ -184,7 +186,7 @@ func (b *book) arrive(a *account, s signalbox.Share) {
 	a.learn(s)
 	if quiet {
 		a.adopt(s)
-		d.read = false
+		d.read = d.read && !d.rereads
 	}
 	if !d.first {
 		b.measure(a)

@@ -53,7 +53,8 @@ func (s *Server) api() api.Options {
 		Sessions: sessions{s.keys, s.config.TLS.Enabled(), s.options.Now}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Tenants: s.tenants,
-		Now: s.options.Now, Version: s.options.Version,
+		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
+		Now:       s.options.Now, Version: s.options.Version,
 	}
 }
 

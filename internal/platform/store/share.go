@@ -6,8 +6,9 @@ import (
 	"github.com/signalbox/signalbox"
 )
 
-// Grant is what a store keeps of one replica's share of one account. Granted is never negative; Settled is, where
-// reconciliations gave back more than was settled since the account was forgotten.
+// Grant is what a store keeps of one replica's share of one account. Settled is negative where the replica has written a
+// reconciliation that gave back more than it had settled itself: another replica had, or the account was forgotten
+// meanwhile. Granted is negative once that credit has been given back, for all to draw from.
 type Grant struct{ Granted, Settled, Held int64 }
 
 // Used is what is settled and held, whether it was granted or not.
@@ -17,8 +18,8 @@ func (g Grant) Used() int64 { return plus(g.Settled, g.Held) }
 // an overrun.
 func (g Grant) Taken() int64 { return max(g.Granted, g.Used()) }
 
-// Free is the granted room that is not used; never negative.
-func (g Grant) Free() int64 { return min(g.Granted, max(0, minus(g.Granted, g.Used()))) }
+// Free is the room that is not used: of what was granted, and a credit besides. It is never negative.
+func (g Grant) Free() int64 { return max(0, minus(g.Granted, g.Used())) }
 
 // Standing is how one account stands when a replica draws from it. Its store fills it from the rows of the account and
 // keeps others from changing them until what [Standing.Draw] decides is written.

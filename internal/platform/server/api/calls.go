@@ -93,6 +93,9 @@ type Attempt struct {
 	OutputTokens  *int64          `json:"output_tokens"`
 	CostEstimate  *string         `json:"cost_estimate"`
 	CostBasis     signalbox.Basis `json:"cost_basis"`
+	Held          *string         `json:"held" doc:"US dollars: the most it could cost, held before it left; null where the model has no price."`
+	MaxOutput     *int64          `json:"max_output" doc:"The max_tokens that was sent."`
+	Overrun       bool            `json:"overrun" doc:"The provider billed more than was held; it is booked in full."`
 	Finish        *string         `json:"finish_reason"`
 	Simulated     bool            `json:"simulated"`
 }
@@ -246,7 +249,8 @@ func attemptRow(a signalbox.Attempt) Attempt {
 	row := Attempt{
 		N: a.N, ModelName: a.Name, Provider: a.Provider, UpstreamModel: a.Upstream, Started: a.Started, LatencyMS: a.DurationMS,
 		Status: "ok", ErrorCode: orNull(a.Code), ErrorMessage: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus),
-		CostEstimate: dollars(a.Cost), CostBasis: a.Basis, Finish: orNull(a.Finish), Simulated: a.Simulated,
+		CostEstimate: dollars(a.Cost), CostBasis: a.Basis, Held: dollars(a.Held), MaxOutput: orNull(a.MaxOutput), Overrun: a.Overrun,
+		Finish: orNull(a.Finish), Simulated: a.Simulated,
 	}
 	if a.Code != "" {
 		row.Status = "error"

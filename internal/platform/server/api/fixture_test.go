@@ -164,6 +164,13 @@ func (s *site) serve(clock func() time.Time) {
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
 		}),
 		RunView: views.RunByID, Accounts: accounts{s.db}, Alerts: alerts{s.db, s.writer}, Tenants: func() []string { return tenants },
+		Reconcile: func(_ context.Context, _ signalbox.Caller, call string, cost signalbox.Money) (*signalbox.Money, bool, error) {
+			if call == "call_gone" {
+				return nil, false, signalbox.Errorf(signalbox.CodeNotFound, "There is no such call.").WithField("call_id")
+			}
+			was := signalbox.Dollar
+			return &was, was != cost, nil
+		},
 	})
 }
 
