@@ -30,12 +30,14 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"Send a sample multi-agent conversation through a running instance."`
 	Key         keyCmd         `cmd:"" help:"Create, list and revoke API keys."`
 	Audit       auditCmd       `cmd:"" help:"List and verify the log."`
-	Cost        costCmd        `cmd:"" help:"Prices."`
+	Cost        costCmd        `cmd:"" help:"Prices, reports, and corrections by the provider's bill."`
+	Run         runCmd         `cmd:"" help:"Open, show, list and end runs with a budget."`
+	Budget      budgetCmd      `cmd:"" help:"Accounts with their caps, and those that an overrun has closed."`
+	Alert       alertCmd       `cmd:"" help:"Alerts, and the brakes that they have set."`
 	Projections projectionsCmd `cmd:"" help:"Rebuild what is projected from the log."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	DemoTools   demoToolsCmd   `cmd:"" hidden:""`
 
-	Run       notBuilt `cmd:"" help:"Durable runs: not built in this version."`
 	Approval  notBuilt `cmd:"" help:"Approvals: not built in this version."`
 	Plan      notBuilt `cmd:"" help:"Simulation of plans: not built in this version."`
 	Policy    notBuilt `cmd:"" help:"Permissions: not built in this version."`

@@ -8,10 +8,10 @@ import (
 )
 
 type costCmd struct {
-	Prices    costPricesCmd `cmd:"" help:"The price table in force, with sources and dates."`
-	Report    notBuilt      `cmd:"" help:"Not built in this version."`
-	ROI       notBuilt      `cmd:"" name:"roi" help:"Not built in this version."`
-	Reconcile notBuilt      `cmd:"" help:"Not built in this version."`
+	Prices    costPricesCmd    `cmd:"" help:"The price table in force, with sources and dates."`
+	Report    costReportCmd    `cmd:"" help:"What calls have cost, exactly and completely."`
+	ROI       notBuilt         `cmd:"" name:"roi" help:"Not built in this version."`
+	Reconcile costReconcileCmd `cmd:"" help:"Correct what calls have cost, by the provider's bill."`
 }
 
 type costPricesCmd struct {

@@ -8,6 +8,9 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
+// outputJSON is the format for programs.
+const outputJSON = "json"
+
 // format is how a command prints its answer.
 type format struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
@@ -15,7 +18,7 @@ type format struct {
 
 // print writes the value as JSON, or the rows as a table under their heading.
 func (f format) print(c *console, value any, heading []string, rows [][]string) error {
-	if f.Output == "json" {
+	if f.Output == outputJSON {
 		b, err := json.MarshalIndent(value)
 		if err != nil {
 			return err
