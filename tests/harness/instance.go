@@ -238,8 +238,13 @@ func (i *Instance) wait() int {
 	select {
 	case <-i.exited:
 	case <-time.After(2 * Patience):
-		i.command.Process.Kill() // As above.
-		<-i.exited
+		i.command.Process.Signal(syscall.SIGQUIT) // Its log then says where it hangs.
+		select {
+		case <-i.exited:
+		case <-time.After(Patience):
+			i.command.Process.Kill() // As above.
+			<-i.exited
+		}
 	}
 	return i.command.ProcessState.ExitCode()
 }

@@ -22,6 +22,7 @@ const (
 	userTimeout     = 10 * time.Second // Of bytes that were sent and are not acknowledged.
 	connIdle        = time.Minute      // After which a pool closes a connection that it does not need.
 	closeTimeout    = 2 * time.Second  // Of the good-bye to the server.
+	frozenTimeout   = 5 * time.Second  // Of a transaction whose process has stopped in the middle of it.
 	applicationName = "signalbox"
 	schemaName      = "signalbox" // Where our tables are, unless the URL sets another search_path.
 )
@@ -53,8 +54,10 @@ func parse(url string) (*pgxpool.Config, error) {
 	if _, ok := c.RuntimeParams["application_name"]; !ok {
 		c.RuntimeParams["application_name"] = applicationName
 	}
-	// Whatever the role's own settings are, a transaction that is left open must not hold its locks for ever.
-	c.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(time.Minute)
+	// A process that was frozen in the middle of a transaction holds locks that others need: of the projections, of an
+	// account that is drawn from, of its own row that fencing waits for. None of ours does anything slow in between, and
+	// a connection that was ended is an error that is dealt with.
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(frozenTimeout)
 	// The server is to notice too that we are gone, and let go of our locks.
 	c.RuntimeParams["tcp_keepalives_idle"] = "10"
 	c.RuntimeParams["tcp_keepalives_interval"] = "3"
