@@ -169,7 +169,7 @@ export function detail(call) {
       upstream_model: last ? call.upstream_model : "gpt-5.2", started: call.time, latency_ms: last ? call.latency_ms : 312, status,
       error_code: status === "error" ? (last ? call.error_code : "rate_limited") : null,
       error_message: status === "error" && !last ? "The provider asked to wait 2 s." : null, http_status: status === "error" && !last ? 429 : null,
-      finish_reason: null, simulated: call.simulated, cost_basis: call.cost_basis,
+      finish_reason: null, simulated: call.simulated, cost_basis: call.cost_basis, held: call.simulated || call.kind === "tool" ? "0.002000000" : "0.096400000", max_output: call.kind === "tool" ? null : 4096, overrun: false,
       input_tokens: last ? call.input_tokens : null, output_tokens: last ? call.output_tokens : null, cost_estimate: last ? call.cost_estimate : "0.000000000",
     };
   });

@@ -8,6 +8,7 @@ import { readFileSync, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { accounts, alerts, brakes, keys, runDetail, runRows } from "./ledger.mjs";
 import { BIG_TRACE, bigTrace, detail, makeCalls, smallTrace, tracePage, usd } from "./fixtures.mjs";
 
 export const KEY = "sb_mock_console_key";
@@ -36,6 +37,15 @@ export function start(port = 0) {
       .every(([n, f]) => !q.get(n) || call[f] === q.get(n)) &&
     (!q.get("from") || call.time >= q.get("from")) && (!q.get("to") || call.time < q.get("to"));
 
+  const ledger = { accounts: accounts(), alerts: alerts(), brakes: brakes() };
+  const list = (items) => ({ items, next: null, as_of: asOf() });
+
+  // One run that only occurs in calls, the newest.
+  const named = () => {
+    const own = calls.filter((call) => call.run_id === calls[0].run_id);
+    return { ...sum(own), id: own[0].run_id, tenant: own[0].tenant, team: own[0].team, agent_id: own[0].agent_id, key_id: null, state: null, started: own[own.length - 1].time, last: own[0].time };
+  };
+
   const routes = {
     "GET /session": (_, session) => (session ? identity() : null),
     "GET /calls": (q) => {
@@ -63,10 +73,16 @@ export function start(port = 0) {
       const bucket = q.get("bucket") ?? "hour";
       return {
         by, bucket, from: q.get("from"), to: q.get("to"), as_of: asOf(),
-        series: [...groups].map(([key, part]) => ({ key, points: buckets(part, bucket).map(([time, some]) => ({ time, ...sum(some) })) })),
-        totals: [...groups].map(([key, part]) => ({ key, ...sum(part) })),
+        series: by === "run" ? [] : [...groups].map(([key, part]) => ({ key, points: buckets(part, bucket).map(([time, some]) => ({ time, ...sum(some) })) })),
+        totals: [...groups].map(([key, part]) => ({ key, tenant: by === "run" ? part[0].tenant : null, ...sum(part) })), next: null,
       };
     },
+    "GET /accounts": (q) => list(ledger.accounts.filter((a) => ["tenant", "kind"].every((n) => !q.get(n) || a[n] === q.get(n)))),
+    "POST /accounts/reopen": (_, __, body) => Object.assign(ledger.accounts.find((a) => a.account === body.account), { closed: false }),
+    "GET /runs": (q) => list([named(), ...runRows()].filter((r) => !q.get("tenant") || r.tenant === q.get("tenant"))),
+    "GET /keys": () => list(keys()),
+    "GET /alerts": (q) => list(ledger.alerts.filter((a) => [["tenant", "tenant"], ["run", "run_id"], ["level", "level"]].every(([n, f]) => !q.get(n) || a[f] === q.get(n)))),
+    "GET /brakes": () => list(ledger.brakes.filter((b) => b.holds)),
     "GET /health": () => ({
       version: "0.1.0-mock", started, data_as_of: asOf(),
       log: { size: 48_230, checkpoint_size: 48_216, checkpoint_time: new Date(Date.now() - 3_000).toISOString(), root: "pFh8nq1yqLCmC0CXoF3w5r2l6m4yQm0JwB1f8l8m3nE=" },
@@ -118,7 +134,25 @@ export function start(port = 0) {
       if (!trace) return refuse(404, "not_found", "No trace has this id.", "Check the id; retention may have removed it.");
       return say(200, tracePage(trace, url.searchParams.get("cursor"), Number(url.searchParams.get("limit") || 1000)));
     }
+    const lift = /^\/brakes\/([^/]+)\/lift$/.exec(path);
+    if (lift && req.method === "POST") {
+      const brake = ledger.brakes.find((b) => b.id === lift[1]);
+      Object.assign(brake, { holds: false, lifted: new Date().toISOString(), lifted_by: "key_support" });
+      return say(200, brake);
+    }
+    const run = /^\/runs\/([^/]+)$/.exec(path);
+    if (run) {
+      const id = decodeURIComponent(run[1]);
+      const found = id === named().id ? { ...named(), ended: null, idle_timeout_seconds: null, plan: null, brake: null, accounts: [], as_of: asOf() } : runDetail(id);
+      return found ? say(200, found) : refuse(404, "not_found", "No run has this id.", "Check the id; retention may have removed it.");
+    }
     const route = routes[`${req.method} ${path}`];
+    if (route && req.method === "POST") {
+      let body = "";
+      req.on("data", (chunk) => (body += chunk));
+      req.on("end", () => say(200, route(url.searchParams, true, JSON.parse(body))));
+      return;
+    }
     return route ? say(200, route(url.searchParams, true)) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
   });
   return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })));

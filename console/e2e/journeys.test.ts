@@ -129,6 +129,9 @@ describe("signed in", () => {
     ]);
     expect(await now.page.locator(".track li").count()).toBe(9);
     expect(await now.page.locator(".track li.halted").count()).toBe(0);
+    // What was held before it left is shown beside what it cost.
+    await now.page.locator(".attempts-table th", { hasText: /^Held$/ }).waitFor();
+    expect(await now.page.locator(".attempts-table tbody td:nth-child(8)").first().textContent()).toMatch(/^[<$]/);
     expect(now.requests.length).toBeLessThanOrEqual(MOST_REQUESTS);
     await now.page.goBack();
     await now.page.locator(".vbody .vrow").first().waitFor();

@@ -4,12 +4,16 @@ import { parseSearch, stringifySearch } from "./lib/search";
 import { isRange, type Range } from "./lib/time";
 import { NotFound, RenderError } from "./ui/ErrorBox";
 import { Shell } from "./ui/Shell";
+import { Alerts } from "./views/Alerts";
+import { Budgets } from "./views/Budgets";
 import { CallDetail } from "./views/CallDetail";
 import { Calls } from "./views/Calls";
 import { Costs } from "./views/Costs";
 import { Health } from "./views/Health";
 import { Login } from "./views/Login";
 import { Overview } from "./views/Overview";
+import { Run } from "./views/Run";
+import { Runs } from "./views/Runs";
 import { Trace } from "./views/Trace";
 import { Traces } from "./views/Traces";
 
@@ -36,6 +40,13 @@ export interface CostsSearch {
   range?: Range;
   sort?: string;
 }
+
+const BUDGET_FILTERS = ["tenant", "kind", "run", "past", "uncapped"] as const;
+/** Of the flags, "1" turns one on: past windows too, accounts without a cap too. */
+export type BudgetsSearch = Partial<Record<(typeof BUDGET_FILTERS)[number], string>>;
+
+const ALERT_FILTERS = ["tenant", "run", "level"] as const;
+export type AlertsSearch = Partial<Record<(typeof ALERT_FILTERS)[number], string>>;
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 
@@ -81,12 +92,40 @@ const costs = createRoute({
   }),
 });
 
+const runs = createRoute({
+  getParentRoute: () => shell,
+  path: "/runs",
+  component: Runs,
+  validateSearch: (raw: Raw) => texts(raw, ["tenant"]),
+});
+
+const run = createRoute({
+  getParentRoute: () => shell,
+  path: "/runs/$id",
+  component: Run,
+  validateSearch: (raw: Raw) => texts(raw, ["tenant"]),
+});
+
+const budgets = createRoute({
+  getParentRoute: () => shell,
+  path: "/budgets",
+  component: Budgets,
+  validateSearch: (raw: Raw): BudgetsSearch => texts(raw, BUDGET_FILTERS),
+});
+
+const alerts = createRoute({
+  getParentRoute: () => shell,
+  path: "/alerts",
+  component: Alerts,
+  validateSearch: (raw: Raw): AlertsSearch => texts(raw, ALERT_FILTERS),
+});
+
 const health = createRoute({ getParentRoute: () => shell, path: "/health", component: Health });
 
 export const router = createRouter({
   routeTree: root.addChildren([
     login,
-    shell.addChildren([overview, calls, call, traces, trace, costs, health]),
+    shell.addChildren([overview, calls, call, runs, run, traces, trace, costs, budgets, alerts, health]),
   ]),
   parseSearch,
   stringifySearch,

@@ -1,7 +1,7 @@
 /** Every read of the console, as TanStack Query options. A page uses at most five requests: see e2e/journeys.test.ts. */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { get, query, type Params } from "./client";
-import type { Call, CallDetail, Costs, Facets, Health, Identity, Overview, Page, TracePage } from "./types";
+import type { Account, Alert, ApiKey, Brake, Call, CallDetail, Costs, Facets, Health, Identity, Overview, Page, Run, RunDetail, TracePage } from "./types";
 
 export const CALLS_PAGE = 100;
 /** The first page of a trace is small so that it paints at once, the later ones are large so that there are few. */
@@ -57,10 +57,62 @@ export const traceQuery = (id: string) =>
     staleTime: 60_000,
   });
 
+/** By run, a page is some runs of the range; by everything else the first page is all. */
 export const costsQuery = (params: { by: string; bucket: string; from: string; to: string }) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["costs", params],
-    queryFn: ({ signal }) => get<Costs>("/costs" + query(params), signal),
+    queryFn: ({ signal, pageParam }) => get<Costs>("/costs" + query({ ...params, cursor: pageParam }), signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+
+export const RUNS_PAGE = 100;
+export const runsQuery = (filters: Params) =>
+  infiniteQueryOptions({
+    queryKey: ["runs", filters],
+    queryFn: ({ signal, pageParam }) => get<Page<Run>>("/runs" + query({ ...filters, limit: RUNS_PAGE, cursor: pageParam }), signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+
+export const runPath = (id: string, tenant: string | undefined, act = "") =>
+  "/runs/" + encodeURIComponent(id) + act + query({ tenant });
+
+export const runQuery = (id: string, tenant: string | undefined) =>
+  queryOptions({
+    queryKey: ["run", id, tenant ?? ""],
+    queryFn: ({ signal }) => get<RunDetail>(runPath(id, tenant), signal),
+  });
+
+export const ACCOUNTS_PAGE = 500;
+export const accountsQuery = (filters: Params) =>
+  infiniteQueryOptions({
+    queryKey: ["accounts", filters],
+    queryFn: ({ signal, pageParam }) => get<Page<Account>>("/accounts" + query({ ...filters, limit: ACCOUNTS_PAGE, cursor: pageParam }), signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+
+/** Only operators, admins and auditors may read keys. */
+export const keysQuery = queryOptions({
+  queryKey: ["keys"],
+  queryFn: ({ signal }) => get<Page<ApiKey>>("/keys" + query({ limit: 500 }), signal),
+  staleTime: 60_000,
+});
+
+export const ALERTS_PAGE = 100;
+export const alertsQuery = (filters: Params) =>
+  infiniteQueryOptions({
+    queryKey: ["alerts", filters],
+    queryFn: ({ signal, pageParam }) => get<Page<Alert>>("/alerts" + query({ ...filters, limit: ALERTS_PAGE, cursor: pageParam }), signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+
+export const brakesQuery = (filters: Params = {}) =>
+  queryOptions({
+    queryKey: ["brakes", filters],
+    queryFn: ({ signal }) => get<Page<Brake>>("/brakes" + query(filters), signal),
   });
 
 export const healthQuery = queryOptions({

@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/costs/reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Correct what calls have cost */
+        post: operations["reconcile-costs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facets": {
         parameters: {
             query?: never;
@@ -457,17 +474,26 @@ export interface components {
             error_code: string | null;
             error_message: string | null;
             finish_reason: string | null;
+            /** @description US dollars: the most it could cost, held before it left; null where the model has no price. */
+            held: string | null;
             /** Format: int64 */
             http_status: number | null;
             /** Format: int64 */
             input_tokens: number | null;
             /** Format: int64 */
             latency_ms: number;
+            /**
+             * Format: int64
+             * @description The max_tokens that was sent.
+             */
+            max_output: number | null;
             model_name: string;
             /** Format: int64 */
             n: number;
             /** Format: int64 */
             output_tokens: number | null;
+            /** @description The provider billed more than was held; it is booked in full. */
+            overrun: boolean;
             provider: string;
             simulated: boolean;
             /** Format: date-time */
@@ -475,6 +501,14 @@ export interface components {
             /** @enum {string} */
             status: "ok" | "error";
             upstream_model: string;
+        };
+        Bill: {
+            items: components["schemas"]["BillItem"][];
+        };
+        BillItem: {
+            call_id: string;
+            /** @description US dollars, at most nine decimals. */
+            cost_usd: string | number;
         };
         Brake: {
             holds: boolean;
@@ -791,6 +825,12 @@ export interface components {
             tenant: string;
             user: string | null;
         };
+        ItemError: {
+            code: string;
+            field: string | null;
+            message: string;
+            remedy: string;
+        };
         Key: {
             agent: string | null;
             /** Format: date-time */
@@ -1014,6 +1054,26 @@ export interface components {
             output: string;
             per_call: string;
             source: string;
+        };
+        ReconciledCall: {
+            call_id: string;
+            cost_usd: string | null;
+            /** @description Why the item was refused. */
+            error: components["schemas"]["ItemError"];
+            /** @enum {string} */
+            state: "corrected" | "unchanged" | "refused";
+            /** @description What the call was taken for; null where that was not known. */
+            was_usd: string | null;
+        };
+        Reconciliation: {
+            /** Format: int64 */
+            corrected: number;
+            /** @description In the order of the bill. */
+            items: components["schemas"]["ReconciledCall"][];
+            /** Format: int64 */
+            refused: number;
+            /** Format: int64 */
+            unchanged: number;
         };
         Record: {
             call_id: string | null;
@@ -1591,6 +1651,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "reconcile-costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bill"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
                 };
             };
             /** @description Error */

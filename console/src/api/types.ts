@@ -32,3 +32,14 @@ export interface Page<T> {
   next: string | null;
   as_of: string;
 }
+
+/** The ledger's shapes. The document cannot say that a part is null, so that is said here. */
+export type Account = Schemas["Account"];
+export type Brake = Schemas["Brake"];
+export type Delivery = Schemas["Delivery"];
+export type Alert = Omit<Schemas["Alert"], "brake"> & { brake: Brake | null };
+export type Run = Schemas["Run"];
+export type AgentPlan = Schemas["AgentPlan"];
+export type RunPlan = Schemas["RunPlan"];
+export type RunDetail = Omit<Schemas["RunDetail"], "brake" | "plan"> & { brake: Brake | null; plan: RunPlan | null };
+export type ApiKey = Schemas["Key"];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bucketLabel, compact, count, duration, percent } from "./format";
+import { bucketLabel, compact, count, duration, percent, soon } from "./format";
 
 describe("duration", () => {
   it.each([
@@ -43,4 +43,12 @@ it("never shows a failure share as zero when there was one", () => {
 
 it("names day buckets in UTC", () => {
   expect(bucketLabel("2026-11-22T00:00:00Z", "day")).toBe("2026-11-22 UTC");
+});
+
+it("shortens times to come, and never without the year of another one", () => {
+  const now = new Date(2026, 10, 22, 9, 0);
+  expect(soon(new Date(2026, 10, 22, 15, 5).toISOString(), now)).toBe("15:05");
+  expect(soon(new Date(2026, 10, 23, 0, 0).toISOString(), now)).toBe("11-23 00:00");
+  expect(soon(new Date(2027, 0, 1, 0, 0).toISOString(), now)).toBe("2027-01-01 00:00");
+  expect(soon(null, now)).toBe("–");
 });

@@ -70,6 +70,16 @@ export function clock(iso: string | null | undefined, now: Date): string {
   return at.toDateString() === now.toDateString() ? time : `${isoDay(at)} ${time}`;
 }
 
+/** soon is a time that is to come, short enough for a column: 15:00 today, else 11-23 15:00. */
+export function soon(iso: string | null | undefined, now: Date): string {
+  const at = new Date(iso ?? "");
+  if (Number.isNaN(at.getTime())) return NONE;
+  const time = `${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  if (at.toDateString() === now.toDateString()) return time;
+  const day = isoDay(at);
+  return `${at.getFullYear() === now.getFullYear() ? day.slice(5) : day} ${time}`;
+}
+
 /** stamp is the full local time with milliseconds, for a detail page. */
 export function stamp(iso: string | null | undefined): string {
   const at = new Date(iso ?? "");

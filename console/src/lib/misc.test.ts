@@ -50,7 +50,7 @@ describe("time", () => {
 
 describe("stackCosts", () => {
   const point = (time: string, cost: string) => ({ time, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0, unpriced: 0 });
-  const total = (key: string, cost: string) => ({ key, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0, unpriced: 0 });
+  const total = (key: string, cost: string) => ({ key, tenant: null, cost, calls: 1, failures: 0, input_tokens: 0, output_tokens: 0, unpriced: 0 });
   const costs = {
     from: "2026-01-01T00:00:00Z",
     to: "2026-01-01T03:00:00Z",

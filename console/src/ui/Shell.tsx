@@ -14,13 +14,16 @@ import { Prefs } from "./Prefs";
 const VIEWS: readonly { to: string; key: Key }[] = [
   { to: "/", key: "nav.overview" },
   { to: "/calls", key: "nav.calls" },
+  { to: "/runs", key: "nav.runs" },
   { to: "/traces", key: "nav.traces" },
   { to: "/costs", key: "nav.costs" },
+  { to: "/budgets", key: "nav.budgets" },
+  { to: "/alerts", key: "nav.alerts" },
   { to: "/health", key: "nav.health" },
 ];
 
 /** Views that scroll inside themselves: long virtual lists. */
-const FILLS = /^\/(calls|traces\/.+)$/;
+const FILLS = /^\/(calls|budgets|traces\/.+)$/;
 
 export function Shell() {
   const { t } = useI18n();

@@ -42,8 +42,16 @@ export function useStatusWord(): (status: string) => string {
   return (status) => (WORDS[status] ? t(WORDS[status]) : status);
 }
 
-export function Signal({ status, title }: { status: string; title?: string | null }) {
-  const word = useStatusWord()(status);
+interface SignalProps {
+  status: string;
+  title?: string | null;
+  /** word replaces the status' own word, where the same arm means something more exact. */
+  word?: string;
+}
+
+export function Signal({ status, title, word: given }: SignalProps) {
+  const own = useStatusWord()(status);
+  const word = given ?? own;
   const at = aspect(status);
   return (
     <span className={"signal " + at} {...(title ? { title } : {})}>

@@ -42,9 +42,14 @@ function Body({ call }: { call: Data }) {
           </Link>
         )}
         {call.run_id && (
-          <Link className="button" to="/calls" search={{ run: call.run_id }}>
-            {t("call.callOf")}
-          </Link>
+          <>
+            <Link className="button" to="/runs/$id" params={{ id: call.run_id }} search={{ tenant: call.tenant }}>
+              {t("call.openRun")}
+            </Link>
+            <Link className="button" to="/calls" search={{ run: call.run_id }}>
+              {t("call.callOf")}
+            </Link>
+          </>
         )}
         <code className="quiet break">{call.id}</code>
         <Copy text={call.id} />
@@ -143,9 +148,13 @@ function TenFields({ call }: { call: Data }) {
 const BASES: Record<string, Key> = {
   reported: "cost.basis.reported",
   estimated: "cost.basis.estimated",
+  held: "cost.basis.held",
   unpriced: "cost.basis.unpriced",
   none: "cost.basis.none",
 };
+
+/** What a basis means, where that is not plain. */
+const BASIS_HINTS: Record<string, Key> = { estimated: "cost.hint.estimated", held: "cost.hint.held", unpriced: "cost.hint.unpriced" };
 
 const RATES: Record<string, Key> = {
   source: "rate.source",
@@ -193,7 +202,7 @@ function Attempts({ call }: { call: Data }) {
         <p className="quiet">{t("call.noAttempts")}</p>
       ) : (
         <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("call.attempts")}>
-          <table>
+          <table className="attempts-table">
             <thead>
               <tr>
                 <th className="num">{t("call.number")}</th>
@@ -202,18 +211,30 @@ function Attempts({ call }: { call: Data }) {
                 <th>{t("call.started")}</th>
                 <th className="num">{t("calls.latency")}</th>
                 <th className="num">{t("calls.tokens")}</th>
+                <th className="num">{t("attempt.maxOutput")}</th>
+                <th className="num">{t("attempt.held")}</th>
                 <th className="num">{t("calls.cost")}</th>
+                <th>{t("call.basis")}</th>
               </tr>
             </thead>
             <tbody>{call.attempts_detail.map((attempt) => <AttemptRow key={attempt.n} attempt={attempt} />)}</tbody>
           </table>
         </div>
       )}
+      {call.attempts_detail.length > 0 && <p className="quiet">{t("attempt.heldHint")}</p>}
+      {bases(call).map((hint) => <p key={hint} className="quiet">{t(hint)}</p>)}
     </section>
   );
 }
 
+/** bases are the hints that apply to this call's attempts, each once. */
+function bases(call: Data): Key[] {
+  return [...new Set(call.attempts_detail.map((attempt) => attempt.cost_basis))].flatMap((basis) => BASIS_HINTS[basis] ?? []);
+}
+
 function AttemptRow({ attempt }: { attempt: Attempt }) {
+  const { t } = useI18n();
+  const basis = BASES[attempt.cost_basis];
   return (
     <tr>
       <td className="num">{attempt.n}</td>
@@ -229,7 +250,12 @@ function AttemptRow({ attempt }: { attempt: Attempt }) {
       <td className="ellipsis" title={attempt.started ?? ""}>{stamp(attempt.started)}</td>
       <td className="num">{duration(attempt.latency_ms)}</td>
       <td className="num">{count(attempt.input_tokens)} / {count(attempt.output_tokens)}</td>
-      <td className="num" title={attempt.cost_estimate ?? ""}>{showMoney(attempt.cost_estimate)}</td>
+      <td className="num">{count(attempt.max_output)}</td>
+      <td className="num" title={attempt.held === null ? "" : "$" + attempt.held}>{showMoney(attempt.held)}</td>
+      <td className="num" title={attempt.cost_estimate === null ? "" : "$" + attempt.cost_estimate}>
+        {attempt.overrun && <span className="tag risk-high" title={t("attempt.overrunHint")}>{t("attempt.overrun")}</span>} {showMoney(attempt.cost_estimate)}
+      </td>
+      <td className="basis">{basis ? t(basis) : attempt.cost_basis}</td>
     </tr>
   );
 }

@@ -70,7 +70,7 @@ interface ChoiceProps {
   set: (value: string | undefined) => void;
 }
 
-function Choice({ label, value, values, show, set }: ChoiceProps) {
+export function Choice({ label, value, values, show, set }: ChoiceProps) {
   const { t } = useI18n();
   if (values.length > MOST_OPTIONS) return <Text label={label} value={value} set={set} suggest={values} />;
   // A value from the URL that the facets do not know is still the filter in force, so it is still shown.
@@ -98,7 +98,7 @@ interface TextProps {
 }
 
 /** Text is taken over on Enter or when it is left, so that no request is sent per letter. */
-function Text({ label, value, set, suggest }: TextProps) {
+export function Text({ label, value, set, suggest }: TextProps) {
   const { t } = useI18n();
   const list = useId();
   const [draft, setDraft] = useState(value ?? "");

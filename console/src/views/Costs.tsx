@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import uPlot from "uplot";
@@ -29,10 +29,11 @@ export function Costs() {
   const by = BYS.find((one) => one === search.by) ?? "model";
   const bucket = BUCKETS.find((one) => one === search.bucket) ?? (range === "7d" || range === "30d" ? "day" : "hour");
   const window = useMemo(() => bounds(range, at), [range, at]);
-  const { data, error, isFetching, refetch } = useQuery({
+  const { data: pages, error, isFetching, isFetchingNextPage, hasNextPage, fetchNextPage, refetch } = useInfiniteQuery({
     ...costsQuery({ by, bucket, ...window }),
     placeholderData: keepPreviousData,
   });
+  const data = useMemo(() => joinPages(pages?.pages), [pages]);
   const change = (next: CostsSearch) => void navigate({ search: { ...search, ...next }, replace: true });
   return (
     <>
@@ -45,22 +46,60 @@ export function Costs() {
         <Segments legend={t("costs.by")} name="by" value={by} onChange={(next) => change({ by: next })} options={BYS.map((value) => ({ value, text: t(`costs.by.${value}`) }))} />
         <Segments legend={t("costs.bucket")} name="bucket" value={bucket} onChange={(next) => change({ bucket: next })} options={BUCKETS.map((value) => ({ value, text: t(`costs.bucket.${value}`) }))} />
         <span className="spacer" />
-        {data && <Downloads data={data} />}
+        {data && <Downloads data={data} rest={() => allPages(fetchNextPage)} />}
       </div>
       {error && <ErrorBox error={error} retry={() => void refetch()} />}
       {!data && !error && <Loading />}
       {data && data.totals.length === 0 && <p className="panel empty">{t("costs.empty")}</p>}
       {data && data.totals.length > 0 && <Result data={data} sort={search.sort} change={change} />}
+      {data && hasNextPage && (
+        <div className="vfoot">
+          <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+            {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+          </button>
+          <span role="status">{t("costs.partial", { count: count(data.totals.length) })}</span>
+        </div>
+      )}
     </>
   );
 }
 
-function Downloads({ data }: { data: Data }) {
+/** joinPages makes one answer of the pages of runs; by everything else there is one page. */
+function joinPages(pages: Data[] | undefined): Data | undefined {
+  const [first, ...rest] = pages ?? [];
+  if (!first || rest.length === 0) return first;
+  return { ...first, totals: [...first.totals, ...rest.flatMap((page) => page.totals)], next: rest[rest.length - 1]!.next };
+}
+
+/** allPages loads what is not loaded yet, page after page, and gives everything. */
+async function allPages(more: () => Promise<{ data?: { pages: Data[] } | undefined; hasNextPage: boolean; error: Error | null }>): Promise<Data | undefined> {
+  for (;;) {
+    const { data, hasNextPage, error } = await more();
+    if (error) return undefined; // The page shows it.
+    if (!hasNextPage) return joinPages(data?.pages);
+  }
+}
+
+interface DownloadsProps {
+  data: Data;
+  rest: () => Promise<Data | undefined>;
+}
+
+/** Downloads hold everything that was asked for, also the pages that are not on the screen yet. */
+function Downloads({ data, rest }: DownloadsProps) {
   const { t } = useI18n();
+  const [busy, setBusy] = useState(false);
+  const tenants = data.by === "run";
   const name = (what: string) => `signalbox-cost-${what}-by-${data.by}-${data.from.slice(0, 10)}-${data.to.slice(0, 10)}.csv`;
   const head = ["calls", "failures", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"];
-  const totals = () =>
-    download(name("totals"), csv([[data.by, ...head], ...data.totals.map((r) => [r.key, r.calls, r.failures, r.input_tokens, r.output_tokens, r.cost, r.unpriced])]));
+  const totals = async () => {
+    setBusy(true);
+    const all = data.next === null ? data : await rest();
+    setBusy(false);
+    if (!all) return;
+    const rows = all.totals.map((r) => [r.key, ...(tenants ? [r.tenant] : []), r.calls, r.failures, r.input_tokens, r.output_tokens, r.cost, r.unpriced]);
+    download(name("totals"), csv([[data.by, ...(tenants ? ["tenant"] : []), ...head], ...rows]));
+  };
   const series = () =>
     download(
       name(data.bucket),
@@ -71,8 +110,8 @@ function Downloads({ data }: { data: Data }) {
     );
   return (
     <>
-      <button className="button" type="button" onClick={totals}>{t("costs.csvTotals")}</button>
-      <button className="button" type="button" onClick={series}>{t("costs.csvSeries")}</button>
+      <button className="button" type="button" disabled={busy} onClick={() => void totals()}>{busy ? t("calls.moreBusy") : t("costs.csvTotals")}</button>
+      {data.series.length > 0 && <button className="button" type="button" onClick={series}>{t("costs.csvSeries")}</button>}
     </>
   );
 }
@@ -192,8 +231,12 @@ function Totals({ data, sort, change, swatch }: ResultProps & { swatch: (key: st
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={row.key}>
-              <td><i className={"swatch s" + swatch(row.key)} /><KeyLink by={data.by} value={row.key} /></td>
+            <tr key={row.key + " " + (row.tenant ?? "")}>
+              <td>
+                {data.series.length > 0 && <i className={"swatch s" + swatch(row.key)} />}
+                <KeyLink by={data.by} value={row.key} tenant={row.tenant} />{" "}
+                {row.tenant !== null && <span className="quiet">{row.tenant}</span>}
+              </td>
               <td className="num">{count(row.calls)}</td>
               <td className={"num" + (row.failures > 0 ? " stop" : "")}>{count(row.failures)}</td>
               <td className="num" title={count(row.input_tokens)}>{compact(row.input_tokens)}</td>
@@ -207,7 +250,7 @@ function Totals({ data, sort, change, swatch }: ResultProps & { swatch: (key: st
         </tbody>
         <tfoot>
           <tr>
-            <td>{t("costs.total")}</td>
+            <td>{data.next === null ? t("costs.total") : t("costs.partialTotal")}</td>
             <td className="num">{count(add((r) => r.calls))}</td>
             <td className="num">{count(add((r) => r.failures))}</td>
             <td className="num">{compact(add((r) => r.input_tokens))}</td>
@@ -221,9 +264,12 @@ function Totals({ data, sort, change, swatch }: ResultProps & { swatch: (key: st
   );
 }
 
-function KeyLink({ by, value }: { by: CostBy; value: string }) {
+function KeyLink({ by, value, tenant }: { by: CostBy; value: string; tenant: string | null }) {
   const { t } = useI18n();
-  if (value === "") return <span className="quiet">{t("costs.key.none")}</span>;
+  if (value === "") return <span className="quiet">{t(by === "run" ? "costs.key.noRun" : "costs.key.none")}</span>;
+  if (by === "run") {
+    return <Link className="mono" to="/runs/$id" params={{ id: value }} search={tenant === null ? {} : { tenant }}>{value}</Link>;
+  }
   if (by === "provider") return <>{value}</>;
   return (
     <Link to="/calls" search={{ [by]: value }} title={t("costs.openCalls", { key: value })}>

@@ -2,13 +2,15 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-qu
 import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import uPlot from "uplot";
-import { callsQuery, overviewQuery } from "../api/queries";
-import type { Call, Overview as Data } from "../api/types";
+import { accountsQuery, brakesQuery, callsQuery, overviewQuery } from "../api/queries";
+import type { Account, Brake, Call, Overview as Data } from "../api/types";
 import { useI18n } from "../i18n";
-import { bucketLabel, clock, compact, count, duration, percent } from "../lib/format";
+import { tightest } from "../lib/budgets";
+import { bucketLabel, clock, compact, count, duration, percent, soon } from "../lib/format";
 import { parseMoney, showMoney, showNano, toChart } from "../lib/money";
 import { fillHours } from "../lib/series";
 import { bounds } from "../lib/time";
+import { Amount, Bar, BrakeText, Marks, useBudgetWords } from "../ui/Budget";
 import { Chart, timeAxis, timeRange, valueAxis } from "../ui/Chart";
 import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Loading, PageHead, Simulated } from "../ui/parts";
@@ -16,6 +18,7 @@ import { Signal } from "../ui/Signal";
 
 const RENEW_MS = 30_000;
 const NEWEST = 8;
+const TIGHTEST = 5;
 
 export function Overview() {
   const { t } = useI18n();
@@ -46,6 +49,7 @@ export function Overview() {
       {data && <Figures data={data} />}
       {data && data.calls === 0 && <Quiet />}
       {data && data.calls > 0 && <Activity data={data} from={from} to={to} />}
+      <Tight at={at} />
       <section className="section">
         <div className="section-head">
           <h2>{t("overview.failed")}</h2>
@@ -93,6 +97,83 @@ function Figures({ data }: { data: Data }) {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** Tight is what is about to hold calls back, and what does already. */
+function Tight({ at }: { at: number }) {
+  const { t } = useI18n();
+  const accounts = useInfiniteQuery(accountsQuery({}));
+  const brakes = useQuery(brakesQuery());
+  const { refetch } = accounts;
+  const { refetch: refetchBrakes } = brakes;
+  const [first] = useState(at);
+  useEffect(() => {
+    if (at !== first) void Promise.all([refetch(), refetchBrakes()]);
+  }, [at, first, refetch, refetchBrakes]);
+  const page = accounts.data?.pages[0];
+  const tight = useMemo(() => tightest(page?.items ?? [], TIGHTEST), [page]);
+  return (
+    <>
+      {brakes.data && brakes.data.items.length > 0 && <BrakeLines brakes={brakes.data.items} />}
+      <section className="section">
+        <div className="section-head">
+          <h2>{t("overview.tight")}</h2>
+          {page && page.next !== null && <p>{t("overview.tightPart", { count: count(page.items.length) })}</p>}
+          <span className="spacer" />
+          <Link to="/budgets" search={{}}>{t("overview.allBudgets")}</Link>
+        </div>
+        {(accounts.error || brakes.error) && <ErrorBox error={(accounts.error ?? brakes.error)!} retry={() => void Promise.all([refetch(), refetchBrakes()])} />}
+        {page && tight.length === 0 && <p className="quiet">{t("overview.noneTight")}</p>}
+        {tight.length > 0 && <TightTable accounts={tight} />}
+      </section>
+    </>
+  );
+}
+
+function BrakeLines({ brakes }: { brakes: Brake[] }) {
+  const { t } = useI18n();
+  return (
+    <section className="notice bad brake-lines" aria-label={t("brake.active")}>
+      {brakes.slice(0, TIGHTEST).map((brake) => <p key={brake.id}><BrakeText brake={brake} /></p>)}
+      <p><Link to="/alerts" search={{}}>{t("overview.allBrakes", { count: count(brakes.length) })}</Link></p>
+    </section>
+  );
+}
+
+function TightTable({ accounts }: { accounts: Account[] }) {
+  const { t } = useI18n();
+  const words = useBudgetWords();
+  return (
+    <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("overview.tight")}>
+      <table className="plan-table">
+        <thead>
+          <tr>
+            <th>{t("budget.owner")}</th>
+            <th>{t("budget.counts")}</th>
+            <th>{t("budget.use")}</th>
+            <th className="num">{t("budget.left")}</th>
+            <th className="num">{t("budget.cap")}</th>
+            <th>{t("budget.resets")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {accounts.map((a) => (
+            <tr key={a.account}>
+              <td>
+                {a.run_id === null ? words.whose(a) : <Link to="/runs/$id" params={{ id: a.run_id }} search={{ tenant: a.tenant }}>{words.whose(a)}</Link>}{" "}
+                <Marks of={a} />
+              </td>
+              <td className="nowrap">{words.counted(a)}</td>
+              <td className="bar-cell"><Bar of={a} label={`${words.whose(a)}, ${words.counted(a)}`} /></td>
+              <td className="num"><Amount unit={a.unit} text={a.left} /></td>
+              <td className="num"><Amount unit={a.unit} text={a.cap} /></td>
+              <td className="nowrap">{soon(a.resets_at, new Date())}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
