@@ -15,8 +15,8 @@ import (
 // records draws records out of their fields, so that one with a field that the writer does not know is found. Half of
 // their text is plain.
 func records(texts *rapid.Generator[string]) *rapid.Generator[signalbox.Record] {
-	of := func(make func(*rapid.T) reflect.Value) *rapid.Generator[any] {
-		return rapid.Custom(func(t *rapid.T) any { return make(t).Interface() })
+	of := func(draw func(*rapid.T) reflect.Value) *rapid.Generator[any] {
+		return rapid.Custom(func(t *rapid.T) any { return draw(t).Interface() })
 	}
 	types := map[reflect.Type]*rapid.Generator[any]{
 		reflect.TypeFor[string](): texts.AsAny(),

@@ -72,6 +72,9 @@ func (h *holding) count(ctx context.Context, v verdict) bool {
 	if counter == nil || h.track.Call.Model == nil || v.by == nil || !dependsOnInput(v.by.name.Unit) {
 		return false
 	}
+	if b, ok := h.tab.ledger.Balance(v.by.key); ok && b.Settled >= b.Cap {
+		return false // Nothing is left for any input; who is asked to count may be the provider.
+	}
 	tokens, ok := counter.CountInput(ctx, h.track.Call, h.candidate)
 	if !ok || tokens < 0 {
 		return false

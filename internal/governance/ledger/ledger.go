@@ -175,7 +175,7 @@ func (l *Ledger) ask(ctx context.Context, t *tally, f flow, p patience, choices 
 
 // wait waits until the book has decided; it asks for a decision when the time is over or the caller leaves.
 func (l *Ledger) wait(ctx context.Context, t *tally, done <-chan struct{}) {
-	timer := time.NewTimer(l.Wait)
+	timer := time.NewTimer(l.Wait) //nolint:forbidigo // The adapter waits; the book decides.
 	defer timer.Stop()
 	left := false
 	select {

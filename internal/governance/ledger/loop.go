@@ -20,7 +20,7 @@ const (
 // the time.
 func (l *Ledger) loop() {
 	defer close(l.stopped)
-	timer, pace := time.NewTimer(sweepEvery), sweepEvery
+	timer, pace := time.NewTimer(sweepEvery), sweepEvery //nolint:forbidigo // As above: the book is told the time.
 	defer timer.Stop()
 	for {
 		select {
@@ -77,7 +77,7 @@ func (l *Ledger) batch(ctx context.Context) (bool, error) {
 	}
 	shares, err := l.draw(ctx, draws)
 	if err != nil {
-		l.Logger.Warn("shares of budgets could not be drawn", slog.Int("accounts", len(draws)), slog.Any("error", err))
+		l.Logger.WarnContext(ctx, "shares of budgets could not be drawn", slog.Int("accounts", len(draws)), slog.Any("error", err))
 		l.do(func(b *book) { b.failed(l.Now(), accounts, err) })
 		return true, err
 	}

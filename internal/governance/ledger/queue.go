@@ -42,7 +42,7 @@ func (b *book) weighChoices(k *ask) ([]place, obstacle) {
 	places, refusal := b.places[:0], obstacle{}
 	for i, terms := range k.choices {
 		from := len(places)
-		found := obstacle{}
+		var found obstacle
 		places, found = b.weighTerms(k, terms, places)
 		if found.reason == fits {
 			k.verdict = verdict{held: true, choice: i}

@@ -66,7 +66,7 @@ func TestCutStreamReportsItsInput(t *testing.T) {
 	for _, f := range formats {
 		base := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
-			io.WriteString(w, f.events[0]) //nolint:errcheck // The caller reports it.
+			io.WriteString(w, f.events[0])
 		})
 		o := attempt(t.Context(), t, backend(t, f, base, nil), track(f, true), candidate(f))
 		if o.broke == nil || o.report.Usage != nil {
@@ -109,7 +109,7 @@ func TestCountInput(t *testing.T) {
 				body, _ := io.ReadAll(r.Body)
 				sent, path, key = string(body), r.URL.Path, r.Header.Get("X-Api-Key")
 				w.WriteHeader(tt.status)
-				io.WriteString(w, tt.answer) //nolint:errcheck // The caller reports it.
+				io.WriteString(w, tt.answer)
 			})
 			c := track(tt.caller, false).Call
 			if tt.body != "" {
@@ -130,7 +130,7 @@ func TestCountInputDoesNotWaitLong(t *testing.T) {
 	f := formats[1]
 	ended := make(chan struct{})
 	base := upstream(t, func(_ http.ResponseWriter, r *http.Request) {
-		io.ReadAll(r.Body) //nolint:errcheck // The server hears of the caller's end only behind the body.
+		io.ReadAll(r.Body)
 		<-r.Context().Done()
 		close(ended)
 	})

@@ -60,7 +60,7 @@ func place(t *testing.T, url string, entries []signalbox.Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close(t.Context()) //nolint:errcheck // It was used once.
+	defer c.Close(t.Context())
 	b := &pgx.Batch{}
 	for _, e := range entries {
 		b.Queue("INSERT INTO signalbox.audit_records (seq, time, type, tenant, call, content, leaf) VALUES ($1, $2, $3, $4, $5, $6, $7)",

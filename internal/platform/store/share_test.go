@@ -142,7 +142,9 @@ func TestGather(t *testing.T) {
 		}},
 		{Time: at},
 		{Time: at, Effects: []signalbox.Effect{
-			signalbox.RevokeKey{}, signalbox.OpenAccount{Account: "b"}, signalbox.OpenAccount{Account: "a"},
+			signalbox.RevokeKey{},
+			signalbox.OpenAccount{Account: "b"},
+			signalbox.OpenAccount{Account: "a"},
 			post("r", signalbox.LedgerEntry{Account: "b", Held: -3, Settled: 2}, signalbox.LedgerEntry{Account: "a", Held: 1, Closed: true}),
 			post("q", signalbox.LedgerEntry{Account: "c", Held: -1}),
 		}},

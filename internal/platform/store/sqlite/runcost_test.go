@@ -52,7 +52,7 @@ func older(file string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // The statement has told.
+	defer db.Close()
 	_, err = db.Exec("DROP TABLE run_hours; DELETE FROM schema_version WHERE version > 1")
 	return err
 }
