@@ -70,8 +70,8 @@ test-real-model: build ## chat and stream through a real small model served on t
 	@scripts/real-model.sh
 
 .PHONY: bench
-bench: build ## one table, measured in one run: direct, bare reverse proxy, Signalbox
-	go run ./bench
+bench: build ## speed against a bare reverse proxy, what budgets cost, and the ledger by itself; BENCH='-rounds 3' for flags
+	@eval "$$(scripts/postgres.sh start)"; trap 'scripts/postgres.sh stop' EXIT; go run ./bench $(BENCH)
 
 .PHONY: vuln
 vuln: .bin/govulncheck ## known vulnerabilities; needs the Go vulnerability database, so it is not part of `make test`

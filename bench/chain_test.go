@@ -18,34 +18,37 @@ import (
 // (-cpuprofile, -memprofile). Its figures have the caller and the upstream in them.
 func BenchmarkCall(b *testing.B) {
 	for k := range slow {
-		b.Run(k.String(), func(b *testing.B) {
-			h := serving(b)
-			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
-			defer client.CloseIdleConnections()
-			request := body(k)
-			b.SetParallelism(connections / 2)
-			b.ReportAllocs()
-			before := used(b)
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if err := ask(context.Background(), client, h, k, request); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-			b.ReportMetric(float64((used(b)-before).Microseconds())/float64(b.N), "cpu-µs/call")
-		})
+		b.Run(k.String(), func(b *testing.B) { benchmarkCall(b, k, budgets) })
+		b.Run(k.String()+" without budgets", func(b *testing.B) { benchmarkCall(b, k, neither) })
 	}
 }
 
+func benchmarkCall(b *testing.B, k kind, s setting) {
+	h := serving(b, s)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
+	defer client.CloseIdleConnections()
+	request := body(k)
+	b.SetParallelism(connections / 2)
+	b.ReportAllocs()
+	before := used(b)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := ask(context.Background(), client, h, k, request); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64((used(b)-before).Microseconds())/float64(b.N), "cpu-µs/call")
+}
+
 // serving starts an upstream and a server before it, until the end of the benchmark.
-func serving(b *testing.B) hop {
+func serving(b *testing.B, s setting) hop {
 	b.Helper()
 	up := httptest.NewServer(upstream())
 	b.Cleanup(up.Close)
-	path, err := writeConfig(b.TempDir(), up.URL)
+	path, err := writeConfig(b.TempDir(), up.URL, s)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -53,7 +56,7 @@ func serving(b *testing.B) hop {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := server.New(b.Context(), c, server.Options{
+	started, err := server.New(b.Context(), c, server.Options{
 		Version: "bench", Logger: slog.New(slog.DiscardHandler), Now: time.Now, Env: os.LookupEnv,
 	})
 	if err != nil {
@@ -61,14 +64,14 @@ func serving(b *testing.B) hop {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(b.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
+	go func() { ended <- started.Run(ctx) }()
 	b.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			b.Error(err)
 		}
 	})
-	return hop{"Signalbox", &process{url: s.URL()}, benchKey}
+	return hop{"Signalbox", &process{url: started.URL()}, benchKey}
 }
 
 // used is the processor time of this process.

@@ -52,7 +52,7 @@ func start(ctx context.Context, binary, dir string) (*bench, error) {
 		return b, err
 	}
 	b.hops[proxied] = hop{"ReverseProxy", proxy, ""}
-	if b.config, err = writeConfig(dir, upstream.url); err != nil {
+	if b.config, err = writeConfig(dir, upstream.url, budgets); err != nil {
 		return b, err
 	}
 	return b, b.startSignalbox(ctx)

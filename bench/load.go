@@ -120,10 +120,15 @@ func ask(ctx context.Context, client *http.Client, h hop, k kind, request []byte
 	return nil
 }
 
+// asked counts the calls of all hops.
+var asked atomic.Int64
+
+// header makes the head of a call. So many calls in a row are one run.
 func header(h hop) http.Header {
 	head := http.Header{"Content-Type": {"application/json"}}
 	if h.key != "" {
 		head.Set("Authorization", "Bearer "+h.key)
+		head.Set("X-Signalbox-Run", fmt.Sprintf("bench-%d", asked.Add(1)/callsInRun))
 	}
 	return head
 }
@@ -131,9 +136,11 @@ func header(h hop) http.Header {
 // pace sends at a fixed rate whatever comes back, and takes the quantiles of the time to the last byte.
 func (m *measurement) pace(h hop, k kind, length time.Duration) {
 	attacker := vegeta.NewAttacker(vegeta.Connections(1024), vegeta.MaxConnections(1024), vegeta.KeepAlive(true))
-	targets := vegeta.NewStaticTargeter(vegeta.Target{
-		Method: http.MethodPost, URL: h.process.url + path, Body: body(k), Header: header(h),
-	})
+	request := body(k)
+	targets := func(t *vegeta.Target) error {
+		*t = vegeta.Target{Method: http.MethodPost, URL: h.process.url + path, Body: request, Header: header(h)}
+		return nil
+	}
 	var v vegeta.Metrics
 	for res := range attacker.Attack(targets, vegeta.Rate{Freq: k.rate(), Per: time.Second}, length, h.name) {
 		v.Add(res)

@@ -1,9 +1,14 @@
-// Command bench measures Signalbox against two things in the same run on the same machine: the upstream called directly,
-// and a bare httputil.ReverseProxy before it. It prints one table and whether each target is met.
+// Command bench measures Signalbox against other things in the same run on the same machine, and prints tables and
+// whether each target is met. It has three parts:
+//
+//   - calls: against the upstream called directly, and a bare httputil.ReverseProxy before it;
+//   - budgets: what budgets and alerts cost, against the same binary without any and, with -baseline, an earlier binary;
+//   - ledger: holds and settlements per second, without HTTP, against the same records without entries of the ledger.
 //
 // # Method
 //
-// The upstream, the proxy and Signalbox are processes of their own on loopback; the load comes from this one. Saturation
+// The upstream, the proxy and Signalbox are processes of their own on loopback; so are the payers of the ledger's part,
+// which have real stores and no HTTP; the load comes from this one. Saturation
 // is closed-loop with [connections] connections; CPU is what the kernel booked to the process in that time, divided by
 // the calls. Latency is open-loop at a fixed rate (vegeta), so that a slow answer delays no later request; what a hop adds
 // is its quantile minus the direct one. The time of a disk sync is measured beside the database in every round.
@@ -27,6 +32,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -38,6 +45,7 @@ const (
 	chunks      = 40         // Events of content in a stream.
 	events      = chunks + 4 // With those of the role, the finish reason, the usage and the end.
 	eventPause  = 5 * time.Millisecond
+	callsInRun  = 20
 )
 
 // options are the command's flags.
@@ -47,12 +55,19 @@ type options struct {
 	saturated time.Duration // At saturation, per hop, kind and round.
 	paced     time.Duration // At the fixed rate, the same.
 	markdown  bool
+	parts     string // Which of calls, budgets and ledger, with commas.
+	baseline  string // A binary to compare with; "" for none.
 }
 
 func main() {
 	var o options
-	role := flag.String("role", "", "upstream or proxy: run as that (used by the benchmark itself)")
+	var l payerOptions
+	role := flag.String("role", "", "upstream, proxy or payer: run as that (used by the benchmark itself)")
 	target := flag.String("target", "", "of the proxy")
+	flag.StringVar(&l.store, "store", "", "of the payer: the file or URL of its database")
+	flag.IntVar(&l.accounts, "accounts", 1, "of the payer: how many accounts its calls spread over")
+	flag.StringVar(&o.parts, "parts", "calls,budgets,ledger", "what is measured")
+	flag.StringVar(&o.baseline, "baseline", "", "an earlier binary, which the costs of budgets are compared with")
 	flag.StringVar(&o.binary, "signalbox", "bin/signalbox", "the binary to measure")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; the table shows medians")
 	flag.DurationVar(&o.saturated, "duration", 3*time.Second, "of one measurement at saturation")
@@ -67,6 +82,8 @@ func main() {
 		err = serveUpstream(ctx)
 	case "proxy":
 		err = serveProxy(ctx, *target)
+	case "payer":
+		err = pay(ctx, l)
 	default:
 		err = run(ctx, o)
 	}
@@ -82,6 +99,24 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // It is temporary.
+	parts := map[string]func(context.Context, options, string) error{"calls": runCalls, "budgets": runBudgets, "ledger": runLedger}
+	for name := range strings.SplitSeq(o.parts, ",") {
+		part, ok := parts[name]
+		if !ok {
+			return fmt.Errorf("there is no part %q; use calls, budgets or ledger", name)
+		}
+		folder := filepath.Join(dir, name)
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return err
+		}
+		if err := part(ctx, o, folder); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func runCalls(ctx context.Context, o options, dir string) error {
 	b, err := start(ctx, o.binary, dir)
 	defer b.stop()
 	if err != nil {
@@ -95,7 +130,7 @@ func run(ctx context.Context, o options) error {
 		if err := b.round(ctx, n, r); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "round %d of %d is done\n", n+1, o.rounds)
+		fmt.Fprintf(os.Stderr, "calls: round %d of %d is done\n", n+1, o.rounds)
 	}
 	if r.restart, err = b.restart(ctx); err != nil {
 		return err

@@ -65,7 +65,7 @@ func (r *report) row(k kind, hop int) row {
 func (r *report) median(of func(round int) float64) float64 { return median(r, of) }
 
 func (r *report) extreme(of func(round int) float64, pick func([]float64) float64) float64 {
-	return pick(collect(r, of))
+	return pick(collect(len(r.syncs), of))
 }
 
 // sync is the median of the rounds.
@@ -88,17 +88,21 @@ func (r *report) failed() (n int64) {
 	return n
 }
 
-func collect[T any](r *report, of func(round int) T) []T {
-	all := make([]T, len(r.syncs))
+func collect[T any](rounds int, of func(round int) T) []T {
+	all := make([]T, rounds)
 	for i := range all {
 		all[i] = of(i)
 	}
 	return all
 }
 
-// median is the middle of the rounds, the lower one of two.
+// median is the middle of the rounds.
 func median[T cmp.Ordered](r *report, of func(round int) T) T {
-	all := collect(r, of)
-	slices.Sort(all)
+	return middle(collect(len(r.syncs), of))
+}
+
+// middle is the one in the middle, the lower one of two.
+func middle[T cmp.Ordered](all []T) T {
+	all = slices.Sorted(slices.Values(all))
 	return all[(len(all)-1)/2]
 }

@@ -16,23 +16,55 @@ import (
 
 const benchKey = "sb_benchmark_key_00001"
 
-// configText has everything on that a governed call passes: keys, limits, price, masking, the durable record, the tree.
+// configText is a configuration without its first part, which says what governs a call.
 const configText = `listen: 127.0.0.1:0
 database: "sqlite:@DIR@/signalbox.db"
-tenants:
-  - id: bench
-    limits: [{unit: requests, per: minute, max: 100000000}, {unit: concurrent, max: 100000}]
-keys:
-  - {id: bench, secret: ` + benchKey + `, tenant: bench, team: bench, agent: bench, role: agent, limits: [{unit: requests, per: minute, max: 100000000}]}
 providers:
   mock: {kind: openai_compatible, base_url: "@URL@/v1"}
 models:
   mock: {provider: mock, price: {input: 0.15, output: 0.60, cache_read: 0.075}}
 `
 
-func writeConfig(dir, upstream string) (string, error) {
+// setting is what of limits, budgets and alerts a configuration has on. The rest is on in all of them: keys, prices,
+// masking, the durable record, the tree, projections.
+type setting int
+
+// The settings.
+const (
+	budgets setting = iota // Limits, budgets of money, the default alerts.
+	limits                 // Limits of requests and concurrency, as binaries have them that know no budgets.
+	neither
+)
+
+// String is the name in files and tables.
+func (s setting) String() string { return [...]string{"budgets", "limits", "neither"}[s] }
+
+// text is the part of the configuration that the settings differ in. A call under budgets pays from six accounts: requests
+// of tenant and key, money per day of tenant and agent, money of its run, and its place among the calls in flight.
+func (s setting) text() string {
+	const key = "\nkeys:\n  - {id: bench, secret: " + benchKey + ", tenant: bench, team: bench, agent: bench, role: agent"
+	const tenantLimits = "limits: [{unit: requests, per: minute, max: 100000000}, {unit: concurrent, max: 100000}]"
+	const keyLimits = ", limits: [{unit: requests, per: minute, max: 100000000}]"
+	switch s {
+	case budgets:
+		return "tenants:\n  - id: bench\n    " + tenantLimits +
+			"\n    budgets: [{unit: usd, per: day, max: 1000000}, {unit: usd, per: run, max: 1000}]" +
+			"\nagents:\n  - {id: bench, budgets: [{unit: usd, per: day, max: 1000000}]}" + key + keyLimits + "}\n"
+	case limits:
+		return "tenants:\n  - id: bench\n    " + tenantLimits + key + keyLimits + "}\n"
+	case neither:
+	}
+	return "tenants:\n  - {id: bench}\nalerts: {defaults: false}" + key + "}\n"
+}
+
+// writeConfig writes a configuration into a folder of its own, in which its database will be.
+func writeConfig(dir, upstream string, s setting) (string, error) {
+	dir = filepath.Join(dir, s.String())
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "signalbox.yml")
-	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(configText)
+	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(s.text() + configText)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 

@@ -9,28 +9,34 @@ import (
 	"time"
 )
 
-// Marks of the block in docs/performance.md that this command prints.
-const (
-	blockBegin = "<!-- bench: begin (printed by `go run ./bench -markdown`) -->"
-	blockEnd   = "<!-- bench: end -->"
-)
+// block prints what fn does, between the marks of a block in docs/performance.md.
+func (o options) block(out io.Writer, part string, fn func()) {
+	if o.markdown {
+		fmt.Fprintf(out, "<!-- bench %s: begin (printed by `go run ./bench -markdown`) -->\n", part)
+		defer fmt.Fprintf(out, "<!-- bench %s: end -->\n\n", part)
+	}
+	fn()
+}
+
+// head prints what was measured, where and when.
+func (o options) head(out io.Writer, version string) {
+	fmt.Fprintf(out, "%s; %d cores, load average %s, %s, %s.\n", version, runtime.NumCPU(), loadAverage(), runtime.Version(),
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+}
 
 var columns = []string{
 	"call", "hop", "calls/s", "CPU/call", "× proxy", "lowest to highest", "p50", "p99", "added p50", "added p99", "rate", "memory", "failed",
 }
 
-func (r *report) print(out io.Writer) {
-	if r.options.markdown {
-		fmt.Fprintln(out, blockBegin)
-		defer fmt.Fprintln(out, blockEnd)
-	}
-	fmt.Fprintf(out, "%s; %d cores, load average %s, %s, %s.\n", r.version, runtime.NumCPU(), loadAverage(), runtime.Version(),
-		time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+func (r *report) print(out io.Writer) { r.options.block(out, "calls", func() { r.printAll(out) }) }
+
+func (r *report) printAll(out io.Writer) {
+	r.options.head(out, r.version)
 	fmt.Fprintf(out, "Medians of %d rounds; %d connections at saturation; open loop at %d/s unary and %d/s streams of %d events; slow streams: %s between events.\n\n",
 		r.options.rounds, connections, rate, streamRate, events, eventPause)
-	r.table(out, columns, r.cells())
+	r.options.table(out, columns, r.cells())
 	fmt.Fprintln(out)
-	r.table(out, []string{"what", "target", "measured", ""}, r.targets())
+	r.options.table(out, []string{"what", "target", "measured", ""}, r.targets())
 	r.failures(out)
 }
 
@@ -53,8 +59,8 @@ func (r *report) cells() (lines [][]string) {
 }
 
 // table prints lines in aligned columns, or as Markdown.
-func (r *report) table(out io.Writer, head []string, lines [][]string) {
-	if r.options.markdown {
+func (o options) table(out io.Writer, head []string, lines [][]string) {
+	if o.markdown {
 		fmt.Fprintf(out, "| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
 		for _, line := range lines {
 			fmt.Fprintf(out, "| %s |\n", strings.Join(line, " | "))
