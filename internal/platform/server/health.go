@@ -41,6 +41,9 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 		s.writerHealth(stats.Depth, stats.Capacity, stats.Failed), s.checkpointHealth(ctx, &h.Log),
 		s.projectionHealth(h.Projections.LagRecords),
 	}
+	if s.options.Source.Path != "" {
+		h.Components = append(h.Components, s.configurationHealth())
+	}
 	h.Components = append(h.Components, s.runtimes.current().tools.health()...)
 	return h, nil
 }
@@ -55,6 +58,20 @@ func (s *Server) writerHealth(depth, capacity int, failed int64) api.Component {
 	}
 	if err := s.data.writer.Failing(); err != nil {
 		c.Status, c.Detail = statusDown, signalbox.AsError(err).Message
+	}
+	return c
+}
+
+// configurationHealth says whether the file is in force as it is now.
+func (s *Server) configurationHealth() api.Component {
+	c := api.Component{Name: "configuration", Status: statusOK, Detail: "as at the start"}
+	switch err := s.reloaded.Load(); {
+	case err == nil:
+	case *err == nil:
+		c.Detail = "reloaded"
+	default:
+		c.Status = statusDegraded
+		c.Detail = "the changed file was not taken, the one before stays in force: " + signalbox.AsError(*err).Message
 	}
 	return c
 }
