@@ -72,10 +72,13 @@ func (v *Views) close() error {
 	return errors.Join(err, v.writer.close())
 }
 
+// fewEntries is what a page has room for at first: the limit is large, and mostly there are few.
+const fewEntries = 64
+
 // Page gives up to limit entries of the log with an index ≥ from, in order. It is [DB.Page] for the one who reads all of
 // it all the time.
 func (v *Views) Page(_ context.Context, from int64, limit int) ([]signalbox.Entry, error) {
-	entries := make([]signalbox.Entry, 0, limit)
+	entries := make([]signalbox.Entry, 0, min(limit, fewEntries))
 	err := v.source.alone(func(t *transaction) error {
 		return t.query(selectEntries+"WHERE seq >= ? ORDER BY seq LIMIT ?", func(row []driver.Value) error {
 			e := signalbox.Entry{
