@@ -13,6 +13,9 @@
 //   - A call is listed from its first record on. Its first outcome counts; whatever the log says of it later does not.
 //   - Totals count calls that have ended, in the hour in which they came in. A call counts once, under the model and
 //     provider that it ended with; tokens and cost count under those of the attempt that they belong to.
+//   - A run is listed from its opening on, or from its first call.
+//   - A correction of a call's cost (cost_reconciled) changes the totals of the hour in which the call came in, those of its
+//     run, and the call's row where that is still kept.
 //   - Names that the caller made up (an unknown model) are in the call's row and nowhere else: totals and facets have
 //     the names of what was attempted.
 //   - A record that can not be decoded changes nothing, and is counted ([Status]).

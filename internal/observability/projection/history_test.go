@@ -44,10 +44,16 @@ func history(t *rapid.T) []signalbox.Record {
 
 func oneCall(t *rapid.T, i int) []signalbox.Record {
 	base := call(t, i)
-	kind := rapid.SampledFrom([]string{"refused", "running", "ended", "retried", "twice", "admin"}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]string{"refused", "running", "ended", "retried", "twice", "admin", "opened", "reconciled"}).Draw(t, "kind")
 	if kind == "admin" {
 		return []signalbox.Record{{
 			Type: signalbox.RecordAdmin, Who: base.Who, What: signalbox.What{Action: signalbox.ActionStarted},
+		}}
+	}
+	if kind == "opened" {
+		return []signalbox.Record{{
+			Type: signalbox.RecordAdmin, Who: base.Who, When: base.When, Context: base.Context,
+			What: signalbox.What{Action: signalbox.ActionRunOpened, ResourceID: base.Context.RunID},
 		}}
 	}
 	if kind == "refused" {
@@ -67,6 +73,36 @@ func oneCall(t *rapid.T, i int) []signalbox.Record {
 	}).Draw(t, "outcome")))
 	if kind == "twice" {
 		records = append(records, outcome(t, base, attempts, signalbox.OutcomeUnknown))
+	}
+	if kind == "reconciled" {
+		records = reconcile(t, records)
+	}
+	return records
+}
+
+// reconcile corrects the cost of the call once or twice, as the server does.
+func reconcile(t *rapid.T, records []signalbox.Record) []signalbox.Record {
+	last := records[len(records)-1]
+	was, known := last.What.Cost, signalbox.Money(0)
+	for _, a := range last.Attempts {
+		if a.Cost != nil {
+			known = known.Plus(*a.Cost)
+		}
+	}
+	for range rapid.IntRange(1, 2).Draw(t, "corrections") {
+		cost := signalbox.Money(rapid.Int64Range(0, 1_000_000).Draw(t, "bill"))
+		delta := cost - known
+		r := signalbox.Record{
+			Type: signalbox.RecordAdmin, Who: last.Who, When: last.When, Context: last.Context,
+			What: signalbox.What{
+				Action: signalbox.ActionCostReconciled, Kind: last.What.Kind, ToolName: last.What.ToolName, ResourceID: last.Call,
+				Cost: &delta, CostBasis: signalbox.BasisReported, Detail: map[string]string{"cost_usd": cost.String()},
+			},
+		}
+		if was != nil {
+			r.What.Detail["was_usd"] = was.String()
+		}
+		records, was, known = append(records, r), &cost, cost
 	}
 	return records
 }

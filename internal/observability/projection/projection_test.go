@@ -142,6 +142,10 @@ func checkAgainstRecords(t *rapid.T, got tables, records []signalbox.Record) {
 	ids, done, inRuns := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range records {
 		if r.Call == "" {
+			if r.Context.RunID != "" {
+				inRuns[r.Who.TenantID+"/"+r.Context.RunID] = true
+			}
+			want = want.Plus(corrected(r))
 			continue
 		}
 		ids[r.Call] = true
@@ -178,6 +182,18 @@ func checkAgainstRecords(t *rapid.T, got tables, records []signalbox.Record) {
 		t.Fatalf("%d calls, %d running, %d runs; want %d, %d, %d",
 			len(got.Calls), running, len(got.Runs), len(ids), len(ids)-len(done), len(inRuns))
 	}
+}
+
+// corrected is what a correction adds to the totals.
+func corrected(r signalbox.Record) (t signalbox.Totals) {
+	if r.What.Action != signalbox.ActionCostReconciled {
+		return t
+	}
+	t.Cost = *r.What.Cost
+	if _, priced := r.What.Detail["was_usd"]; !priced {
+		t.Unpriced = -1
+	}
+	return t
 }
 
 func countOne(r signalbox.Record) signalbox.Totals {

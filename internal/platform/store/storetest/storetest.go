@@ -62,11 +62,13 @@ type Views interface {
 type Ledger interface {
 	Draw(ctx context.Context, replica string, draws []signalbox.Draw) ([]signalbox.Share, error)
 	Accounts(ctx context.Context, f signalbox.AccountFilter) ([]signalbox.AccountView, string, error)
+	FindAccounts(ctx context.Context, names []string) ([]signalbox.AccountView, error)
 	ForgetAccounts(ctx context.Context, before time.Time, limit int) (int, error)
 	Run(ctx context.Context, tenant, id string) (signalbox.Run, error)
 	OpenRuns(ctx context.Context) ([]signalbox.Run, error)
 	Alerts(ctx context.Context, f signalbox.AlertFilter) ([]signalbox.Alert, string, error)
 	Brakes(ctx context.Context) ([]signalbox.Brake, error)
+	FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error)
 	DueNotifications(ctx context.Context, now time.Time, limit int) ([]signalbox.Notification, error)
 	PutNotification(ctx context.Context, n signalbox.Notification) error
 	Notifications(ctx context.Context, alert string) ([]signalbox.Notification, error)
@@ -85,6 +87,7 @@ func RunLedger(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	runGroups(t, open, []group{
 		{"draws", drawTests}, {"accounts", accountTests}, {"opened runs", openedTests}, {"alerts", alertTests},
+		{"find", findTests},
 	})
 }
 
