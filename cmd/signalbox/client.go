@@ -48,7 +48,9 @@ func (r remote) do(ctx context.Context, method, path string, body, into any) err
 		return &usageError{"no API key: set SIGNALBOX_API_KEY"}
 	}
 	var payload []byte
-	if body != nil {
+	if raw, ok := body.(json.Value); ok { // As it is written, so that places in errors are those of the file.
+		payload = raw
+	} else if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
 			return err
