@@ -40,9 +40,10 @@ export function start(port = 0) {
   const ledger = { accounts: accounts(), alerts: alerts(), brakes: brakes() };
   const list = (items) => ({ items, next: null, as_of: asOf() });
 
-  // One run that only occurs in calls, the newest.
-  const named = () => {
-    const own = calls.filter((call) => call.run_id === calls[0].run_id);
+  // A run that only occurs in calls.
+  const named = (id) => {
+    const own = calls.filter((call) => call.run_id === id);
+    if (own.length === 0) return null;
     return { ...sum(own), id: own[0].run_id, tenant: own[0].tenant, team: own[0].team, agent_id: own[0].agent_id, key_id: null, state: null, started: own[own.length - 1].time, last: own[0].time };
   };
 
@@ -79,7 +80,7 @@ export function start(port = 0) {
     },
     "GET /accounts": (q) => list(ledger.accounts.filter((a) => ["tenant", "kind"].every((n) => !q.get(n) || a[n] === q.get(n)))),
     "POST /accounts/reopen": (_, __, body) => Object.assign(ledger.accounts.find((a) => a.account === body.account), { closed: false }),
-    "GET /runs": (q) => list([named(), ...runRows()].filter((r) => !q.get("tenant") || r.tenant === q.get("tenant"))),
+    "GET /runs": (q) => list([named(calls[0].run_id), ...runRows()].filter((r) => !q.get("tenant") || r.tenant === q.get("tenant"))),
     "GET /keys": () => list(keys()),
     "GET /alerts": (q) => list(ledger.alerts.filter((a) => [["tenant", "tenant"], ["run", "run_id"], ["level", "level"]].every(([n, f]) => !q.get(n) || a[f] === q.get(n)))),
     "GET /brakes": () => list(ledger.brakes.filter((b) => b.holds)),
@@ -143,7 +144,8 @@ export function start(port = 0) {
     const run = /^\/runs\/([^/]+)$/.exec(path);
     if (run) {
       const id = decodeURIComponent(run[1]);
-      const found = id === named().id ? { ...named(), ended: null, idle_timeout_seconds: null, plan: null, brake: null, accounts: [], as_of: asOf() } : runDetail(id);
+      const seen = named(id);
+      const found = seen ? { ...seen, ended: null, idle_timeout_seconds: null, plan: null, brake: null, accounts: [], as_of: asOf() } : runDetail(id);
       return found ? say(200, found) : refuse(404, "not_found", "No run has this id.", "Check the id; retention may have removed it.");
     }
     const route = routes[`${req.method} ${path}`];
