@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"encoding/hex"
 	"math"
 	"net/http"
@@ -385,7 +386,7 @@ func TestEndedDoesNotWaitForTheReceiver(t *testing.T) {
 	defer s.Close()
 	defer close(hold)
 	tel := start(t, Options{Env: env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", s.URL)})
-	for range 10_000 { // More than the exporter's queue takes.
+	for range 3_000 { // More than the exporter's queue takes.
 		tel.Ended(modelCall())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -407,7 +408,8 @@ func TestFailedExportsAreReported(t *testing.T) {
 	shutdown := tel.Shutdown(context.Background())
 	select {
 	case err := <-reported:
-		if !strings.Contains(err.Error(), "403") {
+		// A stop that overtakes the answer is told instead of it.
+		if !strings.Contains(err.Error(), "403") && !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	default:
