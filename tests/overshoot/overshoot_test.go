@@ -9,12 +9,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres/postgrestest"
+	"github.com/signalbox/signalbox/tests/fleet"
 	"github.com/signalbox/signalbox/tests/harness"
 )
 
@@ -22,8 +24,15 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // The short form; SIGNALBOX_OVERSHOOT sets another duration for the long one.
 const (
-	shortForm  = 5 * time.Second
-	allClients = 1000
+	shortForm    = 5 * time.Second
+	allClients   = 1000
+	callsPerKill = 150 // Served between two kills.
+)
+
+// The accounts of a storm: one tenant with a cap, and caps per run and per agent below it.
+const (
+	runs   = 20
+	agents = 10
 )
 
 // Caps in US dollars: small enough to be reached within the short form.
@@ -33,16 +42,10 @@ const (
 	agentCap  = signalbox.Dollar / 5
 )
 
-const config = `listen: 127.0.0.1:0
-database: "@DATABASE@"
-audit: {key: "@ROOT@/audit.key"}
-tenants:
+const config = fleet.Base + `tenants:
   - id: acme
     budgets: [{unit: usd, per: month, max: @TENANT@}, {unit: usd, per: run, max: @RUN@}]
 agents: [@AGENTS@]
-keys:
-  - {id: agent, secret: agent-key-of-acme-0001, tenant: acme, role: agent}
-  - {id: auditor, secret: auditor-key-of-acme-001, tenant: acme, role: auditor}
 providers:
   bill: {kind: openai_compatible, base_url: "@UPSTREAM@/v1"}
 models:
@@ -92,13 +95,14 @@ func storm(t *testing.T, processes int, database string) {
 	}
 	b := newBiller(caps)
 	defer b.close()
-	f := launch(t, strings.NewReplacer("@DATABASE@", database, "@UPSTREAM@", b.http.URL, "@TENANT@", tenantCap.String(),
-		"@RUN@", runCap.String(), "@AGENTS@", strings.Join(names, ", ")).Replace(config), processes)
+	f := fleet.Launch(t, strings.NewReplacer("@UPSTREAM@", b.http.URL, "@TENANT@", tenantCap.String(), "@RUN@", runCap.String(),
+		"@AGENTS@", strings.Join(names, ", ")).Replace(config), database, processes)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var seen tally
+	var kills atomic.Int64
 	enough := func() bool {
-		return f.kills.Load() > 0 && seen.ok.Load() > 0 && seen.refused.Load()+seen.waited.Load() > 0 && b.kind("stream cut off") > 0
+		return kills.Load() > 0 && seen.ok.Load() > 0 && seen.refused.Load()+seen.waited.Load() > 0 && b.kind("stream cut off") > 0
 	}
 	go func() { // At least so long, and longer on a slow machine.
 		pause(ctx, duration(t))
@@ -110,35 +114,67 @@ func storm(t *testing.T, processes int, database string) {
 	harassed := make(chan struct{})
 	go func() {
 		defer close(harassed)
-		f.harass(ctx, t, b)
+		harass(ctx, t, f, b, &kills)
 	}()
-	f.clients(ctx, allClients, func(ctx context.Context, c int) { seen.call(ctx, f, c) })
+	var callers sync.WaitGroup
+	for range allClients {
+		callers.Go(func() {
+			for ctx.Err() == nil {
+				seen.call(ctx, f)
+			}
+		})
+	}
+	callers.Wait()
 	<-harassed
-	f.settled(t)
+	f.Settled(t)
+	f.Outcomes(t)
+	f.SameAsLedger(t)
+	f.Verify(t)
 	compare(t, f, b)
-	t.Logf("%d kills; callers saw %s; the provider served %d calls %v", f.kills.Load(), seen.String(), b.calls, b.kinds)
+	t.Logf("%d kills; callers saw %s; the provider served %d calls %v", kills.Load(), seen.String(), b.calls, b.kinds)
 	if !enough() {
 		t.Error("the storm was none: there must be kills, answers, refusals and broken streams")
 	}
 }
 
+// harass kills a process and starts it again whenever the provider has served some calls since the last time, until ctx
+// ends. How fast the machine is does not matter.
+func harass(ctx context.Context, t *testing.T, f *fleet.Fleet, b *biller, kills *atomic.Int64) {
+	for last := 0; ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
+		if b.served() < last+callsPerKill {
+			continue
+		}
+		slot := rand.IntN(f.Size())
+		f.At(slot).Kill()
+		kills.Add(1)
+		if err := f.TryStart(slot); err != nil {
+			t.Error(err)
+			return
+		}
+		last = b.served()
+	}
+}
+
 // compare holds what was billed against the caps and the ledger.
-func compare(t *testing.T, f *fleet, b *biller) {
+func compare(t *testing.T, f *fleet.Fleet, b *biller) {
 	t.Helper()
 	for _, over := range b.over {
 		t.Error(over)
 	}
-	ledger := f.accounts(t)
-	for name, limit := range b.caps {
-		billed, settled, held := b.billed[name], signalbox.Money(0), signalbox.Money(0)
-		if a, ok := ledger[name]; ok {
-			settled, held = money(t, a.Settled), money(t, a.Held)
-		}
-		if billed > settled || settled+held > limit || held != 0 {
-			t.Errorf("%s: billed %s, settled %s, held %s of %s USD", name, billed, settled, held, limit)
+	ledger := map[string]signalbox.AccountView{}
+	for _, a := range f.Accounts(t) {
+		if a.Account.Unit == signalbox.UnitUSD {
+			ledger[strings.TrimSpace(string(a.Account.Kind)+" "+a.Account.Name)] = a
 		}
 	}
-	t.Logf("the tenant was billed %s, of that %s reported; settled %s of %s USD", b.billed["tenant"], b.report, ledger["tenant"].Settled, tenantCap)
+	for name, limit := range b.caps {
+		billed, a := b.billed[name], ledger[name]
+		if int64(billed) > a.Settled || a.Settled+a.Held > int64(limit) || a.Held != 0 {
+			t.Errorf("%s: billed %s, settled %s, held %s of %s USD", name, billed, signalbox.Money(a.Settled), signalbox.Money(a.Held), limit)
+		}
+	}
+	t.Logf("the tenant was billed %s, of that %s reported; settled %s of %s USD", b.billed["tenant"], b.report,
+		signalbox.Money(ledger["tenant"].Settled), tenantCap)
 }
 
 // tally is what callers saw.
@@ -150,7 +186,7 @@ func (s *tally) String() string {
 }
 
 // call makes one call and rests a little where it was refused.
-func (s *tally) call(ctx context.Context, f *fleet, client int) {
+func (s *tally) call(ctx context.Context, f *fleet.Fleet) {
 	run, agent := rand.IntN(runs), rand.IntN(agents)
 	body := fmt.Sprintf(`{"model":"one","max_tokens":%d,"stream":%t,"messages":[{"role":"user","content":"run r%d agent a%d %s"}]}`,
 		20+rand.IntN(400), rand.IntN(2) == 0, run, agent, strings.Repeat("x", rand.IntN(600)))
@@ -160,7 +196,7 @@ func (s *tally) call(ctx context.Context, f *fleet, client int) {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(rand.IntN(60))*time.Millisecond)
 		defer cancel()
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.any().URL+"/v1/chat/completions", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.Next().URL+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
 		return
 	}
