@@ -134,10 +134,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A real upstream would have the request by now: what fails from here on may have been acted on.
-	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.WroteHeaders != nil {
-		trace.WroteHeaders()
-	}
+	arrived(r)
 	q, err := readQuestion(body)
 	if err != nil {
 		return respond(r, http.StatusBadRequest, errorBody("invalid_request_error", err.Error())), nil
@@ -145,6 +142,21 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	attempt, _ := r.Context().Value(attemptKey{}).(int)
 	s := &session{config: t.config, question: q, random: source(t.config.Seed, body, attempt), attempt: attempt}
 	return s.answer(r)
+}
+
+// arrived tells what a real transport tells by now: there is a connection, and the upstream has the request, so that what
+// fails from here on may have been acted on.
+func arrived(r *http.Request) {
+	trace := httptrace.ContextClientTrace(r.Context())
+	if trace == nil {
+		return
+	}
+	if trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	if trace.WroteHeaders != nil {
+		trace.WroteHeaders()
+	}
 }
 
 // source is the randomness of one attempt.

@@ -475,3 +475,14 @@ func TestNewNamesItsProvider(t *testing.T) {
 		t.Errorf("%d failures", len(got))
 	}
 }
+
+// A slow model is not one that can not be reached: the time to connect ends when the model has the request.
+func TestSlowModelIsConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := backend(t, simulated.Config{})
+		tr := track(signalbox.ProtocolOpenAIChat, request("simulate: delay=20s tokens=3", ""), false)
+		if _, _, err := read(t.Context(), b, tr); err != nil {
+			t.Errorf("got %v, want an answer after 20 s", err)
+		}
+	})
+}
