@@ -51,12 +51,19 @@ func encode(r *signalbox.Record) ([]byte, error) {
 // Decode gives the record of an entry. It does not check the leaf.
 func Decode(e signalbox.Entry) (signalbox.Record, error) {
 	var r signalbox.Record
-	if err := json.Unmarshal(e.Content, &r); err != nil {
+	if err := decode(e.Content, &r); err != nil {
 		return signalbox.Record{}, signalbox.Errorf(signalbox.CodeInternal, "Record %d can not be read.", e.Index).
 			WithRemedy("Run `signalbox audit verify`; it says whether the record was changed.").WithCause(err)
 	}
 	r.Type, r.Call, r.Time = e.Type, e.Call, e.Time
 	return r, nil
+}
+
+func decode(content []byte, r *signalbox.Record) error {
+	if scanRecord(content, r) {
+		return nil
+	}
+	return json.Unmarshal(content, r) // It begins with an empty record.
 }
 
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

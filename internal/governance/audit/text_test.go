@@ -24,6 +24,9 @@ func records(texts *rapid.Generator[string]) *rapid.Generator[signalbox.Record] 
 			at := time.Unix(rapid.Int64Range(0, 1<<37).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds"))
 			return reflect.ValueOf(at.UTC())
 		}),
+		reflect.TypeFor[signalbox.Money](): of(func(t *rapid.T) reflect.Value {
+			return reflect.ValueOf(signalbox.Money(rapid.Int64Range(-int64(signalbox.MaxMoney), int64(signalbox.MaxMoney)).Draw(t, "money")))
+		}),
 		reflect.TypeFor[map[string]string](): rapid.Just(map[string]string(nil)).AsAny(),
 	}
 	for _, named := range []reflect.Type{
@@ -84,5 +87,74 @@ func TestTextGivesUp(t *testing.T) {
 				t.Fatalf("got %s", got)
 			}
 		})
+	}
+}
+
+// plainWords are texts without escapes.
+var plainWords = rapid.OneOf(rapid.SampledFrom([]string{"", "acme", "call_01", "é 한글 <&> \x7f"}), rapid.StringMatching(`[a-z0-9_ ./:-]{0,12}`))
+
+// What was written is read back without the reader of any JSON, and to the same record.
+func TestScanIsUnmarshal(t *testing.T) {
+	drawn := records(plainWords)
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawn.Draw(t, "record")
+		content, ok := plainText(&r)
+		if !ok {
+			t.Fatal("it was not written")
+		}
+		var got, want signalbox.Record
+		if err := json.Unmarshal(content, &want); err != nil {
+			t.Fatal(err)
+		}
+		if !scanRecord(content, &got) || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got\n%+v\nwant\n%+v\nof %s", got, want, content)
+		}
+	})
+}
+
+// Whatever stands in a log: where the scan takes it, the reader of any JSON takes it too, for the same record.
+func FuzzScan(f *testing.F) {
+	for _, typ := range []signalbox.RecordType{signalbox.RecordIntent, signalbox.RecordOutcome} {
+		r := someRecord(typ, 1)
+		r.Ledger = []signalbox.LedgerEntry{{Account: "tenant acme - - usd day 2026-11-22T00:00:00Z", Held: -5, Settled: 3, Closed: true}}
+		r.Stations, r.Error = &signalbox.Stations{Gate: signalbox.StatusPassed}, &signalbox.Failure{Code: signalbox.CodeUpstream}
+		content, err := json.Marshal(&r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content)
+		f.Add(bytes.ReplaceAll(content, []byte(`"n":1`), []byte(`"n":01`)))
+		f.Add(bytes.ReplaceAll(content, []byte(`acme`), []byte(`ac\u006de`)))
+		f.Add(bytes.ReplaceAll(content, []byte(`Z"`), []byte(`+00:00"`)))
+		f.Add(bytes.ReplaceAll(content, []byte(`"acme"`), []byte("\"\xff\"")))
+		f.Add(append(content, ' '))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		var got, want signalbox.Record
+		if !scanRecord(content, &got) {
+			return
+		}
+		if err := json.Unmarshal(content, &want); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v\nwant %+v (%v)\nof %q", got, want, err, content)
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	r := someRecord(signalbox.RecordOutcome, 1)
+	for i := range 7 {
+		r.Ledger = append(r.Ledger, signalbox.LedgerEntry{
+			Account: "agent acme researcher - usd day 2026-03-01T00:00:00Z", Held: -275_100, Settled: int64(55_500 + i),
+		})
+	}
+	e, err := Encode(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(e); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
