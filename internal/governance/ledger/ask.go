@@ -25,6 +25,7 @@ type ask struct {
 	flow     flow
 	patience patience
 	since    time.Time
+	number   uint64 // Of the asks, from 1; 0 where what others have of an account can not have changed.
 	choices  [][]term
 	at       []place // The queues it stands in.
 	parked   bool    // It counts against the bound of waiting calls.
@@ -58,6 +59,7 @@ type place struct {
 	need    int64
 	limit   int64
 	hard    bool
+	read    bool // It waits for the share to be read, whether or not a draw may give more.
 }
 
 // verdict is how an ask was decided.
@@ -76,7 +78,7 @@ type reason int
 
 const (
 	fits        reason = iota
-	unread             // The share of the account is not known yet.
+	unread             // The share of the account, or of one that it keeps room for, is not known yet or was read too long ago.
 	short              // Others hold what it needs.
 	never              // Settled amounts alone leave no room.
 	reserved           // What is left is kept for agents of a higher priority.
@@ -98,6 +100,9 @@ func (b *book) request(now time.Time, t *tally, f flow, p patience, choices [][]
 	k.tally, k.flow, k.patience, k.since, k.at = t, f, p, now, k.at[:0]
 	if k.verdict.reason != fits || k.verdict.held {
 		k.verdict = verdict{}
+	}
+	if b.asks++; !b.whole {
+		k.number = b.asks
 	}
 	b.resolve(k, choices)
 	b.judge(k)
@@ -198,12 +203,28 @@ func (b *book) weighRoom(k *ask, m *term, need int64) reason {
 		return unread
 	case m.limit-settled < m.amount:
 		return never
+	case k.outdated(m):
+		return unread
 	case m.limit-settled-ever < m.amount:
 		return reserved
 	case b.behind(k, a) || a.room(m.limit, m.hard) < need || a.left(m.limit)-now < need:
 		return short
 	}
 	return fits
+}
+
+// old reports whether an account was read before the ask came. Others may have spent of it since.
+func (k *ask) old(a *account) bool { return a.asof < k.number }
+
+// outdated reports whether what must stay free for others is judged by figures from before the ask: what others spend at
+// other replicas changes both what there is and what must be kept.
+func (k *ask) outdated(m *term) bool {
+	for _, kp := range m.keep {
+		if k.old(kp.account) || k.old(m.account) {
+			return true
+		}
+	}
+	return false
 }
 
 // kept gives what must stay free for agents of a higher priority now, and what must however their calls under way end.

@@ -27,6 +27,7 @@ type book struct {
 	waiting  int
 	parked   int
 	closed   bool
+	asks     uint64 // Counts the asks that came.
 
 	places []place // Reused.
 }

@@ -74,24 +74,24 @@ func (b *book) weighTerms(k *ask, terms []term, places []place) ([]place, obstac
 		if first.reason == fits {
 			first = obstacle{r, m}
 		}
-		places = k.addPlaces(places, m)
+		places = k.addPlaces(places, m, r)
 	}
 	return places, first
 }
 
 // addPlaces says where a term that does not fit waits: at the accounts that must be read for it, then at its own.
-func (k *ask) addPlaces(places []place, m *term) []place {
-	unread := false
+func (k *ask) addPlaces(places []place, m *term, r reason) []place {
+	reads := false
 	for _, kp := range m.keep {
-		if !kp.account.known {
-			unread = true
-			places = addPlace(places, place{account: kp.account})
+		if !kp.account.known || r == unread && k.old(kp.account) {
+			reads = true
+			places = addPlace(places, place{account: kp.account, read: true})
 		}
 	}
-	if unread && m.account.known {
+	if reads && m.account.known && (r != unread || !k.old(m.account)) {
 		return places
 	}
-	return addPlace(places, place{account: m.account, need: m.need(k.tally), limit: m.limit, hard: m.hard})
+	return addPlace(places, place{account: m.account, need: m.need(k.tally), limit: m.limit, hard: m.hard, read: r == unread})
 }
 
 // addPlace adds a place once: choices share accounts.
@@ -99,6 +99,7 @@ func addPlace(places []place, p place) []place {
 	for i := range places {
 		if q := &places[i]; q.account == p.account {
 			q.need, q.limit, q.hard = max(q.need, p.need), max(q.limit, p.limit), q.hard || p.hard
+			q.read = q.read || p.read
 			return places
 		}
 	}

@@ -290,3 +290,35 @@ func TestUnpricedModels(t *testing.T) {
 		t.Errorf("tightest is %+v", b)
 	}
 }
+
+// What must stay free for others is judged by what other replicas have spent by then, not by what was known of it.
+func TestPlansKeepMoneyOverReplicas(t *testing.T) {
+	v := newVault()
+	most := 6 * signalbox.Dollar
+	runs := runsFake{"run_1": {
+		ID: "run_1", Tenant: "acme", Key: "support", State: signalbox.RunRunning,
+		Plan: signalbox.RunPlan{Total: 10 * signalbox.Dollar, Reserve: 20, Agents: []signalbox.AgentBudget{
+			{Agent: "critical", MaxCost: &most, Priority: signalbox.PriorityCritical},
+		}},
+	}}
+	replica := func(name string) *Ledger {
+		return open(t, v, acme(), func(o *Options) { o.Runs, o.Wait, o.Replica, o.Whole = runs, time.Millisecond, name, false })
+	}
+	start := func(l *Ledger, agent string) *caller {
+		tr := track(agent)
+		tr.Gate.Run = "run_1"
+		return begin(t, v, l, tr)
+	}
+	one, two := replica("one"), replica("two")
+	spend := func(l *Ledger, agent string, cost int64) {
+		c := start(l, agent)
+		c.leave(cost)
+		c.end(cost)
+	}
+	spend(one, "optional", dollar/2) // It has drawn more than that.
+	spend(two, "another", 3*dollar/2)
+	for range 2 {
+		wantCode(t, start(one, "optional").hold(dollar/4), signalbox.CodeBudgetExhausted, "higher priority")
+		spend(two, "critical", 2*dollar)
+	}
+}

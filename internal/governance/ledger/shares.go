@@ -26,7 +26,7 @@ type drawing struct {
 	give    int64 // What is given back; the share is smaller already.
 	leaving bool  // The account is forgotten once it has been given back.
 	asked   bool  // Another replica needs room.
-	first   bool  // The draw that is performed reads the share for the first time, or gives back: it says nothing of
+	first   bool  // The draw that is performed only reads the share, or gives back: it says nothing of
 	least   int64 // what a further one may give. Else this is what it must give at least.
 	before  int64 // What was granted before it.
 	under   int64 // The cap under which the last draw asked for more; where all is drawn at once, the largest such cap.
@@ -34,6 +34,7 @@ type drawing struct {
 	dryAt   time.Time
 	burst   int64
 
+	asof    uint64 // How many asks had come when the draw began.
 	posting int    // Records of the account that are on their way.
 	moves   uint64 // Counts those that have arrived.
 	quietAt uint64 // moves+1 where none was on its way when the draw began, else 0.
@@ -47,7 +48,7 @@ func (b *book) want(p *place) bool {
 	switch {
 	case a.draw.busy():
 		return true
-	case b.closed, a.known && !b.promising(a, p):
+	case b.closed, a.known && !p.read && !b.promising(a, p):
 		return false
 	}
 	b.schedule(a)
@@ -88,7 +89,7 @@ func (b *book) draws() ([]*account, []signalbox.Draw) {
 func (b *book) launch(a *account) signalbox.Draw {
 	d := &a.draw
 	d.wanted, d.flying, d.first, d.least, d.before, d.quietAt = false, true, !a.known || d.give > 0, 0, a.granted, 0
-	d.rereads = d.read
+	d.rereads, d.asof = d.read, b.asks
 	if d.posting == 0 {
 		d.quietAt = d.moves + 1
 	}
@@ -115,6 +116,7 @@ func (b *book) size(a *account) signalbox.Draw {
 	draw := signalbox.Draw{Account: a.key, Cap: b.capOf(a)}
 	limit, first, total := a.needs()
 	if limit <= 0 {
+		a.draw.first = true
 		return draw
 	}
 	draw.Cap, a.draw.first = limit, false
@@ -181,7 +183,7 @@ func (b *book) arrived(now time.Time, accounts []*account, shares []signalbox.Sh
 
 func (b *book) arrive(a *account, s signalbox.Share) {
 	d := &a.draw
-	d.flying = false
+	d.flying, a.asof = false, d.asof
 	quiet := !a.known || d.quietAt == d.moves+1 && d.posting == 0
 	a.learn(s)
 	if quiet {
