@@ -95,8 +95,8 @@ func instant(s, flag string, otherwise time.Time) (time.Time, error) {
 }
 
 func dearest(a, b api.CostTotal) int {
-	x, _ := signalbox.ParseMoney(a.Cost) //nolint:errcheck // The sum reports what can not be read.
-	y, _ := signalbox.ParseMoney(b.Cost) //nolint:errcheck // As above.
+	x, _ := signalbox.ParseMoney(a.Cost)
+	y, _ := signalbox.ParseMoney(b.Cost)
 	switch {
 	case x > y:
 		return -1
@@ -140,7 +140,8 @@ func (k *costReportCmd) show(c *console, r costReport) error {
 		}
 		return w.WriteAll(append([][]string{heading}, rows...))
 	case outputJSON:
-		return format{Output: outputJSON}.print(c, r, nil, nil)
+		asJSON := format{Output: outputJSON}
+		return asJSON.print(c, r, nil, nil)
 	}
 	for _, row := range rows {
 		for i := range row {
@@ -154,7 +155,8 @@ func (k *costReportCmd) show(c *console, r costReport) error {
 	if k.By == "run" {
 		heading, total = append([]string{"TENANT"}, heading...), append([]string{""}, total...)
 	}
-	return format{}.print(c, r, heading, append(rows, total))
+	var table format
+	return table.print(c, r, heading, append(rows, total))
 }
 
 func figureLine(by string, t api.CostTotal) []string {

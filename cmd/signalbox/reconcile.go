@@ -81,7 +81,7 @@ func (k *costReconcileCmd) items() ([]api.BillItem, error) {
 	if err != nil {
 		return nil, &usageError{err.Error()}
 	}
-	defer f.Close() //nolint:errcheck // It was only read.
+	defer f.Close()
 	items, err := readBill(f)
 	if err != nil {
 		return nil, &usageError{k.File + ": " + err.Error()}

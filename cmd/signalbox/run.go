@@ -51,7 +51,7 @@ func readFile(path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, &usageError{err.Error()}
 	}
-	defer f.Close() //nolint:errcheck // It was only read.
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, &usageError{err.Error()}

@@ -2,8 +2,8 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"encoding/hex"
+	"errors"
 	"math"
 	"net/http"
 	"net/http/httptest"

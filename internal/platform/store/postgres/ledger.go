@@ -195,8 +195,8 @@ func (d *DB) ReturnShares(ctx context.Context, replica string, concurrent bool) 
 const (
 	unitOf       = "split_part(account, ' ', 5)"
 	returnShares = "WITH old AS (SELECT account, replica FROM ledger_shares WHERE replica = $1 AND " + unitOf +
-		" <> 'concurrent' AND granted > greatest(0, settled::numeric + held) ORDER BY account FOR UPDATE) " +
-		"UPDATE ledger_shares s SET granted = greatest(0, s.settled::numeric + s.held)::bigint FROM old " +
-		"WHERE s.account = old.account AND s.replica = old.replica AND s.granted > greatest(0, s.settled::numeric + s.held)"
+		" <> 'concurrent' AND granted > settled::numeric + held ORDER BY account FOR UPDATE) " +
+		"UPDATE ledger_shares s SET granted = (s.settled::numeric + s.held)::bigint FROM old " +
+		"WHERE s.account = old.account AND s.replica = old.replica AND s.granted > s.settled::numeric + s.held"
 	returnConcurrent = "DELETE FROM ledger_shares WHERE replica = $1 AND " + unitOf + " = 'concurrent'"
 )

@@ -86,7 +86,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 func RunLedger(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	runGroups(t, open, []group{
-		{"draws", drawTests}, {"accounts", accountTests}, {"opened runs", openedTests}, {"alerts", alertTests},
+		{"draws", drawTests},
+		{"accounts", accountTests},
+		{"opened runs", openedTests},
+		{"alerts", alertTests},
 		{"find", findTests},
 	})
 }
