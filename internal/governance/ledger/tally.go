@@ -174,9 +174,12 @@ func (b *book) entries(t *tally, ended bool) []signalbox.LedgerEntry {
 		t.posted = true
 		b.post(t)
 	}
-	list := make([]signalbox.LedgerEntry, 0, len(t.claims))
+	var list []signalbox.LedgerEntry // Nil where nothing changes, so that the record has no member for it.
 	for i := range t.claims {
 		if e, changes := t.claims[i].entry(); changes {
+			if list == nil {
+				list = make([]signalbox.LedgerEntry, 0, len(t.claims))
+			}
 			list = append(list, e)
 		}
 	}
