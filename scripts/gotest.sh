@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
 # Runs the Go tests: unit (all but the tests of the whole), e2e (the tests of the whole, against bin/signalbox),
-# or long (the long form: SIGNALBOX_KILLS crashes, every unit test twenty times, every fuzz target for FUZZ_TIME). All with the race detector, which is the one thing here that needs cgo, and with the
-# same flags, so that dependencies are compiled once.
+# or long. All with the race detector, which is the one thing here that needs cgo, and with the same flags, so that
+# dependencies are compiled once.
+#
+# The long form, with what each part takes unless the variable says otherwise: SIGNALBOX_KILLS crashes of one process (1000)
+# and SIGNALBOX_REPLICA_KILLS of one of three replicas (200), SIGNALBOX_CONSERVATION calls whose bills are compared with
+# records and ledger (1000000), SIGNALBOX_OVERSHOOT of clients against caps (10m); then every unit test twenty times, and
+# every fuzz target for FUZZ_TIME (5m).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -55,7 +60,9 @@ case ${1:-} in
   long)
     need_whole
     postgres
-    SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} run -count=1 -timeout=6h "${whole[@]}"
+    SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} SIGNALBOX_REPLICA_KILLS=${SIGNALBOX_REPLICA_KILLS:-200} \
+      SIGNALBOX_CONSERVATION=${SIGNALBOX_CONSERVATION:-1000000} SIGNALBOX_OVERSHOOT=${SIGNALBOX_OVERSHOOT:-10m} \
+      run -count=1 -timeout=6h "${whole[@]}"
     run -count=20 -timeout=6h "${units[@]}"
     fuzz "${FUZZ_TIME:-5m}"
     ;;

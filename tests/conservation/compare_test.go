@@ -39,31 +39,7 @@ func (b *bench) compare(t *testing.T) *comparison {
 	t.Helper()
 	c := &comparison{bases: map[signalbox.Basis]int{}}
 	bills, runs := b.models.All(), b.tools.Runs()
-	for id, r := range b.Outcomes(t) {
-		c.calls++
-		if len(r.Attempts) == 0 && r.Outcome == signalbox.OutcomeCancelled {
-			continue // Its caller left before it did; were it billed, the bill would be left over.
-		}
-		if r.What.Cost == nil {
-			c.fault(t, "call %s is %s and has no cost", id, r.Outcome)
-			continue
-		}
-		sum := signalbox.Money(0)
-		for _, a := range r.Attempts {
-			c.bases[a.Basis]++
-			if a.Cost != nil {
-				sum += *a.Cost
-			}
-			if r.What.Kind == signalbox.KindTool {
-				c.tool(t, r, a, runs)
-				continue
-			}
-			bills[r.Context.RequestID] = c.attempt(t, r, a, bills[r.Context.RequestID])
-		}
-		if c.settled += sum; sum != *r.What.Cost {
-			c.fault(t, "call %s costs %s, its attempts %s", id, *r.What.Cost, sum)
-		}
-	}
+	b.EachOutcome(t, func(r signalbox.Record) { c.outcome(t, r, bills, runs) })
 	for request, left := range bills {
 		if len(left) > 0 {
 			c.fault(t, "%s was billed for %s, and no record knows of it", request, left[0].Model)
@@ -76,6 +52,34 @@ func (b *bench) compare(t *testing.T) *comparison {
 	}
 	c.plausible(t)
 	return c
+}
+
+// outcome compares what one call has come to with the bills for it, and takes these off the lists.
+func (c *comparison) outcome(t *testing.T, r signalbox.Record, bills map[string][]biller.Order, runs map[string]int) {
+	t.Helper()
+	c.calls++
+	if len(r.Attempts) == 0 && r.Outcome == signalbox.OutcomeCancelled {
+		return // Its caller left before it did; were it billed, the bill would be left over.
+	}
+	if r.What.Cost == nil {
+		c.fault(t, "call %s is %s and has no cost", r.Call, r.Outcome)
+		return
+	}
+	sum := signalbox.Money(0)
+	for _, a := range r.Attempts {
+		c.bases[a.Basis]++
+		if a.Cost != nil {
+			sum += *a.Cost
+		}
+		if r.What.Kind == signalbox.KindTool {
+			c.tool(t, r, a, runs)
+			continue
+		}
+		bills[r.Context.RequestID] = c.attempt(t, r, a, bills[r.Context.RequestID])
+	}
+	if c.settled += sum; sum != *r.What.Cost {
+		c.fault(t, "call %s costs %s, its attempts %s", r.Call, *r.What.Cost, sum)
+	}
 }
 
 // plausible makes sure that there was something to compare.

@@ -112,18 +112,25 @@ func (f *Fleet) SameAsLedger(t testing.TB) {
 	}
 }
 
-// Outcomes checks that every call has at most one intent and exactly one outcome, and gives the outcomes by call.
+// Outcomes checks as [Fleet.EachOutcome] does, and gives the outcomes by call.
 func (f *Fleet) Outcomes(t testing.TB) map[string]signalbox.Record {
 	t.Helper()
+	all := map[string]signalbox.Record{}
+	f.EachOutcome(t, func(r signalbox.Record) { all[r.Call] = r })
+	return all
+}
+
+// EachOutcome visits the outcome of every call, and checks that each has at most one intent and exactly one outcome.
+func (f *Fleet) EachOutcome(t testing.TB, visit func(signalbox.Record)) {
+	t.Helper()
 	intents, outcomes := map[string]int{}, map[string]int{}
-	last := map[string]signalbox.Record{}
 	f.EachRecord(t, func(r signalbox.Record) {
 		switch r.Type {
 		case signalbox.RecordIntent:
 			intents[r.Call]++
 		case signalbox.RecordOutcome:
 			outcomes[r.Call]++
-			last[r.Call] = r
+			visit(r)
 		case signalbox.RecordAttempt, signalbox.RecordAdmin:
 		}
 	})
@@ -137,5 +144,4 @@ func (f *Fleet) Outcomes(t testing.TB) map[string]signalbox.Record {
 			t.Errorf("call %s has %d outcomes", id, n)
 		}
 	}
-	return last
 }
