@@ -11,6 +11,9 @@ import (
 // MaxSummary bounds a summary in a record, in bytes of masked text.
 const MaxSummary = 240
 
+// usualWord is by how much the last word of a summary usually goes beyond its end, at the most.
+const usualWord = 32
+
 // record makes the record of a track as it stands.
 func (r *Recorder) record(t *Track, kind signalbox.RecordType) signalbox.Record {
 	now := r.Now().UTC()
@@ -99,6 +102,7 @@ func (r *Recorder) short(text string) string {
 // words joins the words of a text with single spaces, as far as a summary goes.
 func words(text string) string {
 	var b strings.Builder
+	b.Grow(min(len(text), MaxSummary+usualWord))
 	for word := range strings.FieldsSeq(text) {
 		if b.Len() > MaxSummary {
 			break
