@@ -229,6 +229,13 @@ func (l *Ledger) Balance(account string) (call.Balance, bool) {
 	return a.balance(), true
 }
 
+// Waiting is how many calls wait for room that others hold; [Options.MaxWaiting] bounds it.
+func (l *Ledger) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.book.parked
+}
+
 // Replan is to be called when the policy has changed. New caps count from the next call on; what a share has beyond
 // its new cap is given back then.
 func (l *Ledger) Replan() { l.do(func(b *book) { b.replan() }) }

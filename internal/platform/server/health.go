@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/governance/audit"
@@ -39,13 +40,40 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 	}
 	h.Components = []api.Component{
 		s.writerHealth(stats.Depth, stats.Capacity, stats.Failed), s.checkpointHealth(ctx, &h.Log),
-		s.projectionHealth(h.Projections.LagRecords),
+		s.projectionHealth(h.Projections.LagRecords), s.ledgerHealth(),
+	}
+	if s.cluster != nil {
+		h.Components = append(h.Components, s.replicaHealth())
 	}
 	if s.options.Source.Path != "" {
 		h.Components = append(h.Components, s.configurationHealth())
 	}
 	h.Components = append(h.Components, s.runtimes.current().tools.health()...)
 	return h, nil
+}
+
+// ledgerHealth is degraded where so many calls wait for money that further ones are about to be refused.
+func (s *Server) ledgerHealth() api.Component {
+	waiting, most := s.ledger.Waiting(), s.ledger.MaxWaiting
+	c := api.Component{Name: "ledger", Status: statusOK, Detail: fmt.Sprintf("%d of %d calls wait for budget that others hold", waiting, most)}
+	if waiting > most/2 {
+		c.Status = statusDegraded
+	}
+	return c
+}
+
+// replicaHealth says how this process stands with the database that it shares.
+func (s *Server) replicaHealth() api.Component {
+	role := "follows"
+	if s.cluster.leads.Load() {
+		role = "leads"
+	}
+	silent := s.options.Now().Sub(s.cluster.db.LastHeartbeat()).Truncate(time.Millisecond)
+	c := api.Component{Name: "replica", Status: statusOK, Detail: fmt.Sprintf("%s %s; its last heartbeat was %s ago", s.data.replica, role, silent)}
+	if silent > s.config.Cluster.Lease/2 {
+		c.Status = statusDegraded
+	}
+	return c
 }
 
 func (s *Server) writerHealth(depth, capacity int, failed int64) api.Component {

@@ -38,6 +38,8 @@ func (s *Server) startMetrics(context.Context) error {
 		t.Counter("signalbox.log.refused", "Records that found no room since the start.", func() int64 { return stats().Refused }),
 		t.Counter("signalbox.log.failed", "Records whose transaction failed since the start.", func() int64 { return stats().Failed }),
 		t.Counter("signalbox.log.batches", "Transactions of the log since the start.", func() int64 { return stats().Batches }),
+		t.Gauge("signalbox.ledger.waiting", "Calls that wait for budget that others hold.", func() int64 { return int64(s.ledger.Waiting()) }),
+		t.Gauge("signalbox.ledger.waiting.capacity", "Calls that may wait so.", func() int64 { return int64(s.ledger.MaxWaiting) }),
 		t.Gauge("signalbox.alerts.pending", "Alerts that wait to be written.", func() int64 { return s.alerts.Stats().Pending }),
 		t.Counter("signalbox.alerts.raised", "Alerts raised since the start.", func() int64 { return s.alerts.Stats().Raised }),
 		t.Counter("signalbox.gate.unauthenticated", "Requests without a valid key since the start.", s.keys.refusals.Total),
