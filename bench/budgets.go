@@ -17,6 +17,7 @@ const maxOnTop = 0.10
 type comparison struct {
 	options options
 	version string
+	earlier string // What the earlier binary says of itself; "" where there is none.
 	hops    []hop
 	rows    [][]measurement // By hop and round.
 }
@@ -61,7 +62,8 @@ func (c *comparison) start(ctx context.Context, self, dir, upstream string) erro
 	}
 	c.hops = append(c.hops, hop{"ReverseProxy", proxy, ""})
 	if c.options.baseline != "" {
-		if err := c.serve(ctx, c.options.baseline, "earlier binary, "+version(ctx, c.options.baseline), dir, upstream, limits); err != nil {
+		c.earlier = version(ctx, c.options.baseline)
+		if err := c.serve(ctx, c.options.baseline, "earlier binary", dir, upstream, limits); err != nil {
 			return err
 		}
 	}
@@ -122,19 +124,29 @@ func (c *comparison) ratio(hop, to int) (mid, least, most float64) {
 
 func (c *comparison) print(out io.Writer) {
 	c.options.head(out, c.version)
-	fmt.Fprintf(out, "Medians of %d rounds; unary calls, %d connections at saturation, open loop at %d/s; %d calls are a run.\n\n",
+	fmt.Fprintf(out, "Medians of %d rounds, and the lowest and highest; unary calls, %d connections at saturation, open loop at %d/s; %d calls are a run.\n",
 		c.options.rounds, connections, rate, callsInRun)
+	if c.earlier != "" {
+		fmt.Fprintf(out, "The earlier binary, with limits of requests and concurrency: %s.\n", c.earlier)
+	}
+	fmt.Fprintln(out)
 	var lines [][]string
 	for h, hop := range c.hops {
-		line := []string{hop.name, us(middle(c.each(h, func(m measurement) time.Duration { return m.cpu })))}
+		perSecond := middle(collect(len(c.rows[h]), func(i int) float64 { return c.rows[h][i].perSecond }))
+		line := []string{hop.name, fmt.Sprintf("%.0f", perSecond), us(middle(c.each(h, func(m measurement) time.Duration { return m.cpu })))}
 		for to := range len(c.hops) - 1 {
 			line = append(line, ratioText(c.ratio(h, to)))
 		}
-		of := func(of func(measurement) time.Duration) string { return us(middle(c.each(h, of))) }
+		of := func(of func(measurement) time.Duration) string {
+			if c.options.paced == 0 {
+				return "–" // It was not measured.
+			}
+			return us(middle(c.each(h, of)))
+		}
 		lines = append(lines, append(line,
 			of(func(m measurement) time.Duration { return m.p50 }), of(func(m measurement) time.Duration { return m.p99 })))
 	}
-	head := []string{"unary call", "CPU/call"}
+	head := []string{"unary call", "calls/s", "CPU/call"}
 	for _, hop := range c.hops[:len(c.hops)-1] {
 		head = append(head, "× "+hop.name)
 	}

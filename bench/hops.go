@@ -117,6 +117,9 @@ func (b *bench) round(ctx context.Context, n int, r *report) error {
 
 // version is what the binary says of itself.
 func version(ctx context.Context, binary string) string {
+	if path, err := filepath.Abs(binary); err == nil {
+		binary = path // Without a folder, it would be looked for where commands are.
+	}
 	out, err := exec.CommandContext(ctx, binary, "version").Output()
 	if err != nil {
 		return "unknown version"

@@ -7,11 +7,13 @@
 //
 // # Method
 //
-// The upstream, the proxy and Signalbox are processes of their own on loopback; so are the payers of the ledger's part,
-// which have real stores and no HTTP; the load comes from this one. Saturation
+// The upstream, the proxy and Signalbox are processes of their own on loopback; the load comes from this one. Saturation
 // is closed-loop with [connections] connections; CPU is what the kernel booked to the process in that time, divided by
 // the calls. Latency is open-loop at a fixed rate (vegeta), so that a slow answer delays no later request; what a hop adds
 // is its quantile minus the direct one. The time of a disk sync is measured beside the database in every round.
+//
+// The payers of the ledger's part are processes too, with real stores, ledgers and writers; each keeps [callers] calls
+// under way. In each round they do the same with and without entries of the ledger, over the same database.
 //
 // # Rounds
 //
