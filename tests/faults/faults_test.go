@@ -82,8 +82,8 @@ func configuration(up, closed string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `limits: {max_concurrent_calls: 4096}
 providers:
-  openai: {kind: openai_compatible, base_url: %[1]s/v1, api_key: sk-operators-own-key-0001, timeouts: {connect: 5s, first_byte: 2s, idle: 1s, total: 20s}}
-  anthropic: {kind: anthropic, base_url: %[1]s/v1, api_key: sk-ant-operators-own-key-01, timeouts: {connect: 5s, first_byte: 2s, idle: 1s, total: 20s}}
+  openai: {kind: openai_compatible, base_url: %[1]s/v1, api_key: sk-operators-own-key-0001, timeouts: {connect: 5s, first_byte: 5s, idle: 3s, total: 20s}}
+  anthropic: {kind: anthropic, base_url: %[1]s/v1, api_key: sk-ant-operators-own-key-01, timeouts: {connect: 5s, first_byte: 5s, idle: 3s, total: 20s}}
   openai-refused: {kind: openai_compatible, base_url: %[2]s/v1}
   anthropic-refused: {kind: anthropic, base_url: %[2]s/v1}
   openai-good: {kind: openai_compatible, base_url: %[1]s/v1}
