@@ -65,7 +65,7 @@ func runLedger(ctx context.Context, o options, dir string) error {
 	}
 	o.block(os.Stdout, "ledger", func() {
 		o.head(os.Stdout, version(ctx, o.binary))
-		fmt.Printf("Medians of %d rounds; %d callers in each process; each call is a hold and a settlement in two records, both durable.\n\n",
+		fmt.Fprintf(os.Stdout, "Medians of %d rounds; %d callers in each process; each call is a hold and a settlement in two records, both durable.\n\n",
 			o.rounds, callers)
 		o.table(os.Stdout, []string{
 			"store", "processes", "accounts", "calls/s", "without ledger", "ratio", "CPU/call", "× without", "p50", "p99", "added p50", "added p99",
@@ -205,7 +205,7 @@ func (c crew) pay(how string, length time.Duration) (p payment, err error) {
 
 func (c crew) stop() {
 	for _, w := range c {
-		w.orders.Close() //nolint:errcheck // It ends the process.
+		w.orders.Close()
 		w.command.Wait() //nolint:errcheck // How it ends does not matter.
 	}
 }

@@ -52,7 +52,7 @@ func pay(ctx context.Context, o payerOptions) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		how, length, _ := strings.Cut(lines.Text(), " ")
 		d, err := time.ParseDuration(length)
@@ -199,7 +199,7 @@ func (p *payer) load(ctx context.Context, entries bool, length time.Duration) er
 		return fmt.Errorf("%d calls, and %w", len(all), err)
 	}
 	slices.Sort(all)
-	_, err := fmt.Println(len(all), int64(took), int64(used), int64(all[len(all)/2]), int64(all[len(all)*99/100]))
+	_, err := fmt.Fprintln(os.Stdout, len(all), int64(took), int64(used), int64(all[len(all)/2]), int64(all[len(all)*99/100]))
 	return err
 }
 
