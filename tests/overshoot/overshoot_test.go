@@ -35,7 +35,7 @@ const (
 	agents = 10
 )
 
-// Caps in US dollars: small enough to be reached within the short form.
+// Caps in US dollars of the short form: small enough to be reached within it. A longer one has as many times as much.
 const (
 	tenantCap = signalbox.Dollar * 3 / 2
 	runCap    = signalbox.Dollar / 10
@@ -84,18 +84,19 @@ func TestNoOvershoot(t *testing.T) {
 
 // storm sends calls for a while, with aborts and kills, and compares what was billed with the caps and with the ledger.
 func storm(t *testing.T, processes int, database string) {
-	caps := map[string]signalbox.Money{"tenant": tenantCap}
+	long := signalbox.Money(max(duration(t)/shortForm, 1))
+	caps := map[string]signalbox.Money{"tenant": tenantCap * long}
 	names := []string{}
 	for a := range agents {
-		names = append(names, fmt.Sprintf("{id: a%d, budgets: [{unit: usd, per: month, max: %s}]}", a, agentCap))
-		caps[fmt.Sprintf("agent a%d", a)] = agentCap
+		names = append(names, fmt.Sprintf("{id: a%d, budgets: [{unit: usd, per: month, max: %s}]}", a, agentCap*long))
+		caps[fmt.Sprintf("agent a%d", a)] = agentCap * long
 	}
 	for r := range runs {
-		caps[fmt.Sprintf("run r%d", r)] = runCap
+		caps[fmt.Sprintf("run r%d", r)] = runCap * long
 	}
 	b := newBiller(caps)
 	defer b.close()
-	f := fleet.Launch(t, strings.NewReplacer("@UPSTREAM@", b.http.URL, "@TENANT@", tenantCap.String(), "@RUN@", runCap.String(),
+	f := fleet.Launch(t, strings.NewReplacer("@UPSTREAM@", b.http.URL, "@TENANT@", caps["tenant"].String(), "@RUN@", (runCap*long).String(),
 		"@AGENTS@", strings.Join(names, ", ")).Replace(config), database, processes)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -174,7 +175,7 @@ func compare(t *testing.T, f *fleet.Fleet, b *biller) {
 		}
 	}
 	t.Logf("the tenant was billed %s, of that %s reported; settled %s of %s USD", b.billed["tenant"], b.report,
-		signalbox.Money(ledger["tenant"].Settled), tenantCap)
+		signalbox.Money(ledger["tenant"].Settled), b.caps["tenant"])
 }
 
 // tally is what callers saw.
