@@ -168,9 +168,9 @@ func (b *brakes) replace(next map[subject][]brake) {
 
 // frozen is the error of a call that a brake stops.
 func frozen(b signalbox.Brake, now time.Time) *signalbox.Error {
-	what, remedy := fmt.Sprintf("Run %q", b.Run), fmt.Sprintf("An operator lifts the brake with `signalbox run resume %s` or in the console.", b.Run)
+	what, remedy := fmt.Sprintf("Run %q", b.Run), fmt.Sprintf("An operator lifts the brake with `signalbox alert lift %s` or in the console.", b.ID)
 	if b.Run == "" {
-		what, remedy = fmt.Sprintf("Tenant %q", b.Tenant), "An operator lifts the brake in the console."
+		what = fmt.Sprintf("Tenant %q", b.Tenant)
 	}
 	e := signalbox.Errorf(signalbox.CodeFrozen, "%s is halted by alert %s: %s", what, b.ID, b.Reason).WithRemedy(remedy)
 	if b.Until.IsZero() {

@@ -165,7 +165,7 @@ func TestACallEndsByAHaltOfItsRun(t *testing.T) {
 	inRun, other, alone := enter("call_1", "r"), enter("call_2", "s"), enter("call_3", "")
 	r.ledger.settle(runAccount("acme", "r"), 11*usd)
 	r.Ended(outcome("call_0", "r", usd))
-	frozenFor(inRun, t, `Run "r" is halted by alert alert_`, "11 USD", "`signalbox run resume r`")
+	frozenFor(inRun, t, `Run "r" is halted by alert alert_`, "11 USD", "`signalbox alert lift alert_")
 	if other.Err() != nil || alone.Err() != nil {
 		t.Error("calls of others have ended")
 	}
