@@ -12,9 +12,10 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/budget"
 )
 
-// Vault keeps the shares of all replicas. Draw changes or reads some in one transaction, durable on return, and gives
-// them in the order of draws. After an error nothing or all of it may have been done. It is safe for concurrent use;
-// draws of one account by one replica never overlap.
+// Vault keeps the shares of all replicas. Draw changes or reads some in one transaction and gives them in the order of
+// draws. What it gives is durable before any record that comes after it; where there are other replicas, on return. After
+// an error nothing or all of it may have been done. It is safe for concurrent use; draws of one account by one replica
+// never overlap.
 type Vault interface {
 	Draw(ctx context.Context, replica string, draws []signalbox.Draw) ([]signalbox.Share, error)
 }

@@ -5,6 +5,7 @@
 //   - FILE holds what must not be lost: the log (audit_records, audit_tiles, audit_checkpoints), API keys, the ledger
 //     (ledger_accounts, ledger_shares), the runs that were opened with a budget, alerts, brakes and notifications. It is in
 //     WAL mode with synchronous=FULL: what a commit has returned for survives a power loss.
+//     Draws from the ledger have no sync of their own: they survive with the next commit.
 //   - FILE.views holds the projections. Everything in it can be rebuilt from the log, so its transactions do not wait
 //     for the disk, and they never delay a commit of the log. It may be deleted while the server is stopped.
 //   - FILE.lock is locked by the process that serves (flock) and names it.
