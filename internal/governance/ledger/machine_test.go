@@ -233,10 +233,10 @@ func (m *machine) entries(t *rapid.T, r *replica, c *modelCall, ended bool) {
 	c.ending = ended
 	if c.ending {
 		m.conclude(c)
-		if n := c.held["requests"]; n > 0 {
-			c.settled["requests"] += n
-			delete(c.held, "requests")
-		}
+	}
+	if n := c.held["requests"]; n > 0 {
+		c.settled["requests"] += n
+		delete(c.held, "requests")
 	}
 	c.posted = r.book.entries(&c.tally, c.ending)
 	m.checkEntries(t, c)

@@ -163,13 +163,14 @@ func (b *book) conclude(t *tally) {
 	t.due, t.left = t.due[:0], false
 }
 
-// entries gives what the next record of the call books. With ended nothing stays held, and the request counts as made.
+// entries gives what the next record of the call books. Its first one settles the request: it is made, whatever comes of
+// it. With ended nothing stays held.
 func (b *book) entries(t *tally, ended bool) []signalbox.LedgerEntry {
 	if ended && !t.ended {
 		t.ended = true
 		b.conclude(t)
-		b.settleRequests(t)
 	}
+	b.settleRequests(t)
 	if !t.posted {
 		t.posted = true
 		b.post(t)
