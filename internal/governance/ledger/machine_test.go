@@ -238,7 +238,7 @@ func (m *machine) entries(t *rapid.T, r *replica, c *modelCall, ended bool) {
 		c.settled["requests"] += n
 		delete(c.held, "requests")
 	}
-	c.posted = r.book.entries(&c.tally, c.ending)
+	c.posted = append([]signalbox.LedgerEntry{}, r.book.entries(&c.tally, c.ending)...) // Not nil: a record without entries is on its way too.
 	m.checkEntries(t, c)
 	for key := range machineUnits {
 		c.sent[key], c.keeps[key] = c.settled[key], c.held[key]
