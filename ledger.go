@@ -84,6 +84,10 @@ const (
 	OwnerRunAgent OwnerKind = "run_agent" // An agent within a run.
 	OwnerPlanned  OwnerKind = "planned"   // The part of a run's plan that first attempts are paid from.
 	OwnerReserve  OwnerKind = "reserve"   // The part of a run's plan that is kept for further attempts.
+
+	// What of the planned part lies beyond the caps of agents of a higher priority.
+	OwnerPlannedNormal   OwnerKind = "planned_normal"   // Beyond those of critical agents.
+	OwnerPlannedOptional OwnerKind = "planned_optional" // Beyond those of critical and normal ones.
 )
 
 // Account is one account of the ledger in one window. Its text ([Account.String]) is its identity everywhere.

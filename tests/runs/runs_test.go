@@ -187,9 +187,7 @@ func (b bench) shown(t *testing.T, run string) {
 	}
 }
 
-// All agents at once, each with more calls than its cap pays for. In one process each gets what is kept for it. Replicas
-// judge what is kept by what they have just read: of calls that race at several of them, some may take of what belongs to
-// an agent of a higher priority. The caps, the total and the reserve hold always.
+// All agents at once, each with more calls than its cap pays for: each gets what is kept for it, over replicas too.
 func TestAgentsKeepToTheirCapsAtOnce(t *testing.T) {
 	stores(t, func(t *testing.T, b bench) {
 		run := b.open(t, plan)
@@ -200,12 +198,9 @@ func TestAgentsKeepToTheirCapsAtOnce(t *testing.T) {
 			"run": 425, "planned": 425, "run_agent researcher": 200, "run_agent classifier": 10, "run_agent synthesizer": 150,
 			"run_agent quality-checker": 50,
 		} {
-			if got[name] > most || b.Size() == 1 && got[name] != most {
+			if got[name] != most {
 				t.Errorf("%s has settled %d of %d", name, got[name], most)
 			}
-		}
-		if critical := got["run_agent researcher"] + got["run_agent synthesizer"]; critical < 300 {
-			t.Errorf("the critical agents got %d of 350", critical)
 		}
 		if got["reserve"] != 0 || got["run"] != got["planned"] {
 			t.Errorf("first attempts have used %d of the reserve", got["reserve"])

@@ -363,6 +363,8 @@ export const en = {
   "owner.run": "run",
   "owner.run_agent": "agent in the run",
   "owner.planned": "planned",
+  "owner.planned_normal": "planned, beyond critical agents",
+  "owner.planned_optional": "planned, beyond normal agents",
   "owner.reserve": "reserve",
   "owner.inRun": "{what} in {run}",
 

@@ -365,6 +365,8 @@ export const ko: Dictionary = {
   "owner.run": "실행",
   "owner.run_agent": "실행 안의 에이전트",
   "owner.planned": "계획분",
+  "owner.planned_normal": "계획분 (필수 에이전트 몫 제외)",
+  "owner.planned_optional": "계획분 (필수·일반 에이전트 몫 제외)",
   "owner.reserve": "예비분",
   "owner.inRun": "{run}의 {what}",
 

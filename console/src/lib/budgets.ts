@@ -9,7 +9,7 @@ import { NONE } from "./format";
 
 export type Kind = Account["kind"];
 /** KINDS is the order of owners under one parent, too. */
-export const KINDS: readonly Kind[] = ["tenant", "team", "key", "agent", "run", "run_agent", "planned", "reserve"];
+export const KINDS: readonly Kind[] = ["tenant", "team", "key", "agent", "run", "run_agent", "planned", "planned_normal", "planned_optional", "reserve"];
 
 /** Owner is a row's subject: whose accounts these are. */
 export interface Owner {

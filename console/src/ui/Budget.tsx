@@ -17,7 +17,8 @@ const WINDOWS: Record<string, Key> = {
 };
 const KIND_WORDS: Record<Account["kind"], Key> = {
   tenant: "owner.tenant", team: "owner.team", key: "owner.key", agent: "owner.agent", run: "owner.run",
-  run_agent: "owner.run_agent", planned: "owner.planned", reserve: "owner.reserve",
+  run_agent: "owner.run_agent", planned: "owner.planned", planned_normal: "owner.planned_normal",
+  planned_optional: "owner.planned_optional", reserve: "owner.reserve",
 };
 
 /** useBudgetWords are the words for units, windows and owners; what is not known is shown as the API wrote it. */

@@ -134,7 +134,7 @@ function Figures({ run }: { run: RunDetail }) {
 
 /** inPlan tells which accounts the plan's own table shows already. */
 function inPlan(plan: RunPlan, a: Account): boolean {
-  if (a.kind === "planned" || a.kind === "reserve") return true;
+  if (a.kind.startsWith("planned") || a.kind === "reserve") return true;
   if (a.kind === "run_agent") return plan.agents.some((agent) => agent.agent_id === a.agent_id);
   return a.kind === "run" && (a.unit === "usd" || (a.unit === "steps" && plan.max_steps !== null));
 }

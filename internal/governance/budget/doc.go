@@ -34,9 +34,12 @@
 //
 // # Priorities
 //
-// The line of planned says in [Line.Keep] which other accounts' unspent caps must stay free of it: for an optional agent
-// (and one that the plan does not name) those of critical and normal agents, for a normal one those of critical ones. An
-// agent without a cap of money keeps nothing for itself.
+// An optional agent (and one that the plan does not name) draws only beyond the unspent caps of critical and normal
+// agents, a normal one only beyond those of critical ones. What an agent has spent and what it may still spend add up to
+// its cap. So the rule is a cap on what the agents of a priority and of those below spend together: the planned part less
+// the caps of all above. The accounts planned_normal and planned_optional have these caps, and are drawn like any other:
+// the rule holds over all replicas. An agent without a cap keeps nothing for itself; what it spends is counted in the
+// accounts of the priorities below it, where it is gone.
 //
 // # The bound
 //

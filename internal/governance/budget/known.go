@@ -75,7 +75,7 @@ func (c *collector) wholePlan(p *Policy, plan signalbox.RunPlan) {
 // idle gives the lines as those of no call, in the order of their identities.
 func (c *collector) idle() []Line {
 	for i := range c.lines {
-		c.lines[i].Amount, c.lines[i].Keep = 0, nil
+		c.lines[i].Amount = 0
 	}
 	slices.SortFunc(c.lines, func(a, b Line) int { return strings.Compare(a.Key, b.Key) })
 	return c.lines
@@ -88,7 +88,8 @@ func (p *Policy) BudgetOf(a signalbox.Account, w Payer) (signalbox.Budget, time.
 	w.Caller.Tenant = a.Tenant
 	var lines []Line
 	switch a.Kind {
-	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerReserve:
+	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
+		signalbox.OwnerPlannedOptional, signalbox.OwnerReserve:
 		w.RunID = a.Name
 		if a.Kind == signalbox.OwnerRunAgent {
 			w.Caller.Agent = a.Agent

@@ -63,6 +63,8 @@ func TestOfRun(t *testing.T) {
 		}}
 		wantLines(t, p.OfRun(budget.Payer{Caller: who, RunID: "run_1", Run: &run}),
 			"planned acme run_1 - usd run -: 0 of 800",
+			"planned_normal acme run_1 - usd run -: 0 of 798",
+			"planned_optional acme run_1 - usd run -: 0 of 798",
 			"reserve acme run_1 - usd run -: 0 of 200",
 			"run acme run_1 - steps run -: 0 of 40",
 			"run acme run_1 - usd run -: 0 of 15",

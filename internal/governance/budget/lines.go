@@ -15,17 +15,10 @@ type Line struct {
 	Budget  signalbox.Budget // Max == signalbox.NoCap, or Soft: the account only counts.
 	Amount  int64            // Wanted, in the unit's measure.
 	ResetAt time.Time        // End of the window; zero for a run's life and for concurrency.
-	Keep    []Kept           // What must stay free of this account besides.
 }
 
 // Capped reports whether the account can refuse a call.
 func (l Line) Capped() bool { return !l.Budget.Soft && l.Budget.Max != signalbox.NoCap }
-
-// Kept is a part of one account that is kept for what pays from another: max(0, Max − settled − held) of that other one.
-type Kept struct {
-	Key string
-	Max int64
-}
 
 // Payer is who pays for a call.
 type Payer struct {

@@ -3,7 +3,7 @@ package budget
 import "github.com/signalbox/signalbox"
 
 // ofOpenedRun is how many lines an opened run adds.
-const ofOpenedRun = 7
+const ofOpenedRun = 9
 
 // perRun adds a budget that counts in each run: there the agent has an account of its own, all others share one.
 func (c *collector) perRun(kind signalbox.OwnerKind, name string, b *signalbox.Budget) {
@@ -44,8 +44,36 @@ func (c *collector) planned(plan signalbox.RunPlan) {
 	if agent.MaxCost != nil {
 		c.ofRun(signalbox.OwnerRunAgent, agent.Agent, signalbox.UnitUSD, int64(*agent.MaxCost))
 	}
-	c.ofRun(signalbox.OwnerPlanned, "", signalbox.UnitUSD, int64(plan.Total-plan.ReserveAmount()))
-	c.lines[len(c.lines)-1].Keep = c.keep(plan, rank(agent.Priority))
+	whole := int64(plan.Total - plan.ReserveAmount())
+	c.ofRun(signalbox.OwnerPlanned, "", signalbox.UnitUSD, whole)
+	for _, t := range tiers {
+		if kept := keptBefore(plan, t.rank); kept > 0 {
+			c.tier(t, agent, max(whole-kept, 0))
+		}
+	}
+}
+
+// tier is the part of the plan's money beyond the caps of agents of a higher priority than its own.
+type tier struct {
+	kind signalbox.OwnerKind
+	rank int
+}
+
+var tiers = []tier{
+	{signalbox.OwnerPlannedNormal, rank(signalbox.PriorityNormal)},
+	{signalbox.OwnerPlannedOptional, rank(signalbox.PriorityOptional)},
+}
+
+// tier adds the account of a tier. An agent of a higher priority is not refused for it. What it spends under a cap of its
+// own was taken off the tier already; what it spends without one is not there any more.
+func (c *collector) tier(t tier, agent signalbox.AgentBudget, most int64) {
+	if rank(agent.Priority) < t.rank {
+		if agent.MaxCost == nil {
+			c.counted(t.kind, most)
+		}
+		return
+	}
+	c.ofRun(t.kind, "", signalbox.UnitUSD, most)
 }
 
 // reserve adds what further attempts in an opened run pay from besides.
@@ -53,20 +81,15 @@ func (c *collector) reserve(plan signalbox.RunPlan) {
 	c.ofRun(signalbox.OwnerReserve, "", signalbox.UnitUSD, int64(plan.ReserveAmount()))
 }
 
-// keep lists the accounts of the agents that come before the rank.
-func (c *collector) keep(plan signalbox.RunPlan, before int) []Kept {
-	var kept []Kept
-	for _, a := range plan.Agents {
-		if a.MaxCost == nil || *a.MaxCost <= 0 || rank(a.Priority) >= before {
-			continue
+// keptBefore is the sum of the caps of the agents that come before the rank. An agent without a cap keeps nothing.
+func keptBefore(plan signalbox.RunPlan, rankOf int) int64 {
+	var sum signalbox.Money
+	for i := range plan.Agents {
+		if a := &plan.Agents[i]; a.MaxCost != nil && rank(a.Priority) < rankOf {
+			sum = sum.Plus(*a.MaxCost)
 		}
-		key := identity(&signalbox.Account{
-			Kind: signalbox.OwnerRunAgent, Tenant: c.payer.Caller.Tenant, Name: c.payer.RunID, Agent: a.Agent,
-			Unit: signalbox.UnitUSD, Per: signalbox.WindowRun,
-		}, &c.calendar.whole)
-		kept = append(kept, Kept{Key: key, Max: int64(*a.MaxCost)})
 	}
-	return kept
+	return int64(sum)
 }
 
 // rank is the place of the priority among all, 0 for the highest; what is not known comes last.
@@ -87,4 +110,10 @@ func (c *collector) ofRun(kind signalbox.OwnerKind, agent string, unit signalbox
 		c.add(signalbox.Account{Kind: kind, Name: c.payer.RunID, Agent: agent},
 			&signalbox.Budget{Unit: unit, Per: signalbox.WindowRun, Max: most}, nil)
 	}
+}
+
+// counted adds an account of the opened run that can not refuse the call, but may refuse others.
+func (c *collector) counted(kind signalbox.OwnerKind, most int64) {
+	c.add(signalbox.Account{Kind: kind, Name: c.payer.RunID},
+		&signalbox.Budget{Unit: signalbox.UnitUSD, Per: signalbox.WindowRun, Max: most, Soft: true}, nil)
 }

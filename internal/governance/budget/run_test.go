@@ -1,7 +1,9 @@
 package budget_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/signalbox/signalbox"
@@ -47,11 +49,15 @@ func TestFirstAttemptsInAnOpenedRunPayFromThePlan(t *testing.T) {
 			"run acme run_1 - usd run -: 55 of 500000000",
 			"run acme run_1 - steps run -: 1 of 40",
 			"planned acme run_1 - usd run -: 55 of 425000000",
+			"planned_normal acme run_1 - usd run -: 55 of 65000000",
+			"planned_optional acme run_1 - usd run -: 55 of 15000000",
 		}},
 		{"that the plan does not name", "stranger", []string{
 			"run acme run_1 - usd run -: 55 of 500000000",
 			"run acme run_1 - steps run -: 1 of 40",
 			"planned acme run_1 - usd run -: 55 of 425000000",
+			"planned_normal acme run_1 - usd run -: 55 of 65000000",
+			"planned_optional acme run_1 - usd run -: 55 of 15000000",
 		}},
 		{"with a cap of 0", "archivist", []string{
 			"run acme run_1 - usd run -: 55 of 500000000",
@@ -108,22 +114,29 @@ func TestThePlanAndTheConfigurationMeetInOneAccount(t *testing.T) {
 
 func TestPlannedMoneyIsKeptForAgentsThatComeFirst(t *testing.T) {
 	p := newPolicy(t, budget.Options{})
-	key := func(agent string) string { return "run_agent acme run_1 " + agent + " usd run -" }
-	critical := []budget.Kept{{key("classifier"), 10_000_000}, {key("researcher"), 200_000_000}, {key("synthesizer"), 150_000_000}}
-	all := append(slices.Clone(critical), budget.Kept{Key: key("quality-checker"), Max: 50_000_000})
-	for agent, want := range map[string][]budget.Kept{
-		"classifier": nil, "clerk": nil, "quality-checker": critical, "illustrator": all, "stranger": all, "": all,
+	const (
+		planned  = "planned acme run_1 - usd run -: 55 of 425000000"
+		normal   = "planned_normal acme run_1 - usd run -: 55 of 65000000"   // Without 0.36 of critical agents.
+		optional = "planned_optional acme run_1 - usd run -: 55 of 15000000" // Nor 0.05 of a normal one.
+	)
+	for agent, want := range map[string][]string{
+		"classifier": {planned}, "clerk": {planned, normal + ", counted", optional + ", counted"}, "quality-checker": {planned, normal},
+		"illustrator": {planned, normal, optional}, "stranger": {planned, normal, optional}, "": {planned, normal, optional},
 	} {
 		t.Run("from "+agent, func(t *testing.T) {
-			alternatives := p.Attempt(noon, inRun(agent), 2, usage, 55)
-			for _, l := range alternatives[0] {
-				if l.Keep != nil {
-					t.Errorf("%s keeps %v", l.Key, l.Keep)
+			var got []string
+			for _, l := range p.Attempt(noon, inRun(agent), 1, usage, 55)[0] {
+				if !strings.HasPrefix(l.Key, "planned") {
+					continue
 				}
+				text := fmt.Sprintf("%s: %d of %d", l.Key, l.Amount, l.Budget.Max)
+				if !l.Capped() {
+					text += ", counted"
+				}
+				got = append(got, text)
 			}
-			last := alternatives[1][len(alternatives[1])-1]
-			if last.Account.Kind != signalbox.OwnerPlanned || !slices.Equal(last.Keep, want) {
-				t.Errorf("%s keeps %v, want %v", last.Key, last.Keep, want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%q, want %q", got, want)
 			}
 		})
 	}

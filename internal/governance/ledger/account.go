@@ -23,13 +23,12 @@ type account struct {
 	closing int // Claims whose next record closes it.
 
 	// The own share. What counts against it is settled + orphans + claimed.
-	known   bool   // It has been read at least once; before that nothing is held.
-	asof    uint64 // How many asks had come when it was read last.
-	granted int64  // What this process may use in all.
-	settled int64  // By durable records.
-	orphans int64  // Held by durable records of an earlier life of this process.
-	claimed int64  // The claims of the calls under way, each with the larger of its old and its new state.
-	durable int64  // The part of claimed that durable records hold.
+	known   bool  // It has been read at least once; before that nothing is held.
+	granted int64 // What this process may use in all.
+	settled int64 // By durable records.
+	orphans int64 // Held by durable records of an earlier life of this process.
+	claimed int64 // The claims of the calls under way, each with the larger of its old and its new state.
+	durable int64 // The part of claimed that durable records hold.
 
 	others others
 

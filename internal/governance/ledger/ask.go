@@ -25,7 +25,6 @@ type ask struct {
 	flow     flow
 	patience patience
 	since    time.Time
-	number   uint64 // Of the asks, from 1; 0 where what others have of an account can not have changed.
 	choices  [][]term
 	at       []place // The queues it stands in.
 	parked   bool    // It counts against the bound of waiting calls.
@@ -44,13 +43,6 @@ type term struct {
 	limit   int64
 	hard    bool
 	amount  int64
-	keep    []kept
-}
-
-// kept is an account whose unspent part must stay free in the account of its term.
-type kept struct {
-	account *account
-	max     int64
 }
 
 // place is a queue that an ask stands in, and how much more it needs there.
@@ -59,7 +51,6 @@ type place struct {
 	need    int64
 	limit   int64
 	hard    bool
-	read    bool // It waits for the share to be read, whether or not a draw may give more.
 }
 
 // verdict is how an ask was decided.
@@ -78,10 +69,9 @@ type reason int
 
 const (
 	fits        reason = iota
-	unread             // The share of the account, or of one that it keeps room for, is not known yet or was read too long ago.
+	unread             // The share of the account is not known yet.
 	short              // Others hold what it needs.
 	never              // Settled amounts alone leave no room.
-	reserved           // What is left is kept for agents of a higher priority.
 	closed             // The account was closed by an overrun.
 	full               // Too many calls wait already.
 	unreachable        // The share could not be drawn.
@@ -89,7 +79,7 @@ const (
 )
 
 // lasting reports whether waiting can not help.
-func (r reason) lasting() bool { return r == never || r == reserved || r == closed }
+func (r reason) lasting() bool { return r == never || r == closed }
 
 // request asks for one of several sets of amounts, the first that fits, each set whole or not at all. It reports whether
 // the call waits; else its verdict is in the tally.
@@ -100,9 +90,6 @@ func (b *book) request(now time.Time, t *tally, f flow, p patience, choices [][]
 	k.tally, k.flow, k.patience, k.since, k.at = t, f, p, now, k.at[:0]
 	if k.verdict.reason != fits || k.verdict.held {
 		k.verdict = verdict{}
-	}
-	if b.asks++; !b.whole {
-		k.number = b.asks
 	}
 	b.resolve(k, choices)
 	b.judge(k)
@@ -136,20 +123,7 @@ func (b *book) addTerm(terms []term, from int, l *budget.Line) []term {
 		}
 	}
 	b.pin(a)
-	for _, kp := range l.Keep {
-		m.keep = append(m.keep, b.keepOf(kp))
-	}
 	return append(terms, m)
-}
-
-func (b *book) keepOf(k budget.Kept) kept {
-	a, known := b.accounts[k.Key]
-	if !known {
-		name, _ := signalbox.ParseAccount(k.Key) // It is only shown.
-		a = b.account(k.Key, name)
-	}
-	b.pin(a)
-	return kept{account: a, max: clamp(k.Max)}
 }
 
 // note keeps the budget of an account. Where a new policy lowered it, what the share has beyond is given back.
@@ -197,47 +171,13 @@ func (b *book) weighRoom(k *ask, m *term, need int64) reason {
 	if c := k.tally.find(a); c != nil {
 		settled += c.settle
 	}
-	now, ever, read := m.kept()
 	switch {
-	case !read:
-		return unread
 	case m.limit-settled < m.amount:
 		return never
-	case k.outdated(m):
-		return unread
-	case m.limit-settled-ever < m.amount:
-		return reserved
-	case b.behind(k, a) || a.room(m.limit, m.hard) < need || a.left(m.limit)-now < need:
+	case b.behind(k, a) || a.room(m.limit, m.hard) < need:
 		return short
 	}
 	return fits
-}
-
-// old reports whether an account was read before the ask came. Others may have spent of it since.
-func (k *ask) old(a *account) bool { return a.asof < k.number }
-
-// outdated reports whether what must stay free for others is judged by figures from before the ask: what others spend at
-// other replicas changes both what there is and what must be kept.
-func (k *ask) outdated(m *term) bool {
-	for _, kp := range m.keep {
-		if k.old(kp.account) || k.old(m.account) {
-			return true
-		}
-	}
-	return false
-}
-
-// kept gives what must stay free for agents of a higher priority now, and what must however their calls under way end.
-func (m *term) kept() (now, ever int64, read bool) {
-	for _, k := range m.keep {
-		if !k.account.known {
-			return 0, 0, false
-		}
-		left := k.max - k.account.allSettled()
-		ever = saturate(ever, max(left, 0))
-		now = saturate(now, max(left-k.account.allHeld(), 0))
-	}
-	return now, ever, true
 }
 
 func saturate(a, b int64) int64 {

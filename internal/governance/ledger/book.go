@@ -27,7 +27,6 @@ type book struct {
 	waiting  int
 	parked   int
 	closed   bool
-	asks     uint64 // Counts the asks that came.
 
 	places []place // Reused.
 }

@@ -55,26 +55,6 @@ func TestLinesOfOneAccountAddUp(t *testing.T) {
 	}
 }
 
-func TestKeptAccountsAreReadFirst(t *testing.T) {
-	b, v := newBook(true, 1), newVault()
-	v.post("one", []signalbox.LedgerEntry{{Account: "critical", Settled: 6}, {Account: "plan", Settled: 6}})
-	line := usdLine("plan", 10, 4)
-	line.Keep = []budget.Kept{{Key: "critical", Max: 6}}
-	first := holdNow(t, b, v, probing, usdLine("plan", 10, 1)) // The plan is known now, what is kept is not.
-	b.entries(first, true)
-	b.lost(first)
-	c := holdNow(t, b, v, probing, line)
-	if !c.ask.verdict.held {
-		t.Errorf("the critical agent has used its part, and the rest is refused: %v", c.ask.verdict.reason)
-	}
-	if now, ever := b.keptOf(&line); now != 0 || ever != 0 {
-		t.Errorf("%d and %d are kept", now, ever)
-	}
-	if now, ever := newBook(true, 1).keptOf(&line); now != 6 || ever != 6 {
-		t.Errorf("%d and %d are kept for an account that nobody knows", now, ever)
-	}
-}
-
 func TestRoomForShrinking(t *testing.T) {
 	b, v := newBook(true, 10), newVault()
 	line := usdLine("a", 100, 60)

@@ -46,12 +46,6 @@
 // What others have settled is known as of the last draw. It can only grow, so that a refusal for good is never wrong; a
 // reconciliation that lowers it counts from [Ledger.Refresh] on.
 //
-// # Money that is kept
-//
-// A line can keep the unspent part of other accounts free (the plan of an opened run). What others have spent at other
-// replicas counts in it, so that among replicas all these accounts are read again for each call that it concerns. It is no
-// grant: calls that are decided at several replicas in the same moment can take of what is kept, never of a cap.
-//
 // # Invariants
 //
 //   - In a hard account settled + held of this process never exceed what it was granted, nor, with those of all other

@@ -154,7 +154,6 @@ func (b *book) roomFor(t *tally, line *budget.Line, ever bool) int64 {
 	if a == nil || !a.known {
 		return limit
 	}
-	keptNow, keptEver := b.keptOf(line)
 	c := t.find(a)
 	var settle, credit int64
 	if c != nil {
@@ -162,23 +161,11 @@ func (b *book) roomFor(t *tally, line *budget.Line, ever bool) int64 {
 	}
 	switch {
 	case ever:
-		return limit - a.allSettled() - settle - keptEver
+		return limit - a.allSettled() - settle
 	case len(a.queue) > 0:
 		return credit
 	}
 	undrawn := limit - max(a.others.granted, a.others.settled+a.others.held) - max(a.granted, a.used())
 	free := a.granted - a.used() + max(undrawn, 0)
-	return min(free, a.left(limit)-keptNow) + credit
-}
-
-func (b *book) keptOf(line *budget.Line) (now, ever int64) {
-	for _, k := range line.Keep {
-		left := clamp(k.Max)
-		held := int64(0)
-		if a := b.accounts[k.Key]; a != nil {
-			left, held = left-a.allSettled(), a.allHeld()
-		}
-		now, ever = saturate(now, max(left-held, 0)), saturate(ever, max(left, 0))
-	}
-	return now, ever
+	return min(free, a.left(limit)) + credit
 }

@@ -74,24 +74,9 @@ func (b *book) weighTerms(k *ask, terms []term, places []place) ([]place, obstac
 		if first.reason == fits {
 			first = obstacle{r, m}
 		}
-		places = k.addPlaces(places, m, r)
+		places = addPlace(places, place{account: m.account, need: m.need(k.tally), limit: m.limit, hard: m.hard})
 	}
 	return places, first
-}
-
-// addPlaces says where a term that does not fit waits: at the accounts that must be read for it, then at its own.
-func (k *ask) addPlaces(places []place, m *term, r reason) []place {
-	reads := false
-	for _, kp := range m.keep {
-		if !kp.account.known || r == unread && k.old(kp.account) {
-			reads = true
-			places = addPlace(places, place{account: kp.account, read: true})
-		}
-	}
-	if reads && m.account.known && (r != unread || !k.old(m.account)) {
-		return places
-	}
-	return addPlace(places, place{account: m.account, need: m.need(k.tally), limit: m.limit, hard: m.hard, read: r == unread})
 }
 
 // addPlace adds a place once: choices share accounts.
@@ -99,7 +84,6 @@ func addPlace(places []place, p place) []place {
 	for i := range places {
 		if q := &places[i]; q.account == p.account {
 			q.need, q.limit, q.hard = max(q.need, p.need), max(q.limit, p.limit), q.hard || p.hard
-			q.read = q.read || p.read
 			return places
 		}
 	}
@@ -217,9 +201,6 @@ func (b *book) release(k *ask) {
 	for _, terms := range k.choices {
 		for i := range terms {
 			b.unpin(terms[i].account)
-			for _, kp := range terms[i].keep {
-				b.unpin(kp.account)
-			}
 		}
 	}
 	k.choices, k.at = nil, k.at[:0]

@@ -34,7 +34,6 @@ type drawing struct {
 	dryAt   time.Time
 	burst   int64
 
-	asof    uint64 // How many asks had come when the draw began.
 	posting int    // Records of the account that are on their way.
 	moves   uint64 // Counts those that have arrived.
 	quietAt uint64 // moves+1 where none was on its way when the draw began, else 0.
@@ -48,7 +47,7 @@ func (b *book) want(p *place) bool {
 	switch {
 	case a.draw.busy():
 		return true
-	case b.closed, a.known && !p.read && !b.promising(a, p):
+	case b.closed, a.known && !b.promising(a, p):
 		return false
 	}
 	b.schedule(a)
@@ -89,7 +88,7 @@ func (b *book) draws() ([]*account, []signalbox.Draw) {
 func (b *book) launch(a *account) signalbox.Draw {
 	d := &a.draw
 	d.wanted, d.flying, d.first, d.least, d.before, d.quietAt = false, true, !a.known || d.give > 0, 0, a.granted, 0
-	d.rereads, d.asof = d.read, b.asks
+	d.rereads = d.read
 	if d.posting == 0 {
 		d.quietAt = d.moves + 1
 	}
@@ -183,7 +182,7 @@ func (b *book) arrived(now time.Time, accounts []*account, shares []signalbox.Sh
 
 func (b *book) arrive(a *account, s signalbox.Share) {
 	d := &a.draw
-	d.flying, a.asof = false, d.asof
+	d.flying = false
 	quiet := !a.known || d.quietAt == d.moves+1 && d.posting == 0
 	a.learn(s)
 	if quiet {

@@ -23,7 +23,7 @@ func (l *Ledger) refusal(ctx context.Context, v verdict) error {
 	case full:
 		return signalbox.Errorf(signalbox.CodeRateLimited, "%d calls wait for room in budgets already.", l.MaxWaiting).
 			WithRemedy("Retry after the time given.").WithRetryAfter(retrySoon)
-	case fits, unread, short, never, reserved, closed:
+	case fits, unread, short, never, closed:
 	}
 	if gated(v.by.name.Unit) {
 		return v.limitError(l.Now())
@@ -57,11 +57,11 @@ func (v *verdict) exhaustedError() error {
 }
 
 func (v *verdict) why() string {
-	switch v.reason { //nolint:exhaustive // Only lasting reasons are asked for.
-	case closed:
+	switch k := v.by.name.Kind; {
+	case v.reason == closed:
 		return "is closed because a provider billed more than its bound"
-	case reserved:
-		return "keeps what is left for agents of a higher priority"
+	case k == signalbox.OwnerPlannedNormal || k == signalbox.OwnerPlannedOptional:
+		return "has no room for this call, and the rest of its plan is kept for agents of a higher priority"
 	}
 	return "has no room for this call"
 }
@@ -111,6 +111,10 @@ func owner(a signalbox.Account) string {
 		return "agent " + a.Agent + " in run " + a.Name
 	case signalbox.OwnerPlanned:
 		return "the plan of run " + a.Name + " without its reserve"
+	case signalbox.OwnerPlannedNormal:
+		return "run " + a.Name + " for agents of a lower priority than critical"
+	case signalbox.OwnerPlannedOptional:
+		return "run " + a.Name + " for agents of the lowest priority"
 	case signalbox.OwnerReserve:
 		return "the reserve of run " + a.Name
 	case signalbox.OwnerTeam, signalbox.OwnerKey, signalbox.OwnerAgent, signalbox.OwnerRun:

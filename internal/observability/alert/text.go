@@ -129,6 +129,10 @@ func owner(a signalbox.Account) string {
 		return fmt.Sprintf("agent %q in run %q", a.Agent, a.Name)
 	case signalbox.OwnerPlanned:
 		return fmt.Sprintf("run %q for first attempts", a.Name)
+	case signalbox.OwnerPlannedNormal:
+		return fmt.Sprintf("run %q beyond what is kept for critical agents", a.Name)
+	case signalbox.OwnerPlannedOptional:
+		return fmt.Sprintf("run %q beyond what is kept for critical and normal agents", a.Name)
 	case signalbox.OwnerReserve:
 		return fmt.Sprintf("run %q for further attempts", a.Name)
 	case signalbox.OwnerTeam, signalbox.OwnerKey, signalbox.OwnerAgent, signalbox.OwnerRun:

@@ -61,7 +61,8 @@ func (x accounts) standing(ctx context.Context, v signalbox.AccountView, payers 
 	switch a.Kind {
 	case signalbox.OwnerKey:
 		payer.KeyBudgets = x.keyBudgets(a.Name)
-	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerReserve:
+	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
+		signalbox.OwnerPlannedOptional, signalbox.OwnerReserve:
 		id := a.Tenant + " " + a.Name
 		known, ok := payers[id]
 		if !ok {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,7 +97,7 @@ func (s *Server) led(ctx context.Context, l *postgres.Leadership, sequencer *aud
 		var work sync.WaitGroup
 		work.Go(func() { s.data.projector.Run(ctx) })
 		work.Go(func() { s.jobs(ctx) })
-		work.Go(func() { loop(ctx, tendInterval, s.tend) })
+		work.Go(func() { (&undertaker{s, map[string]bool{}}).run(ctx) })
 		work.Wait()
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
@@ -106,43 +105,6 @@ func (s *Server) led(ctx context.Context, l *postgres.Leadership, sequencer *aud
 	if err := publisher.Stop(stopping); err != nil {
 		report(err)
 	}
-}
-
-// tend settles what replicas that are gone have left behind.
-func (s *Server) tend(ctx context.Context) {
-	replicas, err := s.cluster.db.Replicas(ctx)
-	for _, r := range replicas {
-		if err == nil && !r.Fenced.IsZero() {
-			err = s.bury(ctx, r)
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		s.options.Logger.WarnContext(ctx, "what a replica left behind could not be settled", "error", err)
-	}
-}
-
-// bury gives back what a replica that can commit nothing any more had drawn and not used, and ends its open calls. Its
-// places under limits of concurrency are given back when its last call must have ended, because that may still run.
-func (s *Server) bury(ctx context.Context, r postgres.Replica) error {
-	if err := s.cluster.db.ReturnShares(ctx, r.ID, false); err != nil {
-		return err
-	}
-	pending, err := s.cluster.db.PendingOf(ctx, r.ID)
-	if err != nil || pending > 0 {
-		return err // Its last records have no place yet: soon.
-	}
-	if err := s.recoverCalls(ctx, func(replica string) bool { return replica == r.ID }); err != nil {
-		return err
-	}
-	over := r.Fenced.Add(s.config.Cluster.LongestCall + clockSkew)
-	if r.Left.IsZero() && s.data.now().Before(over) {
-		return nil
-	}
-	if err := s.cluster.db.ReturnShares(ctx, r.ID, true); err != nil {
-		return err
-	}
-	action := map[string]string{"replica": r.ID, "fenced": r.Fenced.Format(time.RFC3339)}
-	return errors.Join(s.note(ctx, signalbox.ActionReplicaFenced, action), s.cluster.db.Forget(ctx, r.ID))
 }
 
 // startWatch learns of what other replicas change.

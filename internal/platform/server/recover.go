@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/governance/audit"
@@ -23,23 +25,37 @@ func (s *Server) recoverCalls(ctx context.Context, gone func(replica string) boo
 	if err != nil {
 		return err
 	}
-	ended := 0
+	var cut []*signalbox.Record
 	for _, v := range open {
-		r := records[v.ID]
-		if r.Call == "" || !gone(r.Context.Replica) {
-			continue
+		if r := records[v.ID]; r.Call != "" && gone(r.Context.Replica) {
+			cut = append(cut, r)
 		}
-		out := s.unknown(r)
-		if _, err := s.data.writer.Append(ctx, out, signalbox.Post{Replica: r.Context.Replica, Entries: out.Ledger}); err != nil {
-			return err
-		}
-		ended++
 	}
-	if ended == 0 {
+	if len(cut) == 0 {
 		return nil
 	}
-	s.options.Logger.WarnContext(ctx, "calls were cut when their process ended; their outcome is recorded as unknown", "calls", ended)
+	if err := s.endUnknown(ctx, cut); err != nil {
+		return err
+	}
+	s.options.Logger.WarnContext(ctx, "calls were cut when their process ended; their outcome is recorded as unknown", "calls", len(cut))
 	return s.data.projector.CatchUp(ctx)
+}
+
+// recoverAtOnce bounds the outcomes that are written at once: they share transactions.
+const recoverAtOnce = 256
+
+// endUnknown writes outcomes for calls of which the latest records are given. After an error some may be written.
+func (s *Server) endUnknown(ctx context.Context, cut []*signalbox.Record) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(recoverAtOnce)
+	for _, r := range cut {
+		all.Go(func() error {
+			out := s.unknown(r)
+			_, err := s.data.writer.Append(ctx, out, signalbox.Post{Replica: r.Context.Replica, Entries: out.Ledger})
+			return err
+		})
+	}
+	return all.Wait()
 }
 
 // unended reads what the log holds of open calls: the latest record of each, with what it holds in the ledger by all of

@@ -9,14 +9,16 @@ import (
 
 // kinds are the kinds of owners in the order of their texts.
 var kinds = []signalbox.OwnerKind{
-	signalbox.OwnerAgent, signalbox.OwnerKey, signalbox.OwnerPlanned, signalbox.OwnerReserve, signalbox.OwnerRun,
-	signalbox.OwnerRunAgent, signalbox.OwnerTeam, signalbox.OwnerTenant,
+	signalbox.OwnerAgent, signalbox.OwnerKey, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
+	signalbox.OwnerPlannedOptional, signalbox.OwnerReserve, signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerTeam,
+	signalbox.OwnerTenant,
 }
 
 // OfRun reports whether accounts of that kind belong to a run.
 func OfRun(k signalbox.OwnerKind) bool {
 	switch k {
-	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerReserve:
+	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
+		signalbox.OwnerPlannedOptional, signalbox.OwnerReserve:
 		return true
 	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerKey, signalbox.OwnerAgent:
 	}

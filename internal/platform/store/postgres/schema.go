@@ -77,7 +77,8 @@ CREATE TABLE replicas (
     id      text        PRIMARY KEY,
     started timestamptz NOT NULL,
     fenced  timestamptz,
-    left_at timestamptz -- It left by itself; it is then fenced too.
+    left_at timestamptz, -- It left by itself; it is then fenced too.
+    heir    text         -- Who ends its open calls; see Inherit.
 );
 CREATE TABLE heartbeats (
     replica text        PRIMARY KEY REFERENCES replicas (id) ON DELETE CASCADE,
