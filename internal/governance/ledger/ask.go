@@ -128,7 +128,7 @@ func (b *book) addTerm(terms []term, from int, l *budget.Line) []term {
 
 // note keeps the budget of an account. Where a new policy lowered it, what the share has beyond is given back.
 func (b *book) note(a *account, l *budget.Line) {
-	if a.epoch != b.epoch && a.known && !a.draw.busy() {
+	if !b.whole && a.epoch != b.epoch && a.known && !a.draw.busy() {
 		a.epoch = b.epoch
 		if limit := max(limitOf(l), 0); l.Capped() && a.granted > limit {
 			b.giveBack(a, a.granted-max(a.used(), limit))

@@ -12,7 +12,7 @@ import (
 // where it matters; effects are what [book.draws] gives, the tallies in woken, and what was decided. It reads no clock,
 // does no I/O and is not safe for concurrent use.
 type book struct {
-	whole      bool // There is one replica: it draws all there is, and gives nothing back.
+	whole      bool // There is one replica: it has all there is, and draws and gives back nothing.
 	maxWaiting int
 
 	now      time.Time

@@ -35,7 +35,7 @@
 //
 // # Drawing
 //
-// Alone ([Options.Whole]) a replica draws all there is. Else it draws at least what the first in a queue is missing and
+// Alone ([Options.Whole]) a replica has all there is, and only reads what was used before. Else it draws at least what the first in a queue is missing and
 // at most a slice, an eighth of what is left, which grows while slices are used up: a hot account is no hot row, and near
 // the cap nobody keeps what others need. Draws of many accounts share one transaction, and one draw of an account is
 // under way at a time; what is needed meanwhile adds up. Room is given back when another replica wants it and no call

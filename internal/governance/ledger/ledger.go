@@ -52,7 +52,7 @@ type Options struct {
 	Now        func() time.Time
 	Wait       time.Duration // How long a call waits for room that others hold; 0 is [DefaultWait].
 	MaxWaiting int           // How many calls wait at once; 0 is [DefaultMaxWaiting].
-	Whole      bool          // There is only this replica: it draws all there is.
+	Whole      bool          // There is only this replica: it has all there is.
 	Logger     *slog.Logger  // Told of room that could not be given back; nil: nobody is.
 }
 

@@ -29,7 +29,7 @@ type drawing struct {
 	first   bool  // The draw that is performed only reads the share, or gives back: it says nothing of
 	least   int64 // what a further one may give. Else this is what it must give at least.
 	before  int64 // What was granted before it.
-	under   int64 // The cap under which the last draw asked for more; where all is drawn at once, the largest such cap.
+	under   int64 // The cap under which the last draw asked for more.
 	dry     bool  // The last draw did not give what was needed.
 	dryAt   time.Time
 	burst   int64
@@ -57,7 +57,7 @@ func (b *book) want(p *place) bool {
 // promising reports whether another draw may give more than the last one.
 func (b *book) promising(a *account, p *place) bool {
 	if b.whole {
-		return p.hard && p.limit > a.draw.under
+		return false // It has all there is.
 	}
 	waited := b.now.Sub(a.draw.dryAt)
 	return !a.draw.dry || p.hard && p.limit > a.draw.under || waited < 0 || waited >= retryEvery
@@ -108,22 +108,17 @@ func (b *book) capOf(a *account) int64 {
 	return max(a.budget.Max, signalbox.NoCap)
 }
 
-// size says how much to draw: at least what the first in the queue is missing; with one replica, all there is; else
-// what all in the queue are missing or a slice, whichever is more. A slice is never more than a part of what is left, so
+// size says how much to draw: at least what the first in the queue is missing, and what all in it are missing or a slice,
+// whichever is more. With one replica the share is only read: it has all there is. A slice is never more than a part of what is left, so
 // that near the cap nobody draws more than is needed.
 func (b *book) size(a *account) signalbox.Draw {
 	draw := signalbox.Draw{Account: a.key, Cap: b.capOf(a)}
 	limit, first, total := a.needs()
-	if limit <= 0 {
+	if b.whole || limit <= 0 {
 		a.draw.first = true
 		return draw
 	}
 	draw.Cap, a.draw.first = limit, false
-	if b.whole {
-		a.draw.under = max(a.draw.under, limit)
-		draw.Most = limit
-		return draw
-	}
 	a.draw.under = limit
 	free := a.granted - a.used()
 	draw.Least = max(first-free, 0)
@@ -185,6 +180,9 @@ func (b *book) arrive(a *account, s signalbox.Share) {
 	d.flying = false
 	quiet := !a.known || d.quietAt == d.moves+1 && d.posting == 0
 	a.learn(s)
+	if b.whole {
+		a.granted = MaxAmount
+	}
 	if quiet {
 		a.adopt(s)
 		d.read = d.read && !d.rereads

@@ -2,6 +2,7 @@ package store
 
 import (
 	"math"
+	"slices"
 
 	"github.com/signalbox/signalbox"
 )
@@ -37,6 +38,13 @@ func (s *Standing) Other(g Grant) {
 	s.others = sum(s.others, g)
 	s.taken = plus(s.taken, g.Taken())
 	s.free = plus(s.free, g.Free())
+}
+
+// OnlyRead reports whether no draw can change anything.
+func OnlyRead(draws []signalbox.Draw) bool {
+	return !slices.ContainsFunc(draws, func(d signalbox.Draw) bool {
+		return d.Most < 0 || d.Most > 0 && d.Cap >= 0
+	})
 }
 
 // Verdict is what becomes of a draw.

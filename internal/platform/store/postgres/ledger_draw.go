@@ -70,7 +70,7 @@ func (d *DB) tryDraw(ctx context.Context, w *withdrawal) error {
 		return err
 	}
 	defer c.Release() // One that is broken or inside of a transaction is closed.
-	if w.reads() {
+	if store.OnlyRead(w.draws) {
 		return d.read(ctx, c, w)
 	}
 	if err := w.lock(ctx, c); err != nil {
@@ -173,13 +173,6 @@ func newWithdrawal(replica string, draws []signalbox.Draw) *withdrawal {
 	accounts := list(draws, func(d *signalbox.Draw) string { return text(d.Account) })
 	slices.Sort(accounts)
 	return &withdrawal{replica: replica, draws: draws, accounts: slices.Compact(accounts)}
-}
-
-// reads reports whether no draw can change anything.
-func (w *withdrawal) reads() bool {
-	return !slices.ContainsFunc(w.draws, func(d signalbox.Draw) bool {
-		return d.Most < 0 || d.Most > 0 && d.Cap >= 0
-	})
 }
 
 func (w *withdrawal) reset() {

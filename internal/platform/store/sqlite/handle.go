@@ -22,7 +22,6 @@ type handle struct {
 	raw   driver.Conn
 	stmts map[string]statement
 	args  []driver.NamedValue // Reused; SQLite has copied the values when Exec returns.
-	lax   bool                // For now, transactions are not synced one by one: see relaxed.
 
 	undone func() // Told, under mu, that a transaction was rolled back; nil tells nobody.
 
@@ -87,63 +86,24 @@ func (h *handle) close() error {
 // is stored, unless the error is marked as uncertain.
 func (h *handle) write(bytes int64, fn func(t *transaction) error) error {
 	return h.alone(func(t *transaction) error {
-		if err := h.relax(false); err != nil {
+		if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
-		return h.transact(t, bytes, fn)
-	})
-}
-
-func (h *handle) transact(t *transaction, bytes int64, fn func(t *transaction) error) error {
-	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		err := fn(t)
+		if err == nil {
+			if err = t.exec("COMMIT"); err != nil {
+				err = uncertain(err)
+			}
+		}
+		h.wrote(bytes)
+		if err != nil {
+			_ = t.exec("ROLLBACK") // Most errors have rolled back already, and then this one is an error.
+			if h.undone != nil {
+				h.undone()
+			}
+		}
 		return err
-	}
-	err := fn(t)
-	if err == nil {
-		if err = t.exec("COMMIT"); err != nil {
-			err = uncertain(err)
-		}
-	}
-	h.wrote(bytes)
-	if err != nil {
-		_ = t.exec("ROLLBACK") // Most errors have rolled back already, and then this one is an error.
-		if h.undone != nil {
-			h.undone()
-		}
-	}
-	return err
-}
-
-// relaxed is write without a sync of its own: what it stores is durable with the next transaction of write, at the latest.
-// The WAL is written in order, so that nothing that came after it can be durable without it.
-func (h *handle) relaxed(bytes int64, fn func(t *transaction) error) error {
-	return h.alone(func(t *transaction) error {
-		if err := h.relax(true); err != nil {
-			return err
-		}
-		return h.transact(t, bytes, fn)
 	})
-}
-
-// relax says whether the transactions that follow are synced. The setting is made when the statement is compiled, which
-// is why it is not prepared.
-func (h *handle) relax(lax bool) error {
-	if h.lax == lax {
-		return nil
-	}
-	setting := "PRAGMA synchronous = FULL"
-	if lax {
-		setting = "PRAGMA synchronous = NORMAL"
-	}
-	direct, ok := h.raw.(driver.ExecerContext)
-	if !ok {
-		return fmt.Errorf("the driver's connection %T does not run statements", h.raw)
-	}
-	if _, err := direct.ExecContext(context.Background(), setting, nil); err != nil {
-		return err
-	}
-	h.lax = lax
-	return nil
 }
 
 // alone runs fn on the connection while nobody else uses it, outside of a transaction.

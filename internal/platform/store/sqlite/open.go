@@ -65,6 +65,7 @@ type DB struct {
 	lock    *lock
 	writer  *handle // Nil where the file was opened read-only.
 	readers *sql.DB
+	shares  *handle // Reads what draws ask for.
 	views   *Views
 	wal     *checkpointer
 	next    int64 // Index of the next record; used by the one goroutine that commits.
@@ -111,6 +112,9 @@ func (d *DB) open(ctx context.Context) error {
 		return err
 	}
 	if d.readers, err = openReaders(d.file, d.options.Readers); err != nil {
+		return err
+	}
+	if d.shares, err = openSource(ctx, dsn(d.file, nil, "query_only(1)", cache(sourceCache))); err != nil {
 		return err
 	}
 	if d.next, err = d.Size(ctx); err != nil {
@@ -161,6 +165,9 @@ func (d *DB) Close() error {
 	}
 	if d.readers != nil {
 		errs = append(errs, d.readers.Close())
+	}
+	if d.shares != nil {
+		errs = append(errs, d.shares.close())
 	}
 	if d.writer != nil {
 		errs = append(errs, d.writer.close())
