@@ -29,6 +29,7 @@ func (d *DB) Commit(_ context.Context, b signalbox.Batch) error {
 		return explain("commit", err)
 	}
 	d.next += int64(len(b.Entries))
+	d.tail.add(b.Entries)
 	return nil
 }
 

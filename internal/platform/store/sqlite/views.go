@@ -78,6 +78,9 @@ const fewEntries = 64
 // Page gives up to limit entries of the log with an index ≥ from, in order. It is [DB.Page] for the one who reads all of
 // it all the time.
 func (v *Views) Page(_ context.Context, from int64, limit int) ([]signalbox.Entry, error) {
+	if page, ok := v.log.tail.page(from, limit); ok {
+		return page, nil
+	}
 	entries := make([]signalbox.Entry, 0, min(limit, fewEntries))
 	err := v.source.alone(func(t *transaction) error {
 		return t.query(selectEntries+"WHERE seq >= ? ORDER BY seq LIMIT ?", func(row []driver.Value) error {
