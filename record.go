@@ -34,6 +34,15 @@ const (
 	ActionConfigRejected  = "config_rejected" // A changed configuration file was not taken; the one before stays in force.
 	ActionReplicaJoined   = "replica_joined"
 	ActionReplicaFenced   = "replica_fenced" // A replica that has not been heard of can commit nothing any more.
+
+	ActionLogin             = "login"               // Somebody opened a session of the console.
+	ActionLogout            = "logout"              // And ended it.
+	ActionErasure           = "erasure"             // The keys of a data subject were destroyed; what they sealed is gone for ever.
+	ActionSubjectExported   = "subject_exported"    // All that is known of a data subject was given out.
+	ActionContentDestroyed  = "content_destroyed"   // The retention of records is over; their content was destroyed, their leaves stay.
+	ActionLogArchived       = "log_archived"        // A closed range of the log was written to files.
+	ActionSigningKeyRotated = "signing_key_rotated" // Checkpoints are signed with a new key, and for a while with the old one too.
+	ActionMasterKeyRotated  = "master_key_rotated"  // The keys of data subjects are wrapped by a new master key.
 )
 
 // Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.
@@ -50,11 +59,69 @@ type Record struct {
 	Outcome  Outcome    `json:"outcome,omitzero"` // Only in records of type outcome.
 	Error    *Failure   `json:"error,omitzero"`
 
+	Budget *BudgetStand  `json:"budget,omitzero"` // Only in outcomes of calls that pay from a budget.
 	Ledger []LedgerEntry `json:"ledger,omitzero"` // What the record changes in the ledger, in the same transaction.
+
+	// Sealed is what [Personal] fields became when the record was encoded; nil where it had none.
+	Sealed  *Sealed      `json:"sealed,omitzero"`
+	Content ContentState `json:"-"` // Set by decoding.
+}
+
+// BudgetStand is the tightest budget of a call: what it had left before the call held anything, and what after the call
+// was settled, both as the process knew it then, with what other calls did meanwhile.
+type BudgetStand struct {
+	Account string `json:"account"` // As [Account.String] gives it.
+	Max     int64  `json:"max"`     // In the unit's measure: nano-dollars for usd. The same below.
+	Before  int64  `json:"before"`
+	After   int64  `json:"after"`
+}
+
+// Sealed is the part of a record that is encrypted under the key of a data subject: the JSON of [Personal] with a salt,
+// by AES-256-GCM; the record's tenant, call, type and time are authenticated with it.
+type Sealed struct {
+	Key  string `json:"key"`  // Id of the [SubjectKey].
+	Data []byte `json:"data"` // The nonce of 12 bytes, then the ciphertext with its tag.
+}
+
+// Personal is what of a record can be about a person. In the log it exists only sealed. Its members are fields of the
+// record that are empty there.
+type Personal struct {
+	UserID        string            `json:"user_id,omitzero"`
+	SubjectID     string            `json:"subject_id,omitzero"`
+	ResourceID    string            `json:"resource_id,omitzero"`
+	InputSummary  string            `json:"input_summary,omitzero"`
+	OutputSummary string            `json:"output_summary,omitzero"`
+	ErrorMessage  string            `json:"error_message,omitzero"`
+	Attempts      []string          `json:"attempts,omitzero"` // Message of each attempt, in order; nil where all are empty.
+	Detail        map[string]string `json:"detail,omitzero"`   // Those details of admin records that name a person.
+}
+
+// ContentState says what of a record could be read.
+type ContentState string
+
+// The states.
+const (
+	ContentOpen      ContentState = ""          // All of it.
+	ContentSealed    ContentState = "sealed"    // Not the personal part: there is no master key at hand.
+	ContentErased    ContentState = "erased"    // Not the personal part: the subject's key was destroyed.
+	ContentDestroyed ContentState = "destroyed" // Nothing but the header: its retention is over.
+)
+
+// SubjectKey encrypts what records say about one data subject of one tenant: AES-256, itself encrypted (wrapped) by the
+// master key. A subject has one or more of them, since replicas make theirs without asking each other.
+type SubjectKey struct {
+	ID      string // "sk_…"
+	Tenant  string
+	Subject [32]byte // HMAC-SHA-256 of the tenant and the subject's name under a key derived from the master key: it names nobody.
+	Wrapped []byte   // Nonce and ciphertext of the key; nil once it was destroyed.
+	Master  string   // Which master key wraps it: the first 8 bytes of that key's SHA-256, in hex.
+	Created time.Time
+	Gone    time.Time // When it was destroyed; zero where it was not.
 }
 
 // Who is the acting party.
 type Who struct {
+	SubjectID     string `json:"subject_id,omitzero"` // Whom the act is about: X-Signalbox-Subject.
 	AgentID       string `json:"agent_id,omitzero"`
 	AgentRole     string `json:"agent_role,omitzero"`
 	ParentAgentID string `json:"parent_agent_id,omitzero"`
@@ -164,6 +231,35 @@ type LiftBrake struct {
 	By string
 }
 
+// PutSubjectKey creates a subject's key; one that is there already is left as it is.
+type PutSubjectKey struct{ Key SubjectKey }
+
+// DestroySubject destroys all keys of a subject: Wrapped becomes nil and Gone the time. Destroying twice changes nothing.
+type DestroySubject struct {
+	Tenant  string
+	Subject [32]byte
+	At      time.Time
+}
+
+// RewrapSubjectKey replaces how a key is wrapped; one that was destroyed is left as it is.
+type RewrapSubjectKey struct {
+	ID      string
+	Wrapped []byte
+	Master  string
+}
+
+// DestroyContent destroys the content of a tenant's records with From ≤ index < To. Their digests are kept in its place.
+// It is the only change of a record that a store allows.
+type DestroyContent struct {
+	Tenant   string
+	From, To int64
+}
+
+func (PutSubjectKey) isEffect()    {}
+func (DestroySubject) isEffect()   {}
+func (RewrapSubjectKey) isEffect() {}
+func (DestroyContent) isEffect()   {}
+
 func (PutKey) isEffect()      {}
 func (RevokeKey) isEffect()   {}
 func (Post) isEffect()        {}
@@ -179,10 +275,14 @@ type Entry struct {
 	Type    RecordType
 	Tenant  string
 	Call    string
-	Content []byte   // The encoded record.
+	Content []byte   // The encoded record; nil where it was destroyed.
 	Leaf    [32]byte // The leaf hash of all of the above in the log tree.
+	Digest  [32]byte // SHA-256 of the content where that was destroyed, else zero: the leaf commits to it.
 	Effects []Effect // Applied in the same transaction; not read back.
 }
+
+// Destroyed reports whether the entry's content was destroyed when its retention was over.
+func (e *Entry) Destroyed() bool { return e.Content == nil && e.Digest != [32]byte{} }
 
 // Tile is 256 consecutive hashes of one level of the log's tree (C2SP tlog-tiles), written once when it is full.
 type Tile struct {
