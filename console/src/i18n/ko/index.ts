@@ -1,0 +1,16 @@
+/** Korean texts, in the files and the order of the English ones. */
+import type { Dictionary } from "../en";
+import { alerts } from "./alerts";
+import { budgets } from "./budgets";
+import { calls } from "./calls";
+import { costs } from "./costs";
+import { frame } from "./frame";
+import { health } from "./health";
+import { overview } from "./overview";
+import { runs } from "./runs";
+import { traces } from "./traces";
+import { words } from "./words";
+
+export const ko: Dictionary = {
+  ...frame, ...words, ...overview, ...calls, ...traces, ...runs, ...costs, ...budgets, ...alerts, ...health,
+};
