@@ -171,6 +171,7 @@ func TestServedCall(t *testing.T) {
 	}
 	b := newBench(fixedResolver{candidates: []signalbox.Candidate{candidate("small", "p")}}, map[string]call.Backend{"p": serves(up)})
 	track := call.NewTrack(modelCall())
+	track.Call.Claims.Subject = "customer-7"
 	a, err := b.handler.Serve(t.Context(), track)
 	if err != nil {
 		t.Fatal(err)
@@ -189,6 +190,9 @@ func TestServedCall(t *testing.T) {
 		t.Fatalf("log holds %q", got)
 	}
 	rec := b.log.last()
+	if rec.Who.SubjectID != "customer-7" || b.log.records[0].Who.SubjectID != "customer-7" {
+		t.Errorf("the subject is %q", rec.Who.SubjectID)
+	}
 	if rec.Outcome != signalbox.OutcomeOK || rec.What.Cost.String() != "0.002" || rec.What.CostBasis != signalbox.BasisReported {
 		t.Errorf("outcome %s, cost %v (%s)", rec.Outcome, rec.What.Cost, rec.What.CostBasis)
 	}

@@ -31,14 +31,14 @@ func who(t *Track) signalbox.Who {
 	c := t.Gate.Caller
 	return signalbox.Who{
 		AgentID: c.Agent, AgentRole: c.AgentRole, ParentAgentID: c.ParentAgent, UserID: c.User, TenantID: c.Tenant,
-		Team: c.Team, KeyID: c.Key, Role: c.Role, Source: t.Call.Source,
+		Team: c.Team, KeyID: c.Key, Role: c.Role, Source: t.Call.Source, SubjectID: t.Call.Claims.Subject,
 	}
 }
 
 func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
 	w := signalbox.What{Action: signalbox.ActionModelCall, Kind: t.Call.Kind, InputSummary: r.input(t)}
 	if t.Call.Tool != nil {
-		w.Action, w.ToolName = signalbox.ActionToolCall, t.Call.Tool.ID()
+		w.Action, w.ToolName = signalbox.ActionToolCall, r.name(t, t.Call.Tool.ID())
 	}
 	if kind == signalbox.RecordOutcome {
 		w.Tokens = t.Usage()
@@ -139,10 +139,7 @@ func (r *Recorder) context(t *Track) signalbox.Context {
 		Replica: r.Replica, Downgraded: t.Resolve.Downgraded,
 	}
 	if t.Call.Model != nil {
-		c.RequestedModel = t.Call.Model.Model
-		if t.Resolve.Status != signalbox.StatusPassed { // Nobody knows a model or route of this name.
-			c.RequestedModel = r.short(c.RequestedModel)
-		}
+		c.RequestedModel = r.name(t, t.Call.Model.Model)
 		c.ModelName = c.RequestedModel
 	}
 	if served := current(t); served != nil {
@@ -152,6 +149,14 @@ func (r *Recorder) context(t *Track) signalbox.Context {
 		}
 	}
 	return c
+}
+
+// name is what the caller named to be called. Unless it is known, the name is a text like any other.
+func (r *Recorder) name(t *Track, name string) string {
+	if t.Resolve.Status == signalbox.StatusPassed {
+		return name
+	}
+	return r.short(name)
 }
 
 // current is the candidate that stands for the call: the one tried last, else the one first in line.

@@ -38,6 +38,10 @@ type Tab interface {
 	// Tightest gives the account with the least left, relative to its cap; false where the call pays from none that has
 	// one.
 	Tightest() (Balance, bool)
+	// Stand gives where the tightest account stands for the call's outcome: what it had left before the call held anything,
+	// and what it has once the entries asked for last are durable. Of a call that was refused for its budget it is the
+	// account that refused it. Nil where the call pays from none that has a cap.
+	Stand() *signalbox.BudgetStand
 }
 
 // Balance is where an account stands, over all replicas as far as this one knows.

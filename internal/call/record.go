@@ -36,6 +36,7 @@ type RecorderOptions struct {
 	Masker    Masker
 	Now       func() time.Time
 	Ended     func(signalbox.Record) // Told of every durable outcome; it must not block. Nil: nobody is told.
+	Closed    func() error           // Why no call may begin now; such a call is refused without a record. Nil: always may.
 	Replica   string                 // This process, in records and in the ledger; "" is [signalbox.LocalReplica].
 	NoContent bool                   // Summaries hold sizes only, and no text of requests and answers.
 }
@@ -44,6 +45,9 @@ type RecorderOptions struct {
 func NewRecorder(o RecorderOptions) *Recorder {
 	if o.Ended == nil {
 		o.Ended = func(signalbox.Record) {}
+	}
+	if o.Closed == nil {
+		o.Closed = func() error { return nil }
 	}
 	if o.Replica == "" {
 		o.Replica = signalbox.LocalReplica
@@ -100,7 +104,11 @@ func (r *Recorder) InFlight() int {
 	return len(r.inFlight)
 }
 
+// enter lets a call in, unless nothing about it could be written: then it has no record, and nothing of it happens.
 func (r *Recorder) enter(t *Track) error {
+	if err := r.Closed(); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.lost) >= MaxLost {
@@ -118,11 +126,13 @@ func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
 	rec.Outcome = outcomeOf(ctx, t, err)
 	rec.Stations = t.stations(attemptStatus(t, rec.Outcome))
 	if err != nil {
-		e := signalbox.AsError(err)
-		rec.Error = &signalbox.Failure{Code: e.Code, Message: r.Masker.Mask(e.Message), Remedy: e.Remedy}
+		e := r.masked(signalbox.AsError(err))
+		rec.Error = &signalbox.Failure{Code: e.Code, Message: e.Message, Remedy: e.Remedy}
+		err = e
 	}
 	if t.Tab != nil {
 		rec.Ledger = t.Tab.Entries(true)
+		rec.Budget = t.Tab.Stand()
 	}
 	appendErr := r.append(ctx, rec)
 	r.leave(t, rec, appendErr)
@@ -131,6 +141,18 @@ func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
 	}
 	r.Ended(rec)
 	return err
+}
+
+// masked is an error as the record has it and the caller sees it. What the caller wrote by mistake, be it in place of a
+// name, is not repeated: error answers are kept by others, in logs that are not ours.
+func (r *Recorder) masked(e *signalbox.Error) *signalbox.Error {
+	message, field := r.Masker.Mask(e.Message), r.Masker.Mask(e.Field)
+	if message == e.Message && field == e.Field {
+		return e
+	}
+	shown := *e
+	shown.Message, shown.Field = message, field
+	return &shown
 }
 
 func (r *Recorder) append(ctx context.Context, rec signalbox.Record) error {

@@ -17,6 +17,7 @@ type tab struct {
 	held  signalbox.Money
 	usage signalbox.Usage
 	spent []signalbox.Attempt
+	stand *signalbox.BudgetStand
 }
 
 func (b *tab) Hold(_ context.Context, _ *call.Track, c signalbox.Candidate, a *signalbox.Attempt) error {
@@ -35,6 +36,7 @@ func (b *tab) Entries(bool) []signalbox.LedgerEntry  { return nil }
 func (b *tab) Booked()                               {}
 func (b *tab) Lost()                                 {}
 func (b *tab) Leave()                                {}
+func (b *tab) Stand() *signalbox.BudgetStand         { return b.stand }
 func (b *tab) Tightest() (call.Balance, bool)        { return call.Balance{}, false }
 func withTab(r fixedResolver, b *tab) heldCandidates { return heldCandidates{r, b} }
 
@@ -103,7 +105,8 @@ func TestSettlingWithAHold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			held := &tab{held: 6_000_000, usage: *usage(2000, 500)}
+			stand := &signalbox.BudgetStand{Account: "tenant acme", Max: 9, Before: 5, After: 4}
+			held := &tab{held: 6_000_000, usage: *usage(2000, 500), stand: stand}
 			b := newBench(withTab(fixedResolver{candidates: []signalbox.Candidate{tiered()}}, held), map[string]call.Backend{"p": tt.backend})
 			c := modelCall()
 			c.Model.External, c.Model.Choices = tt.external, tt.choices
@@ -123,6 +126,9 @@ func TestSettlingWithAHold(t *testing.T) {
 			}
 			if rec := b.log.last(); rec.Outcome == "" || show(rec.What.Tokens) != show(tt.usage) {
 				t.Errorf("the record has %s %s", rec.Outcome, show(rec.What.Tokens))
+			}
+			if b.log.last().Budget != stand || b.log.records[0].Budget != nil {
+				t.Error("the budget's stand is not in the outcome, or not only there")
 			}
 		})
 	}

@@ -116,14 +116,6 @@ func contentType(h http.Header) *signalbox.Error {
 	return nil
 }
 
-// requestID keeps the caller's id where it is valid and given once.
-func requestID(h http.Header, now time.Time) string {
-	if values := h[HeaderRequestID]; len(values) == 1 && signalbox.ValidID(values[0]) {
-		return values[0]
-	}
-	return signalbox.NewID(signalbox.RequestPrefix, now)
-}
-
 // span makes the call's span. Two traceparents are like an invalid one; the lists of the other headers may be split.
 func span(h http.Header) signalbox.Span {
 	parent := ""

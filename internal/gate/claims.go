@@ -25,7 +25,8 @@ const (
 const MaxPurpose = 256
 
 // claims reads the claims of a request. An error names the header; the claims that were read before it are kept.
-func claims(h http.Header) (signalbox.Claims, *signalbox.Error) {
+// Own is the hash of the request's key.
+func (d *Door) claims(h http.Header, own [32]byte) (signalbox.Claims, *signalbox.Error) {
 	var c signalbox.Claims
 	ids := []struct {
 		header string
@@ -45,6 +46,9 @@ func claims(h http.Header) (signalbox.Claims, *signalbox.Error) {
 		}
 		if value != "" && !signalbox.ValidID(value) {
 			return c, badHeader(f.header, "is not a valid id").WithRemedy(idRemedy)
+		}
+		if d.misplaced(value, own) {
+			return c, badHeader(f.header, "has a secret where an id belongs").WithRemedy(secretRemedy)
 		}
 		*f.target = value
 	}

@@ -27,6 +27,7 @@ type DoorOptions struct {
 	Keys     *Keyring
 	Refusals *Refusals
 	Sessions *Sessions // Nil: no cookie is accepted.
+	Secrets  Secrets   // Nil: ids are not looked at.
 	Now      func() time.Time
 
 	MaxBody     int64         // Bytes; 0 is [DefaultMaxBody].
@@ -71,7 +72,7 @@ func (d *Door) Admit(
 ) (*signalbox.Call, error) {
 	now := d.o.Now().UTC()
 	c := &signalbox.Call{
-		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: requestID(r.Header, now),
+		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: d.requestID(r.Header),
 		Kind: kind, Protocol: protocol, Received: now, Source: source(r.RemoteAddr), Span: span(r.Header),
 	}
 	key, err := d.byHeader(r)
@@ -81,8 +82,11 @@ func (d *Door) Admit(
 	}
 	c.Caller = callerOf(key)
 	var invalid *signalbox.Error
-	c.Claims, invalid = claims(r.Header)
-	c.Invalid = firstError(headerCount(r.Header), invalid)
+	c.Claims, invalid = d.claims(r.Header, key.Hash)
+	if d.misplaced(c.RequestID, key.Hash) {
+		c.RequestID = signalbox.NewID(signalbox.RequestPrefix, now)
+	}
+	c.Invalid = firstError(headerCount(r.Header), invalid, d.path(r))
 	return c, nil
 }
 

@@ -33,13 +33,15 @@ type Options struct {
 	Keys      KeyFinder
 	Ledger    call.Ledger               // Nil: nothing is limited, and nothing is paid for.
 	Brakes    Brakes                    // Nil: nothing can be halted.
+	Secrets   Secrets                   // Nil: names are not looked at.
 	AgentRole func(agent string) string // The role of a declared agent, "" for another; nil: none is declared.
 
 	// MaxConcurrent gives the bound of the calls in flight of the whole process; nil or 0 is [DefaultMaxConcurrent].
 	MaxConcurrent func() int64
 }
 
-// Station makes the gate's station. It sets [call.Track.Gate] and Tab and refuses with: the call's own Invalid error,
+// Station makes the gate's station. It sets [call.Track.Gate] and Tab and refuses with: the call's own Invalid error, invalid
+// (a secret in place of a name),
 // unauthenticated (no key, or revoked since), forbidden (role, or a claim against the key's binding), frozen (halted),
 // unavailable where the process is full, and what [call.Ledger.Open] refuses with.
 func Station(o Options) call.Station {
@@ -87,6 +89,9 @@ func (g *gate) admit(t *call.Track) error {
 		caller.AgentRole = g.AgentRole(caller.Agent)
 	}
 	t.Gate.Caller, t.Gate.Run = caller, t.Call.Claims.Run
+	if err := named(g.Secrets, t.Call); err != nil {
+		return err
+	}
 	return nil
 }
 

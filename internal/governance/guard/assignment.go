@@ -31,7 +31,7 @@ func findAssignments(spans []span, t string) []span {
 		if t[i] != ':' && t[i] != '=' {
 			continue
 		}
-		kind := nameBefore(t, i)
+		kind, _ := nameBefore(t, i)
 		if kind == nil {
 			continue
 		}
@@ -50,8 +50,9 @@ func weakValue(s string) bool {
 	return len(s) >= minWeak && hasDigit(s) && strings.Trim(s, "0123456789.,:-T ") != ""
 }
 
-// nameBefore gives what a value must be like for the name before a sign; nil for a name that is no secret's.
-func nameBefore(t string, sign int) func(string) bool {
+// nameBefore gives what a value must be like for the name before a sign, nil for a name that is no secret's, and whether
+// the name is one of the strong ones.
+func nameBefore(t string, sign int) (kind func(string) bool, isStrong bool) {
 	end := sign
 	for low := max(0, sign-maxQuoteGlue); end > low && strings.IndexByte(" \t\"'`\\", t[end-1]) >= 0; {
 		end--
@@ -64,13 +65,13 @@ func nameBefore(t string, sign int) func(string) bool {
 	name := appendPlain(buf[:0], t[from:end])
 	switch {
 	case len(name) == 0:
-		return nil
+		return nil, false
 	case strongNames.endOf(name):
-		return strongValue
+		return strongValue, true
 	case weakNames.endOf(name):
-		return weakValue
+		return weakValue, false
 	}
-	return nil
+	return nil, false
 }
 
 // appendPlain gives a name in small ASCII letters without what joins its words.

@@ -20,6 +20,8 @@
 // Detectors match on a folded copy of the text: full-width and other decimal digits are ASCII digits there, the many
 // dashes one dash, the many spaces one space, and characters without width are absent. What is replaced is the original.
 //
+// [Masker.Secret] looks at a name or id, which is refused where it has a secret in it: masked it would name nothing.
+//
 // # Invariants
 //
 //   - A text without the bytes that a detector needs is never looked at by it. All of them are linear in the text: every

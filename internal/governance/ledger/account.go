@@ -59,6 +59,9 @@ func (a *account) used() int64 { return a.settled + a.orphans + a.claimed }
 func (a *account) allSettled() int64 { return a.settled + a.others.settled }
 func (a *account) allHeld() int64    { return a.orphans + a.claimed + a.others.held }
 
+// counted is all that counts against a limit over all replicas, as known.
+func (a *account) counted() int64 { return a.allSettled() + a.allHeld() }
+
 // room is what can be held now under a limit: what the share has free, and never more than the limit leaves, which binds
 // where the limit was lowered after the share was drawn. Accounts that only count need no share.
 func (a *account) room(limit int64, hard bool) int64 {
@@ -69,7 +72,7 @@ func (a *account) room(limit int64, hard bool) int64 {
 }
 
 // left is what the limit leaves over all replicas.
-func (a *account) left(limit int64) int64 { return limit - a.allSettled() - a.allHeld() }
+func (a *account) left(limit int64) int64 { return limit - a.counted() }
 
 // balance is the account as callers and alerts see it.
 func (a *account) balance() call.Balance {

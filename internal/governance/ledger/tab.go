@@ -14,6 +14,8 @@ type tab struct {
 	ledger *Ledger
 	payer  budget.Payer
 	tally  tally
+
+	refused *signalbox.BudgetStand // The account that had no room for the call; nil where none was in the way.
 }
 
 func (t *tab) flow() flow { return flow{t.payer.Caller.Tenant, t.payer.Caller.Agent} }
@@ -32,6 +34,7 @@ func (t *tab) Hold(ctx context.Context, tr *call.Track, c signalbox.Candidate, a
 	}
 	v := h.hold(ctx)
 	if !v.held {
+		t.note(v)
 		return t.ledger.refusal(ctx, v)
 	}
 	h.fill()
@@ -103,4 +106,39 @@ func tighter(a, b call.Balance) bool {
 	hi, lo := bits.Mul64(uint64(max(a.Left(), 0)), uint64(b.Cap))
 	hi2, lo2 := bits.Mul64(uint64(max(b.Left(), 0)), uint64(a.Cap))
 	return hi < hi2 || hi == hi2 && lo < lo2
+}
+
+// note keeps where the account stood that refused the call.
+func (t *tab) note(v verdict) {
+	t.ledger.mu.Lock()
+	defer t.ledger.mu.Unlock()
+	if a := v.by; a != nil && a.budget.Max > 0 && !gated(a.name.Unit) {
+		left := a.left(a.budget.Max)
+		t.refused = &signalbox.BudgetStand{Account: a.key, Max: a.budget.Max, Before: left, After: left}
+	}
+}
+
+// Stand gives the tightest account before the call held anything, and with nothing of the call held any more.
+func (t *tab) Stand() *signalbox.BudgetStand {
+	t.ledger.mu.Lock()
+	defer t.ledger.mu.Unlock()
+	var tightest call.Balance
+	var stand *signalbox.BudgetStand
+	for i := range t.tally.claims {
+		c := &t.tally.claims[i]
+		a := c.account
+		if gated(a.name.Unit) || a.budget.Max <= 0 {
+			continue
+		}
+		b := a.balance()
+		b.Held -= c.counted() - c.settle - c.hold // Until the record is durable the larger of both states counts.
+		if stand == nil || tighter(b, tightest) {
+			tightest = b
+			stand = &signalbox.BudgetStand{Account: a.key, Max: b.Cap, Before: b.Cap - c.stood, After: b.Left()}
+		}
+	}
+	if stand == nil {
+		return t.refused
+	}
+	return stand
 }

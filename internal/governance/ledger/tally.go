@@ -29,6 +29,7 @@ type claim struct {
 	settle  int64 // What the next record adds to what is settled.
 	hold    int64 // What is held once the next record is durable.
 	closes  bool  // The next record closes the account.
+	stood   int64 // What counted in the account, over all replicas, before the call held anything in it.
 
 	posted posted // What the record on its way says.
 }
@@ -94,7 +95,7 @@ func (b *book) take(t *tally, terms []term) {
 		at := t.index(m.account)
 		if at < 0 {
 			at = len(t.claims)
-			t.claims = append(t.claims, claim{account: m.account})
+			t.claims = append(t.claims, claim{account: m.account, stood: m.account.counted()})
 			b.pin(m.account)
 		}
 		b.add(&t.claims[at], 0, m.amount)
