@@ -74,10 +74,12 @@ func find(assets map[string]asset, urlPath string) (asset, bool) {
 
 // reserved says whether a path belongs to one of the APIs beside the console.
 func reserved(name string) bool {
-	first, _, _ := strings.Cut(name, "/")
+	first, rest, _ := strings.Cut(name, "/")
 	switch first {
-	case "api", "v1", "mcp", "a2a", "audit", "assets", "metrics", "healthz", "readyz":
+	case "api", "v1", "mcp", "a2a", "assets", "metrics", "healthz", "readyz":
 		return true
+	case "audit":
+		return rest != "" // The view itself is /audit; the log's tiles are below it.
 	}
 	return false
 }

@@ -62,6 +62,8 @@ func TestPaths(t *testing.T) {
 		{"a folder", "GET", "/assets/", 404, "text/plain; charset=utf-8", ""},
 		{"a file that is not there", "GET", "/favicon.ico", 404, "text/plain; charset=utf-8", ""},
 		{"a wrong path of the control API", "GET", "/api/v1/nothing", 404, "text/plain; charset=utf-8", ""},
+		{"the view of the log", "GET", "/audit", 200, "text/html; charset=utf-8", "no-cache"},
+		{"a wrong path of the log", "GET", "/audit/nothing", 404, "text/plain; charset=utf-8", ""},
 		{"a wrong path of a model API", "GET", "/v1/nothing", 404, "text/plain; charset=utf-8", ""},
 		{"the compressed twin by name", "GET", "/index.html.gz", 404, "text/plain; charset=utf-8", ""},
 		{"out of the folder", "GET", "/../embed.go", 404, "text/plain; charset=utf-8", ""},

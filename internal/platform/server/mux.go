@@ -22,6 +22,7 @@ const readyWait = 2 * time.Second
 func (s *Server) handler() http.Handler {
 	chain := s.chain()
 	door := s.keys.door
+	ui := consoleui.Handler()
 	r := newRouter()
 	r.handle("POST /v1/chat/completions", ClassCall, &serve.Server{API: openai.API{}, Door: door, Handler: chain, Now: s.options.Now})
 	r.handle("POST /v1/messages", ClassCall, &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
@@ -34,10 +35,11 @@ func (s *Server) handler() http.Handler {
 	r.handle("GET "+audit.CheckpointPath, ClassFree, tiles)
 	r.handle("GET "+audit.TilePath, ClassFree, tiles)
 	r.HandleFunc("/audit/", s.noOperation)
+	r.handle("GET /audit", ClassFree, ui) // The console's view of the log; without this line it would be sent to /audit/.
 	r.handle("GET /metrics", ClassFree, s.readers(s.telemetry.Handler()))
 	r.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	r.HandleFunc("GET /readyz", s.ready)
-	r.handle("/", ClassFree, consoleui.Handler())
+	r.handle("/", ClassFree, ui)
 	s.routes = r.routes
 	return r
 }
