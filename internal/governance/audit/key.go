@@ -27,6 +27,9 @@ type Key struct {
 // maxKeyFile bounds a key file, in bytes.
 const maxKeyFile = 4096
 
+// signerPrefix begins a signer key in the note format.
+const signerPrefix = "PRIVATE+KEY+"
+
 // GenerateKey makes a key for the origin; "" gives "signalbox/" and 16 random hex digits.
 func GenerateKey(origin string, random io.Reader) (*Key, string, error) {
 	if origin == "" {
@@ -70,7 +73,7 @@ func ParseKey(text string) (*Key, error) {
 func badKey(message string) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "%s", strings.ToUpper(message[:1])+message[1:]+".").
 		WithField("audit.key").
-		WithRemedy("Restore the key file from a backup, or move it away to start a new key (old checkpoints then need the old public key).")
+		WithRemedy("Restore the key from a backup. Where it is lost, use a new one, and name the public key of the old one in audit.previous_keys.")
 }
 
 // Origin is the log's name, the first line of each checkpoint.
@@ -109,24 +112,37 @@ func LoadOrCreateKey(path, origin string) (k *Key, created bool, err error) {
 }
 
 func loadKey(path string) (*Key, error) {
+	text, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(text)
+}
+
+// readKeyFile gives the text of a key file. One with a signer key must be its owner's alone, or its group's to read; one
+// with a public key may be anybody's to read.
+func readKeyFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("audit key: %w", err)
+		return "", fmt.Errorf("audit key: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("audit key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o027 != 0 {
-		return nil, signalbox.Errorf(signalbox.CodeInvalid, "The audit key file %s has mode %04o: others can read it or change it.", path, mode).
-			WithField("audit.key").WithRemedy("Run: chmod 600 " + path)
+		return "", fmt.Errorf("audit key: %w", err)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
-		return nil, fmt.Errorf("audit key: %w", err)
+		return "", fmt.Errorf("audit key: %w", err)
 	}
-	return ParseKey(string(text))
+	if _, err := verifiers(string(text)); err == nil {
+		return string(text), nil
+	}
+	if mode := info.Mode().Perm(); mode&0o027 != 0 {
+		return "", signalbox.Errorf(signalbox.CodeInvalid, "The audit key file %s has mode %04o: others can read it or change it.", path, mode).
+			WithField("audit.key").WithRemedy("Run: chmod 600 " + path)
+	}
+	return string(text), nil
 }
 
 // createKey writes the key whole or not at all, and never over another.
@@ -164,21 +180,22 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// ReadVerifier reads the public key out of a file that holds it, or that holds the signer key.
+// ReadVerifier reads the public key out of a file that holds it, or that holds the signer key. A file with several public
+// keys, one a line, is that of a log whose key was changed: all of them are given, as [OpenCheckpoint] takes them.
 func ReadVerifier(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("audit key: %w", err)
 	}
 	line := strings.TrimSpace(string(text))
-	if strings.HasPrefix(line, "PRIVATE+KEY+") {
+	if strings.HasPrefix(line, signerPrefix) {
 		k, err := ParseKey(line)
 		if err != nil {
 			return "", err
 		}
 		return k.Verifier(), nil
 	}
-	if _, err := note.NewVerifier(line); err != nil {
+	if _, err := verifiers(line); err != nil {
 		return "", badKey("the file holds no public key in the note format (name+hash+data)")
 	}
 	return line, nil

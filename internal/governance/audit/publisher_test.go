@@ -122,7 +122,9 @@ func TestPublisherContinuesItsOwnLogOnly(t *testing.T) {
 		want   signalbox.Code
 	}{
 		"the same log": {func(*memory) {}, k, ""},
-		"another key":  {func(m *memory) { m.entries = m.entries[:2]; m.tiles = nil }, someKey(t, "example.com/new"), ""},
+		"another log":  {func(*memory) {}, someKey(t, "example.com/new"), signalbox.CodeInvalid},
+		"another key":  {func(*memory) {}, otherKey(t, "example.com/log"), signalbox.CodeInvalid},
+		"no note":      {func(m *memory) { m.checkpoints[0] = []byte("x") }, k, signalbox.CodeInvalid},
 		"cut off":      {func(m *memory) { m.entries = m.entries[:520] }, k, signalbox.CodeConflict},
 		"changed":      {func(m *memory) { m.entries[599].Leaf[0]++ }, k, signalbox.CodeConflict},
 		"damaged":      {func(m *memory) { m.tiles = m.tiles[1:] }, k, signalbox.CodeInternal},
@@ -135,6 +137,9 @@ func TestPublisherContinuesItsOwnLogOnly(t *testing.T) {
 			p, err := StartPublisher(t.Context(), test.key, s.Tree, m, m, func(err error) { t.Error(err) })
 			if signalbox.CodeOf(err) != test.want {
 				t.Fatalf("got %v, want code %q", err, test.want)
+			}
+			if err != nil && len(m.checkpoints) != 1 {
+				t.Errorf("%d checkpoints are stored after a start that failed", len(m.checkpoints))
 			}
 			if err == nil {
 				if err := p.Stop(t.Context()); err != nil {
@@ -155,6 +160,39 @@ func sizesAfter(t *testing.T, m *memory, k *Key, s *Sequencer) []int64 {
 	}
 	m.checkpoints = m.checkpoints[len(m.checkpoints)-1:]
 	return []int64{last.Size}
+}
+
+// Under load there is a checkpoint at least every second, whatever the writer does.
+func TestPublisherSignsEverySecondUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s, k := &memory{}, NewSequencer(Tree{}), someKey(t, "example.com/log")
+		p, err := StartPublisher(t.Context(), k, s.Tree, m, m, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := []int64{} // Size of the log at the start of each second.
+		for i := range 30 * 50 {
+			if i%50 == 0 {
+				written = append(written, s.Tree().Size())
+			}
+			write(t, m, s, someCalls(i, 1)...)
+			time.Sleep(PublishInterval / 50)
+		}
+		synctest.Wait()
+		signed := sizes(t, m, k)
+		for second, size := range written[:len(written)-1] {
+			if second+1 >= len(signed) || signed[second+1] < size {
+				t.Fatalf("in second %d the newest of %d checkpoints does not cover %d records", second, len(signed), size)
+			}
+		}
+		write(t, m, s, someCalls(9999, 1)...)
+		if err := p.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := sizes(t, m, k); got[len(got)-1] != s.Tree().Size() {
+			t.Fatalf("the last checkpoint covers %d of %d records", got[len(got)-1], s.Tree().Size())
+		}
+	})
 }
 
 // hanging is a store whose PutCheckpoint waits for its context.
