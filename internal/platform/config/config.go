@@ -235,6 +235,8 @@ type Telemetry struct {
 type Audit struct {
 	Key    string `json:"key"`    // File with the signing key; "": generated once beside the SQLite file.
 	Origin string `json:"origin"` // The log's name, in every checkpoint; changing it begins a new log.
+
+	BackupDays int64 `json:"backup_days"` // How long backups of the database are kept, which erasures tell.
 }
 
 // Alerts says when a cost raises an alert.

@@ -40,6 +40,9 @@ const (
 
 	DefaultChannelTimeout = 10 * time.Second
 
+	// DefaultBackupDays is how long backups are taken to be kept, and MaxBackupDays the most: ten years.
+	DefaultBackupDays          = 35
+	MaxBackupDays              = 3653
 	DefaultProjectionRetention = 90 * 24 * time.Hour
 	DefaultContent             = ContentSummary
 	DefaultAuditOrigin         = "signalbox/log"

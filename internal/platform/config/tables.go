@@ -138,10 +138,12 @@ func telemetryTable(t *Telemetry) value {
 }
 
 func auditTable(a *Audit) value {
-	a.Origin = DefaultAuditOrigin
+	a.Origin, a.BackupDays = DefaultAuditOrigin, DefaultBackupDays
 	return object{fields: []field{
 		key("key", "File with the signing key; without it one is generated beside the SQLite file.", textInto(&a.Key, singleLine)),
 		key("origin", "Name of the log in every checkpoint; changing it begins a new log.", textInto(&a.Origin, originText)),
+		key("backup_days", "Days for which you keep backups of the database; an erasure names the day when the last one that holds the key has expired.",
+			integer(&a.BackupDays, 0, MaxBackupDays)),
 		later("anchor"), later("master_key"), later("min_retention_days"),
 	}}
 }
