@@ -44,7 +44,8 @@
 //
 // # Invariants
 //
-//   - audit_records has no gaps. Triggers refuse UPDATE, DELETE and TRUNCATE of it and of audit_tiles.
+//   - audit_records has no gaps. Triggers refuse UPDATE, DELETE and TRUNCATE of it, of tiles and of checkpoints, but for
+//     content that is destroyed in the transaction of a record that says so.
 //   - A record and its effects are stored together or not at all; so are a stretch of the log and its tiles.
 //   - A commit whose connection broke is looked up under a number of its own; it is [store.ErrUncertain] only where the
 //     database can not be asked within a bounded time.

@@ -29,7 +29,7 @@ const (
 func effects(b *pgx.Batch, entries []signalbox.Entry) (topics []string, err error) {
 	for i := range entries {
 		for _, effect := range entries[i].Effects {
-			if err := queueEffect(b, effect); err != nil {
+			if err := queueEffect(b, &entries[i], effect); err != nil {
 				return nil, err
 			}
 			topics = append(topics, topicsOf(effect)...)
@@ -39,12 +39,14 @@ func effects(b *pgx.Batch, entries []signalbox.Entry) (topics []string, err erro
 	return slices.Compact(topics), nil
 }
 
-func queueEffect(b *pgx.Batch, effect signalbox.Effect) error {
+func queueEffect(b *pgx.Batch, entry *signalbox.Entry, effect signalbox.Effect) error {
 	switch e := effect.(type) {
 	case signalbox.PutKey:
 		return putKey(b, e.Key)
 	case signalbox.RevokeKey:
 		b.Queue(revokeKey, e.ID, e.At.UnixMicro())
+	case signalbox.DestroyContent:
+		destroyContent(b, entry, e)
 	case signalbox.Post, signalbox.OpenAccount, signalbox.PutRun, signalbox.PutAlert, signalbox.LiftBrake: // Stored by post.
 	default:
 		return fmt.Errorf("the store does not know the effect %T", effect)
@@ -105,7 +107,7 @@ func hasPost(entries []signalbox.Entry) bool {
 	for i := range entries {
 		for _, effect := range entries[i].Effects {
 			switch effect.(type) {
-			case signalbox.PutKey, signalbox.RevokeKey:
+			case signalbox.PutKey, signalbox.RevokeKey, signalbox.DestroyContent:
 			default:
 				return true
 			}

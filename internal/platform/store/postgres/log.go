@@ -14,7 +14,7 @@ import (
 // entryPage is how many entries are read at once by those who read the whole log.
 const entryPage = 1000
 
-const selectEntries = "SELECT seq, time, type, tenant, call, content, leaf FROM audit_records "
+const selectEntries = "SELECT seq, time, type, tenant, call, content, leaf, digest FROM audit_records "
 
 // Size is the number of entries that have a place: the highest index plus one, 0 for an empty log. Records that are
 // durable and wait for their place are counted by [DB.Pending].
@@ -63,8 +63,8 @@ func (d *DB) Newest(ctx context.Context, before int64, limit int) ([]signalbox.E
 }
 
 // Entries gives every entry with an index ≥ from that has a place when it begins, in order. It ends after the first
-// error. It reads in pages, without the console's time-out; what it has read can not change, because nothing but the end
-// of the log is ever written.
+// error. It reads in pages, without the console's time-out; what it has read does not change but where content is destroyed
+// meanwhile.
 func (d *DB) Entries(ctx context.Context, from int64) iter.Seq2[signalbox.Entry, error] {
 	return func(yield func(signalbox.Entry, error) bool) {
 		size, err := d.Size(ctx)
@@ -135,12 +135,15 @@ func checkpoints(ctx context.Context, q querier, limit int) ([][]byte, error) {
 
 func scanEntry(r pgx.CollectableRow) (e signalbox.Entry, err error) {
 	var micros int64
-	var leaf []byte
-	if err := r.Scan(&e.Index, &micros, &e.Type, &e.Tenant, &e.Call, &e.Content, &leaf); err != nil {
+	var leaf, digest []byte
+	if err := r.Scan(&e.Index, &micros, &e.Type, &e.Tenant, &e.Call, &e.Content, &leaf, &digest); err != nil {
 		return e, err
 	}
 	e.Time = time.UnixMicro(micros).UTC()
-	e.Leaf, err = hash(leaf)
+	if e.Leaf, err = hash(leaf); err != nil || digest == nil { // There is one only where the content was destroyed.
+		return e, err
+	}
+	e.Digest, err = hash(digest)
 	return e, err
 }
 

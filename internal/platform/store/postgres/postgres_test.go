@@ -55,7 +55,10 @@ func reopenable(t *testing.T, url string) storetest.Store {
 			closeDB(t, current)
 		}
 		current = joined(t, url, postgres.Options{ReadTimeout: time.Minute})
-		return storetest.Store{Log: placed{current}, Views: current.Views(), Reopen: open}
+		return storetest.Store{
+			Log: placed{current}, Views: current.Views(), Reopen: open,
+			Raw: func(query string) error { return admin(t, url, query) },
+		}
 	}
 	return open()
 }

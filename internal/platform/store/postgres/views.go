@@ -105,14 +105,7 @@ func removeAll(ctx context.Context, tx pgx.Tx) error {
 
 // Page gives up to limit entries of the log with an index ≥ from, in order.
 func (v *Views) Page(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error) {
-	return gather(ctx, v.pool, "read the log", func(rows pgx.Rows) (e signalbox.Entry, err error) {
-		var micros int64
-		var leaf []byte
-		err = rows.Scan(&e.Index, &micros, &e.Type, &e.Tenant, &e.Call, &e.Content, &leaf)
-		e.Time = time.UnixMicro(micros).UTC()
-		copy(e.Leaf[:], leaf) // The table has hashes of no other length.
-		return e, err
-	}, "SELECT seq, time, type, tenant, call, content, leaf FROM audit_records WHERE seq >= $1 ORDER BY seq LIMIT $2", from, limit)
+	return page(ctx, v.pool, from, limit)
 }
 
 // Progress gives the cursor and the size of the log.

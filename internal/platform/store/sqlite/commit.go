@@ -29,6 +29,9 @@ func (d *DB) Commit(_ context.Context, b signalbox.Batch) error {
 		return explain("commit", err)
 	}
 	d.next += int64(len(b.Entries))
+	if destroys(b.Entries) {
+		d.tail.forget()
+	}
 	d.tail.add(b.Entries)
 	return nil
 }
@@ -56,7 +59,7 @@ func (d *DB) insert(t *transaction, b signalbox.Batch) error {
 			return err
 		}
 		for _, effect := range e.Effects {
-			if err := apply(t, effect); err != nil {
+			if err := apply(t, e, effect); err != nil {
 				return err
 			}
 		}
@@ -72,7 +75,7 @@ func (d *DB) insert(t *transaction, b signalbox.Batch) error {
 	return nil
 }
 
-func apply(t *transaction, effect signalbox.Effect) error {
+func apply(t *transaction, entry *signalbox.Entry, effect signalbox.Effect) error {
 	switch e := effect.(type) {
 	case signalbox.PutKey:
 		return putKey(t, e.Key)
@@ -84,6 +87,8 @@ func apply(t *transaction, effect signalbox.Effect) error {
 		return putAlert(t, e)
 	case signalbox.LiftBrake:
 		return t.exec(liftBrake, e.At.UnixMicro(), e.By, e.ID)
+	case signalbox.DestroyContent:
+		return destroyContent(t, entry, e)
 	case signalbox.Post, signalbox.OpenAccount:
 		return nil // All of the batch are booked together.
 	}

@@ -19,7 +19,8 @@
 //
 // # Invariants
 //
-//   - audit_records has no gaps: a batch that does not continue the log is refused. Triggers refuse UPDATE and DELETE.
+//   - audit_records has no gaps: a batch that does not continue the log is refused. Triggers refuse UPDATE, DELETE
+//     and REPLACE of it, of tiles and of checkpoints, but for content that is destroyed together with a record that says so.
 //   - A record, its effects and the tiles it completes are stored together or not at all.
 //   - ledger_shares is the sum of the entries of the records, besides what is granted, until an account is forgotten. A
 //     batch writes each of its shares once, however many of its records post on it.

@@ -29,6 +29,7 @@ type handle struct {
 	written atomic.Int64  // Pages written since the WAL was last started anew, estimated.
 	pages   int64         // How many of them wake the checkpointer.
 	wake    chan struct{} // The checkpointer's.
+	refill  func() error  // Gives the WAL its usual size once it was emptied; nil leaves it as it is.
 }
 
 // statement is what the driver's statements can do.

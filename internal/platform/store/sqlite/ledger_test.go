@@ -32,7 +32,7 @@ func firstVersion(t *testing.T, file string) {
 		{"CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL) STRICT", nil},
 		{string(script), nil},
 		{"INSERT INTO schema_version VALUES (1, 0)", nil},
-		{"INSERT INTO audit_records VALUES (0, 1, 'admin', '', '', x'7b7d', zeroblob(32))", nil},
+		{"INSERT INTO audit_records VALUES (0, 1, 'admin', '', '', x'7b7d', zeroblob(32), NULL)", nil},
 		{key, []any{"key_1", `[{"unit":"requests","per_ms":60000,"max":600},{"unit":"concurrent","per_ms":0,"max":8}]`, 1}},
 		{key, []any{"key_2", `[]`, 2}},
 		{key, []any{"key_3", `[{"unit":"requests","per_ms":1000,"max":1},{"unit":"requests","per_ms":3600000,"max":0},` +

@@ -13,7 +13,7 @@ import (
 // entryPage is how many entries are read at once by those who read the whole log.
 const entryPage = 1000
 
-const selectEntries = "SELECT seq, time, type, tenant, call, content, leaf FROM audit_records "
+const selectEntries = "SELECT seq, time, type, tenant, call, content, leaf, digest FROM audit_records "
 
 // Size is the number of durable entries: the highest index plus one, 0 for an empty log.
 func (d *DB) Size(ctx context.Context) (int64, error) {
@@ -51,8 +51,8 @@ func (d *DB) Newest(ctx context.Context, before int64, limit int) ([]signalbox.E
 }
 
 // Entries gives every entry with an index ≥ from that is stored when it begins, in order. It ends after the first error.
-// It reads in pages, so that a slow reader does not keep the WAL from being checkpointed; what it has read can not
-// change, because nothing but the end of the log is ever written.
+// It reads in pages, so that a slow reader does not keep the WAL from being checkpointed; what it has read does
+// not change but where content is destroyed meanwhile.
 func (d *DB) Entries(ctx context.Context, from int64) iter.Seq2[signalbox.Entry, error] {
 	return func(yield func(signalbox.Entry, error) bool) {
 		size, err := d.Size(ctx)
@@ -117,13 +117,21 @@ func (d *DB) Checkpoints(ctx context.Context, limit int) ([][]byte, error) {
 
 func scanEntry(r *sql.Rows) (e signalbox.Entry, err error) {
 	var micros int64
-	var leaf sql.RawBytes
-	if err := r.Scan(&e.Index, &micros, &e.Type, &e.Tenant, &e.Call, &e.Content, &leaf); err != nil {
+	var leaf, digest sql.RawBytes
+	if err := r.Scan(&e.Index, &micros, &e.Type, &e.Tenant, &e.Call, &e.Content, &leaf, &digest); err != nil {
 		return e, err
 	}
 	e.Time = time.UnixMicro(micros).UTC()
-	e.Leaf, err = hash(leaf)
-	return e, err
+	return e, hashes(&e, leaf, digest)
+}
+
+// hashes fills in the hashes of an entry. There is a digest only where the content was destroyed.
+func hashes(e *signalbox.Entry, leaf, digest []byte) (err error) {
+	if e.Leaf, err = hash(leaf); err != nil || digest == nil {
+		return err
+	}
+	e.Digest, err = hash(digest)
+	return err
 }
 
 func hash(b []byte) (h [32]byte, err error) {

@@ -109,7 +109,8 @@ func (d *DB) open(ctx context.Context) error {
 	}
 	d.ids = accountIDs{}
 	d.writer.undone = func() { clear(d.ids) } // Some of them may be of accounts that were not made after all.
-	if err := prefill(d.file+"-wal", d.options.WALPages*pageSize); err != nil {
+	d.writer.refill = func() error { return prefill(d.file+"-wal", d.options.WALPages*pageSize) }
+	if err := d.writer.refill(); err != nil {
 		return err
 	}
 	if d.readers, err = openReaders(d.file, d.options.Readers); err != nil {

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"net/url"
 	"path/filepath"
 	"testing"
 	"time"
@@ -42,7 +43,11 @@ func reopenable(t *testing.T, file string) storetest.Store {
 			t.Fatal(err)
 		}
 		current = db
-		return storetest.Store{Log: db, Views: db.Views(), Ledger: db, Reopen: open}
+		raw := "file:" + (&url.URL{Path: file}).EscapedPath() + "?_pragma=busy_timeout(5000)"
+		return storetest.Store{
+			Log: db, Views: db.Views(), Ledger: db, Reopen: open,
+			Raw: func(query string) error { return change(t, raw, query) },
+		}
 	}
 	t.Cleanup(func() { closeIt(); goleak.VerifyNone(t) })
 	return open()

@@ -46,6 +46,13 @@ func (l *tail) page(from int64, limit int) ([]signalbox.Entry, bool) {
 	return append([]signalbox.Entry(nil), l.entries[:min(limit, len(l.entries))]...), len(l.entries) > 0
 }
 
+// forget begins anew: what is in memory is not what the file holds any more.
+func (l *tail) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drop(len(l.entries))
+}
+
 // drop forgets the first n.
 func (l *tail) drop(n int) {
 	for i := range l.entries[:n] {

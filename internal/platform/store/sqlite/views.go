@@ -88,8 +88,7 @@ func (v *Views) Page(_ context.Context, from int64, limit int) ([]signalbox.Entr
 				Index: integer(row[0]), Time: time.UnixMicro(integer(row[1])).UTC(), Type: signalbox.RecordType(text(row[2])),
 				Tenant: text(row[3]), Call: text(row[4]), Content: blob(row[5]),
 			}
-			var err error
-			e.Leaf, err = hash(blob(row[6]))
+			err := hashes(&e, blob(row[6]), blob(row[7]))
 			entries = append(entries, e)
 			return err
 		}, from, int64(limit))

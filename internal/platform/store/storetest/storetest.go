@@ -16,6 +16,8 @@ type Store struct {
 	Ledger Ledger
 	// Reopen closes the store and opens what it has kept.
 	Reopen func() Store
+	// Raw runs SQL behind the store's back, while it is open.
+	Raw func(query string) error
 }
 
 // Log is the part of a store that must not lose anything.
@@ -33,6 +35,7 @@ type Log interface {
 	Checkpoints(ctx context.Context, limit int) ([][]byte, error)
 	Keys(ctx context.Context) ([]signalbox.Key, error)
 	KeyByHash(ctx context.Context, hash [32]byte) (signalbox.Key, error)
+	Sweep(ctx context.Context) error
 }
 
 // Views is the part of a store that can be rebuilt.
@@ -78,7 +81,13 @@ type Ledger interface {
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	runGroups(t, open, []group{
-		{"log", logTests}, {"keys", keyTests}, {"views", viewTests}, {"calls", callTests}, {"totals", totalTests}, {"runs", runTests},
+		{"log", logTests},
+		{"destroy", destroyTests},
+		{"keys", keyTests},
+		{"views", viewTests},
+		{"calls", callTests},
+		{"totals", totalTests},
+		{"runs", runTests},
 	})
 }
 

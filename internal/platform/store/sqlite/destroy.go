@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql/driver"
+	"errors"
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
+
+const (
+	insertDestroyed = "INSERT INTO audit_destroyed (tenant, first, until, record, time) VALUES (?, ?, ?, ?, ?)"
+	selectContent   = "SELECT seq, content FROM audit_records WHERE seq >= ? AND seq < ? AND tenant = ? AND content IS NOT NULL"
+	destroyOne      = "UPDATE audit_records SET content = NULL, digest = ? WHERE seq = ?"
+	truncateWAL     = "PRAGMA wal_checkpoint(TRUNCATE)"
+)
+
+// sweepPause is between two tries to empty a WAL that readers still look at.
+const sweepPause = 50 * time.Millisecond
+
+// destroyContent destroys the content of a range, in the transaction of the record that says so: the schema's triggers
+// let nothing else change a record. Records from this one on are not touched.
+func destroyContent(t *transaction, entry *signalbox.Entry, d signalbox.DestroyContent) error {
+	first, until := max(d.From, 0), min(d.To, entry.Index)
+	if first >= until {
+		return nil
+	}
+	if err := t.exec(insertDestroyed, d.Tenant, first, until, entry.Index, entry.Time.UnixMicro()); err != nil {
+		return err
+	}
+	type row struct {
+		seq    int64
+		digest [32]byte
+	}
+	var rows []row
+	err := t.query(selectContent, func(v []driver.Value) error {
+		rows = append(rows, row{integer(v[0]), sha256.Sum256(blob(v[1]))})
+		return nil
+	}, first, until, d.Tenant)
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = t.exec(destroyOne, rows[i].digest[:], rows[i].seq)
+	}
+	return err
+}
+
+// destroys reports whether any of the entries destroys content.
+func destroys(entries []signalbox.Entry) bool {
+	for i := range entries {
+		for _, effect := range entries[i].Effects {
+			if _, ok := effect.(signalbox.DestroyContent); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Sweep makes that the raw files hold nothing any more that was removed or destroyed before it was called. The database
+// files themselves do not (secure_delete overwrites what is removed), but the WALs keep what was once written: they are
+// emptied, which has to wait until no reader looks at an older state, or until ctx ends.
+func (d *DB) Sweep(ctx context.Context) error {
+	return errors.Join(d.writer.sweep(ctx), d.views.writer.sweep(ctx))
+}
+
+func (h *handle) sweep(ctx context.Context) error {
+	for {
+		empty, err := h.emptyWAL(ctx)
+		if empty || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return explain("empty the WAL", ctx.Err())
+		case <-time.After(sweepPause):
+		}
+	}
+}
+
+// emptyWAL copies the bulk beside the writer, and then empties the file while nobody writes. It does not wait for
+// readers meanwhile, because commits would wait with it.
+func (h *handle) emptyWAL(ctx context.Context) (empty bool, err error) {
+	for _, query := range []string{"PRAGMA busy_timeout = 0", passive} {
+		if _, err := h.side.ExecContext(ctx, query); err != nil {
+			return false, explain("empty the WAL", err)
+		}
+	}
+	err = h.alone(func(*transaction) error {
+		var busy, frames, copied int
+		if err := h.side.QueryRowContext(ctx, truncateWAL).Scan(&busy, &frames, &copied); err != nil || busy != 0 {
+			return explain("empty the WAL", err)
+		}
+		empty = true
+		h.written.Store(0)
+		if h.refill == nil {
+			return nil
+		}
+		return h.refill()
+	})
+	return empty, err
+}
