@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +22,18 @@ import (
 	"github.com/signalbox/signalbox"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What OpenTelemetry still packs up when a shutdown was cut short may take a while on a busy machine.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	var leak error
+	for range 20 {
+		if leak = goleak.Find(); leak == nil {
+			os.Exit(code)
+		}
+	}
+	fmt.Fprintln(os.Stderr, leak)
+	os.Exit(1)
+}
 
 func env(pairs ...string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
