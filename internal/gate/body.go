@@ -125,8 +125,8 @@ func span(h http.Header) signalbox.Span {
 	return signalbox.StartSpan(parent, strings.Join(h["Tracestate"], ","), strings.Join(h["Baggage"], ","))
 }
 
-// source gives the address without port and zone. Headers that proxies add are not believed: anybody can send them.
-func source(remote string) string {
+// Source gives the address without port and zone. Headers that proxies add are not believed: anybody can send them.
+func Source(remote string) string {
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return "unknown"

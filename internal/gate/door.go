@@ -73,7 +73,7 @@ func (d *Door) Admit(
 	now := d.o.Now().UTC()
 	c := &signalbox.Call{
 		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: d.requestID(r.Header),
-		Kind: kind, Protocol: protocol, Received: now, Source: source(r.RemoteAddr), Span: span(r.Header),
+		Kind: kind, Protocol: protocol, Received: now, Source: Source(r.RemoteAddr), Span: span(r.Header),
 	}
 	key, err := d.byHeader(r)
 	if err != nil {
@@ -160,7 +160,7 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
 	}
-	d.o.Refusals.Count(source(r.RemoteAddr), signalbox.AsError(err).Message)
+	d.o.Refusals.Count(Source(r.RemoteAddr), signalbox.AsError(err).Message)
 }
 
 func headerCount(h http.Header) *signalbox.Error {

@@ -403,7 +403,7 @@ func TestSource(t *testing.T) {
 		"[fe80::1%eth0]:80": "fe80::1", "pipe": "unknown", "": "unknown",
 	} {
 		t.Run(remote, func(t *testing.T) {
-			if got := source(remote); got != want {
+			if got := Source(remote); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"encoding/hex"
 	"net/http"
 	"sync"
 	"time"
@@ -10,6 +11,9 @@ import (
 
 // SessionCookie is the name of the console's cookie.
 const SessionCookie = "signalbox_session"
+
+// SessionPrefix begins the names of sessions.
+const SessionPrefix = "session_"
 
 // Bounds of sessions.
 const (
@@ -80,6 +84,12 @@ func (s *Sessions) End(token string, secure bool) *http.Cookie {
 	defer s.mu.Unlock()
 	delete(s.list, HashSecret(token))
 	return cookie("", -1, secure)
+}
+
+// SessionID names a session in records: the beginning of its token's hash, which opens nothing.
+func SessionID(token string) string {
+	hash := HashSecret(token)
+	return SessionPrefix + hex.EncodeToString(hash[:8])
 }
 
 // makeRoom drops what has expired, and the oldest session of a key that has its full number.

@@ -40,10 +40,9 @@ type Options struct {
 	MaxConcurrent func() int64
 }
 
-// Station makes the gate's station. It sets [call.Track.Gate] and Tab and refuses with: the call's own Invalid error, invalid
-// (a secret in place of a name),
-// unauthenticated (no key, or revoked since), forbidden (role, or a claim against the key's binding), frozen (halted),
-// unavailable where the process is full, and what [call.Ledger.Open] refuses with.
+// Station makes the gate's station. It sets [call.Track.Gate] and Tab and refuses with: the call's own Invalid error,
+// unauthenticated (no key, or revoked since), forbidden (role, or a claim against the key's binding), invalid (a secret in
+// place of a name), frozen (halted), unavailable where the process is full, and what [call.Ledger.Open] refuses with.
 func Station(o Options) call.Station {
 	g := &gate{Options: o}
 	return func(next call.Handler) call.Handler {

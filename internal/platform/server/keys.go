@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/governance/guard"
 	"github.com/signalbox/signalbox/internal/platform/config"
 )
 
@@ -37,7 +36,7 @@ func (s *Server) startKeys(ctx context.Context) error {
 	k.refusals = gate.StartRefusals(s.data.writer, s.options.Now, s.options.Logger)
 	s.onStop("refusals", func(context.Context) error { return k.refusals.Close() })
 	k.door = gate.NewDoor(gate.DoorOptions{
-		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, Now: s.options.Now, MaxBody: s.config.Limits.MaxBodyBytes,
+		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, Secrets: guard.New(), Now: s.options.Now, MaxBody: s.config.Limits.MaxBodyBytes,
 	})
 	s.keys = k
 	if len(ring.List()) == 0 {
@@ -103,38 +102,6 @@ func (s *Server) firstKey(ctx context.Context) error {
 	}
 	s.options.Logger.WarnContext(ctx, "there was no API key: one with the role admin was made", "file", path)
 	return f.Close()
-}
-
-// sessions gives the control API the logins of the console.
-type sessions struct {
-	*keys
-	secure bool
-	now    func() time.Time
-}
-
-// Secret gives the key of a secret typed in. A wrong one is looked for and counted as if it had come in a header.
-func (x sessions) Secret(w http.ResponseWriter, r *http.Request, secret string) (signalbox.Key, error) {
-	typed := &http.Request{RemoteAddr: r.RemoteAddr, Header: http.Header{"X-Api-Key": {secret}}}
-	return x.door.Authenticate(w, typed)
-}
-
-// Open begins a session and sets its cookie.
-func (x sessions) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) (time.Time, error) {
-	cookie, err := x.keys.sessions.Start(key, x.secure)
-	if err != nil {
-		return time.Time{}, err
-	}
-	http.SetCookie(w, cookie)
-	return x.now().Add(time.Duration(cookie.MaxAge) * time.Second).UTC(), nil
-}
-
-// Close ends the request's session and takes its cookie away.
-func (x sessions) Close(w http.ResponseWriter, r *http.Request) {
-	token := ""
-	if c, err := r.Cookie(gate.SessionCookie); err == nil {
-		token = c.Value
-	}
-	http.SetCookie(w, x.keys.sessions.End(token, x.secure))
 }
 
 // keyAdmin gives the control API the keys.

@@ -52,7 +52,7 @@ func (s *Server) api() api.Options {
 			return projection.Overview(ctx, views, q)
 		},
 		Decode: audit.Decode, Auth: s.keys.door,
-		Sessions: sessions{s.keys, s.config.TLS.Enabled(), s.options.Now}, Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
+		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Tenants: s.tenants,
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,

@@ -2,6 +2,12 @@ package server
 
 import (
 	"net/http"
+	"strings"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/governance/guard"
+	"github.com/signalbox/signalbox/internal/model/serve"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
 )
 
 // Class says whether what comes over a path is paid for.
@@ -40,7 +46,28 @@ func (r *router) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 }
 
 // ServeHTTP serves one request.
-func (r *router) ServeHTTP(w http.ResponseWriter, q *http.Request) { r.mux.ServeHTTP(w, q) }
+func (r *router) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if mask.Secret(q.Header.Get(serve.HeaderRequestID)) { // It is repeated in answers and records.
+		q.Header.Del(serve.HeaderRequestID)
+	}
+	if mask.Secret(q.URL.Path) && !strings.HasPrefix(q.URL.Path, toolPath) { // Which the gate refuses, with a record.
+		refuseSecret(w, q.Header.Get(serve.HeaderRequestID))
+		return
+	}
+	r.mux.ServeHTTP(w, q)
+}
+
+// toolPath begins the paths of MCP servers.
+const toolPath = "/mcp/"
+
+// mask finds secrets where names and ids belong.
+var mask = guard.New()
+
+// refuseSecret answers a request whose path has a secret in it, which no answer repeats.
+func refuseSecret(w http.ResponseWriter, id string) {
+	api.WriteError(w, signalbox.Errorf(signalbox.CodeInvalid, "The path has a secret in it.").WithField("path").
+		WithRemedy("Name what is meant, and change the secret: it has been sent where it does not belong."), id)
+}
 
 // Routes lists every path with its class.
 func (s *Server) Routes() []Route { return s.routes }

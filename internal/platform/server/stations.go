@@ -6,6 +6,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/governance/guard"
 	"github.com/signalbox/signalbox/internal/model/route"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/platform/config"
@@ -47,7 +48,7 @@ func (s *Server) progress(t *call.Track, a *signalbox.Attempt, cost signalbox.Mo
 // gateStation makes the gate's station.
 func (s *Server) gateStation() call.Station {
 	return gate.Station(gate.Options{
-		Now: s.options.Now, Keys: s.keys.ring, Ledger: s.ledger, Brakes: s.alerts,
+		Now: s.options.Now, Keys: s.keys.ring, Ledger: s.ledger, Brakes: s.alerts, Secrets: guard.New(),
 		MaxConcurrent: func() int64 { return s.runtimes.current().config.Limits.MaxConcurrentCalls },
 		AgentRole:     func(agent string) string { return s.runtimes.current().roles[agent] },
 	})

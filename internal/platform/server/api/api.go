@@ -55,10 +55,11 @@ type Authenticator interface {
 }
 
 // Sessions are the console's logins. Secret gives the key of a secret typed in at the login, with errors like those of
-// [Authenticator]; Open is given the key that has just been authenticated.
+// [Authenticator]; Open is given the key that has just been authenticated. Open and Close are unavailable where the log
+// can not be written, and change nothing then.
 type Sessions interface {
 	Open(w http.ResponseWriter, r *http.Request, key signalbox.Key) (expires time.Time, err error)
-	Close(w http.ResponseWriter, r *http.Request)
+	Close(w http.ResponseWriter, r *http.Request) error
 	Secret(w http.ResponseWriter, r *http.Request, secret string) (signalbox.Key, error)
 }
 

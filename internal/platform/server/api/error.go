@@ -52,7 +52,8 @@ func (f *AnswerError) GetHeaders() http.Header {
 func NewAnswerError(err error, requestID string) *AnswerError {
 	e := signalbox.AsError(err)
 	f := &AnswerError{status: e.Code.Status(), Err: ErrorBody{
-		Code: e.Code, Message: e.Message, Remedy: e.Remedy, Field: orNull(e.Field), RequestID: orNull(requestID),
+		Code: e.Code, Message: mask.Mask(e.Message), Remedy: e.Remedy, Field: orNull(mask.Mask(e.Field)),
+		RequestID: orNull(requestID),
 	}}
 	f.retryAfter = retryAfter(e)
 	return f

@@ -229,12 +229,13 @@ func (l logins) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) 
 	return time.Time{}, err
 }
 
-func (l logins) Close(w http.ResponseWriter, r *http.Request) {
+func (l logins) Close(w http.ResponseWriter, r *http.Request) error {
 	token := ""
 	if c, err := r.Cookie(gate.SessionCookie); err == nil {
 		token = c.Value
 	}
 	http.SetCookie(w, l.open.End(token, true))
+	return nil
 }
 
 type keyring struct {

@@ -87,6 +87,9 @@ func (s *server) listKeys(ctx context.Context, q *Paging) (*Body[Page[Key]], err
 
 func (s *server) createKey(ctx context.Context, in *Body[NewKey]) (*Body[CreatedKey], error) {
 	c := callerOf(ctx)
+	if err := noSecrets(named{"team", in.Body.Team}, named{"agent", in.Body.Agent}, named{"user", in.Body.User}); err != nil {
+		return nil, fail(c, err)
+	}
 	k, secret, err := s.Keys.Create(ctx, c.caller(), signalbox.Key{
 		Tenant: in.Body.Tenant, Team: in.Body.Team, Agent: in.Body.Agent, User: in.Body.User, Role: in.Body.Role,
 	})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -217,6 +218,11 @@ func (s *server) openRun(ctx context.Context, in *struct{ Body exactBody[NewRun]
 	wanted, err := readRun(in.Body.Value)
 	if err != nil {
 		return nil, fail(c, err)
+	}
+	for i, a := range wanted.plan.Agents {
+		if err := noSecrets(named{fmt.Sprintf("agents[%d].agent", i), a.Agent}); err != nil {
+			return nil, fail(c, err)
+		}
 	}
 	run, err := s.Runs.Open(ctx, c.caller(), wanted.plan, wanted.idle)
 	if err != nil {

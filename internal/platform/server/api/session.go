@@ -80,7 +80,9 @@ func (s *server) getSession(ctx context.Context, _ *struct{}) (*Body[Identity], 
 	return &Body[Identity]{identity(callerOf(ctx).Key)}, nil
 }
 
-func (s *server) logOut(_ context.Context, in *wire) (*struct{}, error) {
-	s.Sessions.Close(in.w, in.r)
+func (s *server) logOut(ctx context.Context, in *wire) (*struct{}, error) {
+	if err := s.Sessions.Close(in.w, in.r); err != nil {
+		return nil, fail(callerOf(ctx), err)
+	}
 	return nil, nil //nolint:nilnil // huma's way to answer 204.
 }
