@@ -256,3 +256,6 @@ func (i *Instance) Stderr() string { return i.stderr.String() }
 func (i *Instance) Env(key string) []string {
 	return []string{"SIGNALBOX_URL=" + i.URL, "SIGNALBOX_API_KEY=" + key}
 }
+
+// PID is the number of the process.
+func (i *Instance) PID() int { return i.command.Process.Pid }

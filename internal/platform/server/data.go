@@ -60,6 +60,7 @@ type data struct {
 	views     views
 	replica   string           // This process among those that share the database.
 	lost      <-chan struct{}  // Closed when this process can commit nothing any more; nil where that can not be.
+	broken    <-chan error     // Tells why nothing may be written any more; nil where that can not be.
 	now       func() time.Time // The database's clock.
 	key       *audit.Key
 	writer    *store.Writer
@@ -105,6 +106,7 @@ func (s *Server) startWriter(sequencer store.Sequencer) {
 	})
 	s.recorder = call.NewRecorder(call.RecorderOptions{
 		Log: s.data.writer, Masker: guard.New(), Now: s.options.Now, Ended: s.ended, Replica: s.data.replica,
+		Closed:    s.data.writer.Closed,
 		NoContent: s.config.Records.Content == config.ContentNone,
 	})
 	s.every("late outcomes", SettleInterval, func(ctx context.Context) {

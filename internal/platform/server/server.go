@@ -37,8 +37,11 @@ const (
 	// DrainTimeout is how long calls under way may take to end when the server stops. With StopTimeout it stays below the
 	// 30 seconds that orchestrators commonly give.
 	DrainTimeout = 20 * time.Second
-	// SettleInterval is how often outcomes that the log could not take are tried again.
-	SettleInterval = 2 * time.Second
+	// SettleInterval is how often outcomes that the log could not take are tried again, and a log that could not be
+	// written is: so long at most after its cause is gone, calls are served again.
+	SettleInterval = time.Second
+	// FatalDrain is how long calls get to be told of it, when the log can not be trusted any more. None can end well.
+	FatalDrain = 2 * time.Second
 	// StopTimeout bounds the steps of a stop that come after the calls.
 	StopTimeout = 8 * time.Second
 	// ExportTimeout is how long a stop waits for the receiver of the last telemetry.
@@ -131,10 +134,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.note(context.WithoutCancel(ctx), signalbox.ActionStarted, map[string]string{
 		"version": s.options.Version, "config": s.config.Fingerprint(), "listen": s.Addr().String(),
 	}); err != nil {
-		return errors.Join(err, s.shutdown(ctx))
+		return errors.Join(err, s.shutdown(ctx, DrainTimeout))
 	}
 	serving := make(chan error, 1)
 	go func() { serving <- s.http.Serve(s.listener) }()
+	drain := DrainTimeout
 	var reason error
 	select {
 	case <-ctx.Done():
@@ -142,15 +146,24 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-s.data.lost:
 		reason = errors.New("the other replicas have declared this one dead: it was silent for longer than the lease")
 	case reason = <-s.data.writer.Fatal():
-		reason = fmt.Errorf("the log can not be trusted any more: %w", reason)
+		reason, drain = untrusted(reason), FatalDrain
+	case reason = <-s.data.broken:
+		reason, drain = untrusted(reason), FatalDrain
 	}
-	return errors.Join(reason, s.shutdown(ctx))
+	return errors.Join(reason, s.shutdown(ctx, drain))
+}
+
+// untrusted is the reason for which a process ends by itself.
+func untrusted(reason error) error {
+	e := *signalbox.AsError(reason)
+	e.Message = "The log can not be trusted any more: " + e.Message
+	return e.WithCause(reason)
 }
 
 // shutdown drains the calls and stops the parts.
-func (s *Server) shutdown(ctx context.Context) error {
+func (s *Server) shutdown(ctx context.Context, drainTime time.Duration) error {
 	ctx = context.WithoutCancel(ctx)
-	drain, cancel := context.WithTimeout(ctx, DrainTimeout)
+	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	err := s.http.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {

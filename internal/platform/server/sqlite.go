@@ -28,7 +28,8 @@ func (s *Server) startSQLite(ctx context.Context) error {
 	sequencer := audit.NewSequencer(tree)
 	s.data = &data{
 		db: db, views: db.Views(), key: key, replica: signalbox.LocalReplica, now: s.options.Now,
-		size: func() int64 { return sequencer.Tree().Size() },
+		broken: db.Broken(),
+		size:   func() int64 { return sequencer.Tree().Size() },
 	}
 	publisher, err := s.startPublisher(ctx, sequencer)
 	if err != nil {

@@ -20,6 +20,13 @@ func closing() *signalbox.Error {
 		WithRetryAfter(RetryAfter)
 }
 
+func slowCommit() *signalbox.Error {
+	return signalbox.Errorf(signalbox.CodeUnavailable,
+		"The log could not be written: a commit has been under way for more than %s.", SlowCommit).
+		WithRemedy("Retry after the given time; the operator checks the disk of the database, or the way to its server.").
+		WithRetryAfter(RetryAfter)
+}
+
 // notWritten is what the callers of a failed batch see; nil where it did not fail.
 func notWritten(err error) *signalbox.Error {
 	if err == nil {

@@ -13,7 +13,7 @@ type Stats struct {
 	Bytes     int64 // Their size.
 	Capacity  int   // The most records at once.
 	Accepted  int64 // Records taken in.
-	Refused   int64 // Records that found no room, or a writer that has ended.
+	Refused   int64 // Records that found no room, a commit that took too long, or a writer that has ended.
 	Committed int64 // Records made durable.
 	Failed    int64 // Records whose commit failed.
 	Withdrawn int64 // Records whose caller left before they were written.
@@ -58,6 +58,13 @@ func (q *queue) push(it *item) error {
 		q.ready.Signal()
 	}
 	return nil
+}
+
+// refused counts what was refused before it made a record.
+func (q *queue) refused() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.Refused++
 }
 
 // fits reports whether there is room. A record that begins something must leave a quarter of the queue free. An empty

@@ -36,8 +36,9 @@ const (
 	DefaultQueueBytes   = 64 << 20 // Of their encoded content.
 	DefaultMaxBatch     = 512      // Records in one transaction.
 	RetryAfter          = time.Second
-	entryOverhead       = 256 // What an entry costs besides its content, in bytes.
-	largeBatch          = 8   // Records in a batch from which on the next one is given gatherTime.
+	SlowCommit          = time.Second // After which a commit under way closes the gate; see [Writer.Closed].
+	entryOverhead       = 256         // What an entry costs besides its content, in bytes.
+	largeBatch          = 8           // Records in a batch from which on the next one is given gatherTime.
 	gatherTime          = 300 * time.Microsecond
 )
 
@@ -47,8 +48,8 @@ type Options struct {
 	QueueBytes   int64
 	MaxBatch     int
 
-	// Changed is told why, when batches begin to fail, and nil, when they are written again. It must not block; it may
-	// be nil.
+	// Changed is told why, when batches begin to fail or one takes longer than [SlowCommit], and nil, when they are
+	// written again. It must not block; it may be nil.
 	Changed func(reason error)
 }
 
@@ -78,6 +79,7 @@ type Writer struct {
 	fatal     chan error
 	done      chan struct{}
 	failing   atomic.Pointer[signalbox.Error]
+	slow      slow
 	batch     []signalbox.Entry // Reused by the writing goroutine.
 	items     sync.Pool         // Of *item.
 }
@@ -103,7 +105,11 @@ func (w *Writer) Append(ctx context.Context, r signalbox.Record, effects ...sign
 	if err != nil {
 		return 0, signalbox.AsError(err)
 	}
-	e.Effects = effects
+	if e.Effects == nil {
+		e.Effects = effects
+	} else { // What the record itself needs comes first.
+		e.Effects = append(e.Effects, effects...)
+	}
 	it := w.newItem(e)
 	if err := w.queue.push(it); err != nil {
 		w.release(it)
@@ -128,12 +134,26 @@ func (w *Writer) Notify() <-chan struct{} { return w.notify }
 // Fatal gives at most one error: the reason for which the writer has ended by itself, and the process is to stop.
 func (w *Writer) Fatal() <-chan error { return w.fatal }
 
-// Failing says why the last batch could not be written; nil where it was.
+// Failing says why the last batch could not be written, or that the one under way takes too long; nil where all is well.
 func (w *Writer) Failing() error {
 	if e := w.failing.Load(); e != nil {
 		return e
 	}
+	if w.slow.is.Load() {
+		return slowCommit()
+	}
 	return nil
+}
+
+// Closed says why nothing new should begin now: a commit has been under way for longer than [SlowCommit], so whoever
+// appends waits for nobody knows how long. It is nil again once that commit is done. Append does not look at it, since
+// calls under way must be able to end. Each time it is not nil counts as a refused record.
+func (w *Writer) Closed() error {
+	if !w.slow.is.Load() {
+		return nil
+	}
+	w.queue.refused()
+	return slowCommit()
 }
 
 // Stats gives a snapshot of the writer's counters.
@@ -195,7 +215,7 @@ func (w *Writer) write(items []*item) error {
 	if err != nil {
 		return err
 	}
-	if err := w.committer.Commit(context.Background(), b); err != nil {
+	if err := w.commit(b); err != nil {
 		return err
 	}
 	w.sequencer.Committed(b)
@@ -203,6 +223,16 @@ func (w *Writer) write(items []*item) error {
 		it.index = b.Entries[i].Index
 	}
 	return nil
+}
+
+// commit closes the gate while the transaction takes longer than it should.
+func (w *Writer) commit(b signalbox.Batch) error {
+	w.slow.begin(func() { w.queue.options.Changed(slowCommit()) })
+	err := w.committer.Commit(context.Background(), b)
+	if w.slow.end() && err == nil && w.failing.Load() == nil {
+		w.queue.options.Changed(nil)
+	}
+	return err
 }
 
 // finish tells the waiting goroutines how their batch ended.

@@ -411,3 +411,42 @@ func TestFailingIsTold(t *testing.T) {
 		}
 	})
 }
+
+func TestSlowCommitClosesTheGateUntilItIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, cause := newDisk(), errors.New("disk full")
+		var told []bool // Whether it was a reason.
+		w := store.NewWriter(d, &tree{}, store.Options{Changed: func(err error) { told = append(told, err != nil) }})
+		for _, verdict := range []error{nil, cause} {
+			r := appendAsync(t.Context(), w, record("a"))
+			time.Sleep(store.SlowCommit - time.Millisecond)
+			if err := w.Closed(); err != nil {
+				t.Fatalf("before its time: %v", err)
+			}
+			time.Sleep(2 * time.Millisecond)
+			e := signalbox.AsError(w.Closed())
+			if e.Code != signalbox.CodeUnavailable || e.RetryAfter == 0 || e.Remedy == "" || w.Failing() == nil {
+				t.Fatalf("a slow commit gives %v (failing: %v)", e, w.Failing())
+			}
+			d.permits <- verdict
+			if got := <-r; !errors.Is(got.err, verdict) {
+				t.Fatalf("the slow commit gave %v, want %v", got.err, verdict)
+			}
+			if err := w.Closed(); err != nil {
+				t.Fatalf("after it: %v", err)
+			}
+		}
+		last := appendAsync(t.Context(), w, record("b"))
+		d.permits <- nil
+		if got := <-last; got.err != nil || w.Failing() != nil {
+			t.Fatalf("at last: %v, failing: %v", got.err, w.Failing())
+		}
+		closeWriter(t, w)
+		if want := []bool{true, false, true, true, false}; !slices.Equal(told, want) {
+			t.Fatalf("told %v, want %v", told, want)
+		}
+		if s := w.Stats(); s.Refused != 2 {
+			t.Fatalf("%d counted as refused, want 2", s.Refused)
+		}
+	})
+}

@@ -12,7 +12,6 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/platform/store"
 )
 
 // retryAfter is what callers are told where the operator must act first.
@@ -24,7 +23,7 @@ type fault struct {
 	message, remedy string
 }
 
-// faults are keyed by primary result code.
+// faults are keyed by extended result code, where one has a remedy of its own, or by primary result code.
 var faults = map[int]fault{
 	sqlite3.SQLITE_FULL: {
 		signalbox.CodeUnavailable, "the disk of the database is full",
@@ -54,10 +53,19 @@ var faults = map[int]fault{
 		signalbox.CodeUnavailable, "the disk of the database has failed",
 		"Check the disk and the system's log; Signalbox must be started again once the disk is sound.",
 	},
+	sqlite3.SQLITE_IOERR_WRITE:   noWrites,
+	sqlite3.SQLITE_IOERR_SHMSIZE: noWrites,
+	sqlite3.SQLITE_IOERR_SHMMAP:  noWrites,
 	sqlite3.SQLITE_INTERRUPT: {
 		signalbox.CodeTimeout, "the query of the database took too long",
 		"Narrow the filter or the range of time.",
 	},
+}
+
+var noWrites = fault{
+	signalbox.CodeUnavailable, "the disk of the database takes no writes",
+	"Check its free space and quota, that its file system is mounted for writing, and the system's log; calls are served " +
+		"again at once.",
 }
 
 // explain turns an error of the driver into one of ours. what says what was being done, in the log's words.
@@ -74,7 +82,10 @@ func explain(what string, err error) error {
 		f := faults[sqlite3.SQLITE_INTERRUPT]
 		return signalbox.Errorf(f.code, "%s.", sentence(f.message)).WithRemedy(f.remedy).WithCause(cause)
 	}
-	f, known := faults[primary(err)]
+	f, known := faults[extended(err)]
+	if !known {
+		f, known = faults[primary(err)]
+	}
 	if !known {
 		return signalbox.AsError(cause)
 	}
@@ -84,21 +95,34 @@ func explain(what string, err error) error {
 
 func sentence(s string) string { return string(s[0]-'a'+'A') + s[1:] }
 
-// primary is the primary result code of a driver's error, 0 for any other error.
-func primary(err error) int {
+// extended is the result code of a driver's error with its detail, 0 for any other error.
+func extended(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
-		return e.Code() & 0xff
+		return e.Code()
 	}
 	return 0
 }
 
-// uncertain marks the error of a COMMIT after which nobody knows what the disk holds.
-func uncertain(err error) error {
-	if primary(err) != sqlite3.SQLITE_IOERR {
-		return err
+// primary is the primary result code of a driver's error, 0 for any other error.
+func primary(err error) int { return extended(err) & 0xff }
+
+// unsynced reports whether a sync has failed. What the system says about the same pages later can not be trusted: it may
+// have dropped them, and then the next sync succeeds.
+func unsynced(err error) bool {
+	code := extended(err)
+	return code == sqlite3.SQLITE_IOERR_FSYNC || code == sqlite3.SQLITE_IOERR_DIR_FSYNC
+}
+
+// unsettled reports whether nobody knows what the disk holds after a COMMIT that gave this error. A write that was refused,
+// to the write-ahead log or to its index, is no such case, nor is a full disk: SQLite takes the transaction back, and the
+// next one is written over it.
+func unsettled(err error) bool {
+	switch extended(err) {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP:
+		return false
 	}
-	return fmt.Errorf("%w: %w", store.ErrUncertain, err)
+	return primary(err) == sqlite3.SQLITE_IOERR
 }
 
 // cannotOpen is the error of the operating system about a file that we need to read and write.

@@ -176,10 +176,10 @@ func TestKilledProcessLosesNothingItAcknowledged(t *testing.T) {
 	}
 }
 
-func TestIOErrorOfACommitStopsTheWriter(t *testing.T) {
+func TestRefusedWriteFailsItsBatchAndNoOther(t *testing.T) {
 	_, out := helper(t, "limit", path(t))
-	got := strings.Join(lines(t, out, 3), "\n")
-	if want := "unavailable true\ntrue\nunavailable true"; got != want {
+	got := strings.Join(lines(t, out, 2), "\n")
+	if want := "unavailable false true\n<nil> 0"; got != want {
 		t.Fatalf("got %q, want %q", got, want)
 	}
 }

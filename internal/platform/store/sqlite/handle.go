@@ -25,6 +25,8 @@ type handle struct {
 
 	undone func() // Told, under mu, that a transaction was rolled back; nil tells nobody.
 
+	broken *broken // Shared by the handles that write; nil where nothing is written.
+
 	side    *sql.DB       // A connection for checkpoints beside the writer.
 	written atomic.Int64  // Pages written since the WAL was last started anew, estimated.
 	pages   int64         // How many of them wake the checkpointer.
@@ -84,27 +86,41 @@ func (h *handle) close() error {
 }
 
 // write runs fn in a transaction of about that many bytes. Whatever fn or the commit returns as an error, nothing of it
-// is stored, unless the error is marked as uncertain.
+// is stored, unless the error is marked as uncertain; after one that is, nothing is written any more.
 func (h *handle) write(bytes int64, fn func(t *transaction) error) error {
 	return h.alone(func(t *transaction) error {
-		if err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		if err := h.broken.is(); err != nil {
 			return err
 		}
-		err := fn(t)
-		if err == nil {
-			if err = t.exec("COMMIT"); err != nil {
-				err = uncertain(err)
-			}
-		}
+		err := t.commit(fn)
 		h.wrote(bytes)
-		if err != nil {
-			_ = t.exec("ROLLBACK") // Most errors have rolled back already, and then this one is an error.
-			if h.undone != nil {
-				h.undone()
-			}
+		if err == nil {
+			return nil
+		}
+		_ = t.exec("ROLLBACK") // Most errors have rolled back already, and then this one is an error.
+		if h.undone != nil {
+			h.undone()
 		}
 		return err
 	})
+}
+
+// commit runs fn in a transaction, which an error leaves open or has ended.
+func (t *transaction) commit(fn func(t *transaction) error) error {
+	err := t.exec("BEGIN IMMEDIATE")
+	if err == nil {
+		err = fn(t)
+	}
+	if unsynced(err) { // A transaction that is larger than the page cache is written, and synced, before its end.
+		return t.h.broken.by("commit", err)
+	}
+	if err != nil {
+		return err
+	}
+	if err = t.exec("COMMIT"); unsettled(err) {
+		return t.h.broken.by("commit", err)
+	}
+	return err
 }
 
 // alone runs fn on the connection while nobody else uses it, outside of a transaction.

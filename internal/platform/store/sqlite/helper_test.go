@@ -94,24 +94,27 @@ func helperLedger(file string) {
 }
 
 // helperLimit lets the file system refuse to let files grow, which SQLite sees as an I/O error of a write, and prints
-// what the writer makes of it.
+// what the writer makes of it, and of the end of the limit.
 func helperLimit(file string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	_, w := helperOpen(file)
 	if _, err := w.Append(context.Background(), someRecord()); err != nil {
 		panic(err)
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 256 << 10, Max: 256 << 10}); err != nil {
-		panic(err)
+	limit := func(to uint64) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: to, Max: 1 << 40}); err != nil {
+			panic(err)
+		}
 	}
+	limit(256 << 10)
 	var err error
 	for err == nil {
 		_, err = w.Append(context.Background(), someRecord())
 	}
-	fmt.Println(signalbox.CodeOf(err), errors.Is(err, store.ErrUncertain))
-	fmt.Println(errors.Is(<-w.Fatal(), store.ErrUncertain))
+	fmt.Println(signalbox.CodeOf(err), errors.Is(err, store.ErrUncertain), strings.Contains(err.Error(), "takes no writes"))
+	limit(1 << 40)
 	_, err = w.Append(context.Background(), someRecord())
-	fmt.Println(signalbox.CodeOf(err), strings.Contains(err.Error(), "disk of the database has failed"))
+	fmt.Println(err, len(w.Fatal()))
 }
 
 func helperOpen(file string) (*sqlite.DB, *store.Writer) {

@@ -63,6 +63,7 @@ type DB struct {
 	file    string
 	options Options
 	lock    *lock
+	broken  *broken
 	writer  *handle // Nil where the file was opened read-only.
 	readers *sql.DB
 	shares  *handle // Reads what draws ask for.
@@ -95,7 +96,7 @@ func Open(ctx context.Context, file string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{file: file, options: o, lock: l}
+	d := &DB{file: file, options: o, lock: l, broken: newBroken()}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -107,6 +108,7 @@ func (d *DB) open(ctx context.Context) error {
 	if d.writer, err = openWriter(ctx, d.file, logSchema, d.options, "synchronous(FULL)", cache(logCache)); err != nil {
 		return err
 	}
+	d.writer.broken = d.broken
 	d.ids = accountIDs{}
 	d.writer.undone = func() { clear(d.ids) } // Some of them may be of accounts that were not made after all.
 	d.writer.refill = func() error { return prefill(d.file+"-wal", d.options.WALPages*pageSize) }
@@ -125,6 +127,7 @@ func (d *DB) open(ctx context.Context) error {
 	if d.views, err = openViews(ctx, d); err != nil {
 		return err
 	}
+	d.views.writer.broken = d.broken
 	d.wal = startCheckpointer(d.options.WALPages, d.writer, d.views.writer)
 	return nil
 }
@@ -156,11 +159,15 @@ func (d *DB) Views() *Views { return d.views }
 // File is the path of the database.
 func (d *DB) File() string { return d.file }
 
-// Close ends the goroutines, closes the files and releases the lock. Nothing may be using the store any more.
+// Close ends the goroutines, closes the files and releases the lock. Nothing may be using the store any more. Files that
+// are broken are left to the end of the process, because closing them would write and sync; so is the lock.
 func (d *DB) Close() error {
 	var errs []error
 	if d.wal != nil {
 		errs = append(errs, d.wal.stop())
+	}
+	if d.broken.is() != nil {
+		return nil // The reason has been told.
 	}
 	if d.views != nil {
 		errs = append(errs, d.views.close())

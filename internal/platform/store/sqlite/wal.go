@@ -70,20 +70,29 @@ func (c *checkpointer) run() {
 // which all is copied and starts it anew, unless a reader still looks at an old state; then the next round tries again.
 // Nothing here waits for a reader.
 func (h *handle) checkpoint() error {
-	if h.written.Load() == 0 {
+	if h.written.Load() == 0 || h.broken.is() != nil {
 		return nil
 	}
 	if _, err := h.side.Exec(passive); err != nil {
-		return explain("checkpoint", err)
+		return h.notCopied(err)
 	}
 	return h.alone(func(t *transaction) error {
-		return explain("checkpoint", t.query(passive, func(row []driver.Value) error {
+		return h.notCopied(t.query(passive, func(row []driver.Value) error {
 			if row[1] == row[2] { // Frames in the WAL, frames copied.
 				h.written.Store(0)
 			}
 			return nil
 		}))
 	})
+}
+
+// notCopied is the error of a checkpoint. After most of them, such as those of a full disk, the next round copies the same
+// again.
+func (h *handle) notCopied(err error) error {
+	if unsynced(err) {
+		return h.broken.by("checkpoint", err)
+	}
+	return explain("checkpoint", err)
 }
 
 const passive = "PRAGMA wal_checkpoint(PASSIVE)"
