@@ -32,6 +32,9 @@ var (
 //
 //	{"call":…,"content":base64 of SHA-256 of Content,"index":…,"tenant":…,"time":…,"type":…,"v":1}
 //
+// Where the content was destroyed, the entry's digest stands for it, so that the leaf is the same as before. Whether it may
+// have been destroyed is not to be seen here; [Destroyed] knows.
+//
 // It refuses an entry whose columns would not be told apart by it: invalid UTF-8 (JSON has one replacement character for
 // all of it) and times finer than their spelling.
 func LeafData(e signalbox.Entry) ([]byte, error) {
@@ -51,7 +54,10 @@ func appendLeafData(b []byte, e signalbox.Entry) ([]byte, error) {
 	if err := checkHeader(e); err != nil {
 		return nil, fmt.Errorf("entry %d: %w", e.Index, err)
 	}
-	content := sha256.Sum256(e.Content)
+	content := e.Digest
+	if !e.Destroyed() {
+		content = sha256.Sum256(e.Content)
+	}
 	b = appendQuoted(append(b, `{"call":`...), e.Call)
 	b = base64.StdEncoding.AppendEncode(append(b, `,"content":"`...), content[:])
 	b = strconv.AppendInt(append(b, `","index":`...), e.Index, 10)
