@@ -1,10 +1,8 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -40,6 +38,7 @@ type Report struct {
 	Open       int64       `json:"open"`                // Calls with an intent and no outcome.
 	Checkpoint *Checkpoint `json:"checkpoint,omitzero"` // The newest stored one, if its signature is good.
 	Saved      *Checkpoint `json:"saved,omitzero"`      // The one that was kept outside, if its signature is good.
+	Destroyed  int64       `json:"destroyed"`           // Entries whose content was destroyed when their retention was over.
 	Unsigned   int64       `json:"unsigned"`            // Entries that no checkpoint covers: nothing shows whether more were cut off.
 	Findings   []Finding   `json:"findings"`            // In the order they were found.
 	More       int64       `json:"more,omitzero"`       // Findings that are not listed.
@@ -68,12 +67,16 @@ const (
 	CheckRoot      Check = "root"      // The newest stored checkpoint is one of this log.
 	CheckSaved     Check = "saved"     // The checkpoint that was kept outside is one of this log.
 	CheckSignature Check = "signature" // The checkpoints are signed by the key.
+	CheckDestroyed Check = "destroyed" // A record after it says why content is gone.
 	CheckCall      Check = "call"      // Every call has an intent before its attempts and exactly one outcome at its end.
 )
 
 // Verify reads the whole log and recomputes everything that is stored beside the records: every leaf out of all columns,
 // every tile of every level, and the roots of the newest stored checkpoint and of the saved one. What does not fit is a
 // finding; the error is about reading only, and the report is then incomplete.
+//
+// Reading, hashing and decoding go on at once, on as many cores as there are; what needs the order of the log is done by
+// one goroutine in that order. The records that wait between them are bounded, so that memory does not grow with the log.
 func Verify(ctx context.Context, src LogSource, opts Options) (Report, error) {
 	if opts.MaxFindings == 0 {
 		opts.MaxFindings = MaxFindings
@@ -83,13 +86,8 @@ func Verify(ctx context.Context, src LogSource, opts Options) (Report, error) {
 	if err := v.readCheckpoints(); err != nil {
 		return v.report, err
 	}
-	for e, err := range src.Entries(ctx, math.MinInt64) {
-		if err == nil {
-			err = v.entry(e)
-		}
-		if err != nil {
-			return v.report, err
-		}
+	if err := v.read(); err != nil {
+		return v.report, err
 	}
 	return v.report, v.finish()
 }
@@ -101,8 +99,10 @@ type verifier struct {
 	report Report
 	tree   Tree
 	own    []bool
+	ahead  []tileRun           // The stored tiles of each level that were read and are not compared yet.
 	roots  map[int64]tlog.Hash // The sizes at which a root is wanted, and the roots.
 	calls  *calls
+	gone   Destroyed
 	lost   bool      // A gap was too large to follow the tree behind it.
 	bare   time.Time // The oldest record that no checkpoint covers.
 	newest time.Time
@@ -147,20 +147,19 @@ func (v *verifier) open(which string, signed []byte) *Checkpoint {
 	return &c
 }
 
-func (v *verifier) entry(e signalbox.Entry) error {
-	if err := v.ctx.Err(); err != nil {
-		return err
-	}
+// entry takes the next entry of the log, of which is known what can be without its neighbours.
+func (v *verifier) entry(c *checked) error {
+	e := &c.entry
 	follow, err := v.sequence(e)
 	if err != nil {
 		return err
 	}
-	v.calls.record(v, e)
-	leaf, err := Leaf(e)
+	v.calls.record(v, c)
+	v.destroyed(c)
 	switch {
-	case err != nil:
-		v.found(CheckLeaf, e.Index, e.Call, "Its columns can not be what was written: %v.", err)
-	case leaf != e.Leaf:
+	case c.leafErr != nil:
+		v.found(CheckLeaf, e.Index, e.Call, "Its columns can not be what was written: %v.", c.leafErr)
+	case c.leaf != e.Leaf:
 		v.found(CheckLeaf, e.Index, e.Call, "Its columns do not give its leaf hash: a column or the leaf was changed.")
 	}
 	if !follow {
@@ -171,11 +170,11 @@ func (v *verifier) entry(e signalbox.Entry) error {
 	if v.opts.Progress != nil && v.report.Size%10_000 == 0 {
 		v.opts.Progress(v.report.Size)
 	}
-	return v.grow(leaf)
+	return v.grow(c.leaf)
 }
 
 // age keeps the time of the newest record, and of the oldest that no checkpoint covers.
-func (v *verifier) age(e signalbox.Entry) {
+func (v *verifier) age(e *signalbox.Entry) {
 	if e.Time.After(v.newest) {
 		v.newest = e.Time
 	}
@@ -186,7 +185,7 @@ func (v *verifier) age(e signalbox.Entry) {
 }
 
 // sequence checks the index and reports whether the entry has its place in the tree.
-func (v *verifier) sequence(e signalbox.Entry) (bool, error) {
+func (v *verifier) sequence(e *signalbox.Entry) (bool, error) {
 	gap := e.Index - v.tree.Size()
 	switch {
 	case v.lost:
@@ -229,34 +228,6 @@ func (v *verifier) grow(leaf tlog.Hash) error {
 	return nil
 }
 
-func (v *verifier) tile(want signalbox.Tile) error {
-	v.report.Tiles++
-	stored, err := v.src.Tiles(v.ctx, want.Level, want.N, want.N+1)
-	if err != nil {
-		return err
-	}
-	first := want.N << (TileHeight * (want.Level + 1)) // The first record under the tile.
-	if len(stored) != 1 {
-		v.found(CheckTile, first, "", "Tile %d of level %d, which begins with this record, is stored %d times.", want.N, want.Level, len(stored))
-		return nil
-	}
-	got := stored[0].Hashes
-	if bytes.Equal(got, want.Hashes) {
-		return nil
-	}
-	if len(got) != len(want.Hashes) {
-		v.found(CheckTile, first, "", "Tile %d of level %d, which begins with this record, has %d bytes instead of %d.", want.N, want.Level, len(got), len(want.Hashes))
-		return nil
-	}
-	under := int64(1) << (TileHeight * want.Level)
-	for i, h := range split(want.Hashes) {
-		if !bytes.Equal(h[:], got[i*tlog.HashSize:][:tlog.HashSize]) {
-			v.found(CheckTile, first+int64(i)*under, "", "Tile %d of level %d has another hash for the %d record(s) from here: the records or the tile were changed.", want.N, want.Level, under)
-		}
-	}
-	return nil
-}
-
 func (v *verifier) finish() error {
 	v.report.Root = v.tree.Root()
 	if err := v.surplusTiles(); err != nil {
@@ -271,28 +242,9 @@ func (v *verifier) finish() error {
 	if !v.bare.IsZero() && v.newest.Sub(v.bare) > MaxUnsigned {
 		v.found(CheckRoot, -1, "", "The last %d records, over more than %v, are in no stored checkpoint: checkpoints were removed, or signing failed.", v.report.Unsigned, MaxUnsigned)
 	}
+	v.unproven()
 	v.calls.finish(v)
 	return v.calls.confirm(v)
-}
-
-// surplusTiles looks for tiles that a log of this size does not have. The log may have grown since its entries were
-// read, so that its size is asked for again.
-func (v *verifier) surplusTiles() error {
-	size, err := v.src.Size(v.ctx)
-	if err != nil {
-		return err
-	}
-	size = max(size, v.tree.Size())
-	for level := range TileHeight {
-		tiles, err := v.src.Tiles(v.ctx, level, size>>(TileHeight*(level+1)), math.MaxInt64)
-		if err != nil {
-			return err
-		}
-		for _, tile := range tiles {
-			v.found(CheckTile, -1, "", "Tile %d of level %d is stored, but the log is not that large.", tile.N, tile.Level)
-		}
-	}
-	return nil
 }
 
 func (v *verifier) root(check Check, which string, c *Checkpoint) {

@@ -30,14 +30,14 @@ type endedCall struct {
 func newCalls() *calls { return &calls{seed: maphash.MakeSeed(), open: map[string]openCall{}} }
 
 // record checks one entry against what is known of its call.
-func (c *calls) record(v *verifier, e signalbox.Entry) {
-	r, err := Decode(e)
-	if err != nil {
-		v.found(CheckContent, e.Index, e.Call, "Its content is not a record: %v.", signalbox.AsError(err).Cause)
+func (c *calls) record(v *verifier, at *checked) {
+	e := &at.entry
+	if at.contentErr != nil {
+		v.found(CheckContent, e.Index, e.Call, "Its content is not a record: %v.", at.contentErr)
 		return
 	}
-	if r.Who.TenantID != e.Tenant {
-		v.found(CheckContent, e.Index, e.Call, "Its content is of tenant %q, its column of %q.", r.Who.TenantID, e.Tenant)
+	if at.tenant != e.Tenant {
+		v.found(CheckContent, e.Index, e.Call, "Its content is of tenant %q, its column of %q.", at.tenant, e.Tenant)
 	}
 	switch e.Type {
 	case signalbox.RecordIntent:
@@ -45,7 +45,7 @@ func (c *calls) record(v *verifier, e signalbox.Entry) {
 	case signalbox.RecordAttempt:
 		c.attempt(v, e)
 	case signalbox.RecordOutcome:
-		c.outcome(v, e, r)
+		c.outcome(v, at)
 	case signalbox.RecordAdmin:
 		if e.Call != "" {
 			v.found(CheckCall, e.Index, e.Call, "An admin record names a call.")
@@ -55,7 +55,7 @@ func (c *calls) record(v *verifier, e signalbox.Entry) {
 	}
 }
 
-func (c *calls) intent(v *verifier, e signalbox.Entry) {
+func (c *calls) intent(v *verifier, e *signalbox.Entry) {
 	if was, twice := c.open[e.Call]; twice {
 		v.found(CheckCall, e.Index, e.Call, "The call has a second intent; the first is record %d.", was.intent)
 		return
@@ -67,20 +67,21 @@ func (c *calls) intent(v *verifier, e signalbox.Entry) {
 	c.open[e.Call] = openCall{tenant: e.Tenant, intent: e.Index}
 }
 
-func (c *calls) attempt(v *verifier, e signalbox.Entry) {
+func (c *calls) attempt(v *verifier, e *signalbox.Entry) {
 	if was, ok := c.open[e.Call]; !ok || was.tenant != e.Tenant {
 		v.found(CheckCall, e.Index, e.Call, "The attempt belongs to no call of its tenant that is under way.")
 	}
 }
 
-func (c *calls) outcome(v *verifier, e signalbox.Entry, r signalbox.Record) {
+func (c *calls) outcome(v *verifier, at *checked) {
+	e := &at.entry
 	was, intended := c.open[e.Call]
 	switch {
-	case r.Outcome == "":
+	case at.outcome == "" && !e.Destroyed():
 		v.found(CheckCall, e.Index, e.Call, "The outcome does not say how the call ended.")
 	case intended && was.tenant != e.Tenant:
 		v.found(CheckCall, e.Index, e.Call, "The outcome is of tenant %q, the call of %q.", e.Tenant, was.tenant)
-	case !intended && (len(r.Attempts) > 0 || r.Outcome == signalbox.OutcomeOK):
+	case !intended && (at.attempted || at.outcome == signalbox.OutcomeOK):
 		v.found(CheckCall, e.Index, e.Call, "The call was attempted, but there is no intent before its outcome.")
 	}
 	delete(c.open, e.Call)
