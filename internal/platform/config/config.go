@@ -47,6 +47,7 @@ type Tenant struct {
 	Limits        []signalbox.Budget `json:"limits"`   // Of requests and concurrency.
 	Budgets       []signalbox.Budget `json:"budgets"`  // Of money, tokens and steps.
 	AllowUnpriced bool               `json:"allow_unpriced"`
+	Retention     TenantRetention    `json:"retention"`
 }
 
 // Team gives budgets to a team of a tenant.
@@ -235,6 +236,9 @@ type Telemetry struct {
 type Audit struct {
 	Key    string `json:"key"`    // File with the signing key; "": generated once beside the SQLite file.
 	Origin string `json:"origin"` // The log's name, in every checkpoint; changing it begins a new log.
+
+	MinRetentionDays int64  `json:"min_retention_days"` // No content of any tenant is destroyed before.
+	Archive          string `json:"archive"`            // Directory below which archives are written; "": none.
 
 	BackupDays int64 `json:"backup_days"` // How long backups of the database are kept, which erasures tell.
 }

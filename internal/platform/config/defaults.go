@@ -43,6 +43,7 @@ const (
 	// DefaultBackupDays is how long backups are taken to be kept, and MaxBackupDays the most: ten years.
 	DefaultBackupDays          = 35
 	MaxBackupDays              = 3653
+	DefaultMinRetentionDays    = 365
 	DefaultProjectionRetention = 90 * 24 * time.Hour
 	DefaultContent             = ContentSummary
 	DefaultAuditOrigin         = "signalbox/log"

@@ -19,6 +19,7 @@ type reader struct {
 	mentions []mention
 	secrets  []secretAt
 	cheaper  map[string]downgrade // By model.
+	retained []retained
 }
 
 // place is where something stands, in the file and in the structure.

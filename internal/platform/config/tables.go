@@ -35,7 +35,10 @@ func configTable(c *Config) object {
 		key("cluster", "Replicas that share one PostgreSQL; with SQLite it means nothing.", clusterTable(&c.Cluster)),
 		later("flows"), later("guardrails"), later("sampling"), later("slos"), later("rollouts"), later("compliance"),
 		later("cache"), later("a2a"),
-	}, check: func(s seen) { checkPostgres(s, c) }}
+	}, check: func(s seen) {
+		checkPostgres(s, c)
+		checkRetention(s.r, c.Audit.MinRetentionDays)
+	}}
 }
 
 func tlsTable(t *TLS) value {
@@ -56,6 +59,7 @@ func tenantTable(t *Tenant) value {
 		key("limits", "Request and concurrency limits of the tenant as a whole.", limitListTable(&t.Limits)),
 		key("budgets", "Budgets of the tenant as a whole, or of each run (per: run).", budgetListTable(&t.Budgets)),
 		key("allow_unpriced", "Serve models whose price nobody has said; their calls count as free of charge.", boolean(&t.AllowUnpriced)),
+		key("retention", "How long the content of its records is kept.", tenantRetentionTable(&t.Retention)),
 	}}
 }
 
@@ -139,12 +143,15 @@ func telemetryTable(t *Telemetry) value {
 
 func auditTable(a *Audit) value {
 	a.Origin, a.BackupDays = DefaultAuditOrigin, DefaultBackupDays
+	a.MinRetentionDays = DefaultMinRetentionDays
 	return object{fields: []field{
 		key("key", "File with the signing key; without it one is generated beside the SQLite file.", textInto(&a.Key, singleLine)),
 		key("origin", "Name of the log in every checkpoint; changing it begins a new log.", textInto(&a.Origin, originText)),
 		key("backup_days", "Days for which you keep backups of the database; an erasure names the day when the last one that holds the key has expired.",
 			integer(&a.BackupDays, 0, MaxBackupDays)),
-		later("anchor"), later("master_key"), later("min_retention_days"),
+		key("min_retention_days", "Days for which no content of any tenant's records can be destroyed.", integer(&a.MinRetentionDays, 1, MaxRetentionDays)),
+		key("archive", "Directory below which the API writes archives of the log; without it none are written.", textInto(&a.Archive, singleLine)),
+		later("anchor"), later("master_key"),
 	}}
 }
 
