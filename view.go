@@ -40,6 +40,7 @@ type CallView struct {
 	SpanID        string
 	ParentSpanID  string
 	Simulated     bool
+	SealedBy      string // Id of the [SubjectKey] that seals User and the texts of the records; "" where nothing is sealed.
 	IntentIndex   *int64 // Index of the intent in the log; nil for a call that was refused before it had one.
 	OutcomeIndex  *int64 // Index of the outcome in the log; nil while the call runs.
 }
@@ -283,6 +284,24 @@ type Changes struct {
 	Runs     []RunView       // Totals and Running are to be added; First and Started keep the smallest, Last the largest.
 	RunHours []RunHour       // To be added to the totals of their hours, tenants and runs.
 	Facets   []Facet         // To be added where missing.
+	Sealed   []SealedBlock   // To be added where missing.
+	Erased   []Erased        // Subjects whose destroyed keys have sealed rows of calls: what those say of a person is removed.
+}
+
+// SealedBlockSize is how many records a block of [SealedBlock] has.
+const SealedBlockSize = 256
+
+// SealedBlock says that of the records with index / [SealedBlockSize] = Block, at least one is sealed by that key, or is the
+// first one of a call whose outcome is. It is how all records about a data subject are found without opening any other.
+type SealedBlock struct {
+	Key   string
+	Block int64
+}
+
+// Erased is a data subject whose keys were destroyed, as [DestroySubject] names it.
+type Erased struct {
+	Tenant  string
+	Subject [32]byte
 }
 
 // AccountView is an account of the ledger as it is durable, over all replicas.

@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"encoding/hex"
+
 	"github.com/signalbox/signalbox"
 )
 
@@ -12,15 +14,46 @@ func callOf(r *signalbox.Record) string {
 	return r.Call
 }
 
-// admin folds what is not a record of a call: of all those, two change what people look at.
+// admin folds what is not a record of a call: of all those, few change what people look at.
 func (f *folder) admin(c *callState, it *Item) {
 	switch it.Record.What.Action {
 	case signalbox.ActionRunOpened:
 		f.open(it)
 	case signalbox.ActionCostReconciled:
 		f.correct(c, it)
+	case signalbox.ActionErasure, signalbox.ActionSubjectExported:
+		f.subject(it)
 	}
 }
+
+// subject notes that there is evidence of an erasure or of an access request. After an erasure no row is to say anything
+// of that person: those of this batch neither, because they may have been decoded before the keys were destroyed.
+func (f *folder) subject(it *Item) {
+	subject, ok := SubjectOf(&it.Record)
+	if !ok {
+		return
+	}
+	f.evidence = append(f.evidence, signalbox.SealedBlock{Key: EvidenceKey(subject), Block: it.Index / signalbox.SealedBlockSize})
+	if it.Record.What.Action == signalbox.ActionErasure {
+		f.erased = append(f.erased, signalbox.Erased{Tenant: it.Record.What.Detail[DetailTenant], Subject: subject})
+	}
+}
+
+// The members of the detail of an erasure and of an access request: the tenant of the data subject, and
+// [signalbox.SubjectKey].Subject in hex. They name nobody.
+const (
+	DetailTenant  = "tenant"
+	DetailSubject = "subject_hash"
+)
+
+// SubjectOf gives whom a record of an erasure or of an access request is about.
+func SubjectOf(r *signalbox.Record) (subject [32]byte, ok bool) {
+	hash, err := hex.DecodeString(r.What.Detail[DetailSubject])
+	return subject, err == nil && len(hash) == len(subject) && copy(subject[:], hash) > 0
+}
+
+// EvidenceKey is what stands in [signalbox.SealedBlock].Key for the records of erasures and access requests about a subject.
+func EvidenceKey(subject [32]byte) string { return "subject:" + hex.EncodeToString(subject[:]) }
 
 // open lists a run before it has any call.
 func (f *folder) open(it *Item) {

@@ -45,6 +45,9 @@ func (d *decoder) look(i int) {
 		d.bad++
 		return
 	}
+	if r.Content == signalbox.ContentDestroyed {
+		return
+	}
 	d.ended[i] = r
 	// One without attempts may have been written by somebody who knew less than the intent.
 	if _, again := d.outcomes[e.Call]; !again && len(r.Attempts) > 0 {
@@ -52,7 +55,7 @@ func (d *decoder) look(i int) {
 	}
 }
 
-// item gives the item of an entry; false where there is none: some can not be decoded, and for some the call's outcome
+// item gives the item of an entry; false where there is none: some can not be decoded, of some nothing is left, and for some the call's outcome
 // stands.
 func (d *decoder) item(i int) (Item, bool) {
 	e := d.entries[i]
@@ -82,5 +85,5 @@ func (d *decoder) plain(e signalbox.Entry) (Item, bool) {
 	if err != nil {
 		d.bad++
 	}
-	return Item{Index: e.Index, Record: r}, err == nil
+	return Item{Index: e.Index, Record: r}, err == nil && r.Content != signalbox.ContentDestroyed
 }

@@ -18,7 +18,11 @@
 //     run, and the call's row where that is still kept.
 //   - Names that the caller made up (an unknown model) are in the call's row and nowhere else: totals and facets have
 //     the names of what was attempted.
-//   - A record that can not be decoded changes nothing, and is counted ([Status]).
+//   - A record that can not be decoded changes nothing, and is counted ([Status]). One whose content was destroyed changes
+//     nothing either.
+//   - An erasure removes what the rows of calls say of that data subject, and what rows that come later say that were
+//     sealed by a destroyed key. A rebuild, which can not read it any more, gives the same rows.
+//   - Which keys seal which records is noted by blocks of records, so that all about one subject is found by its keys.
 //
 // # Sketches
 //

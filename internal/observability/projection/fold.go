@@ -96,6 +96,9 @@ type folder struct {
 	runs    map[runKey]*signalbox.RunView
 	hours   map[runHour]*signalbox.Totals
 	facets  map[signalbox.Facet]bool
+	erased  []signalbox.Erased
+
+	evidence []signalbox.SealedBlock
 }
 
 func (f *folder) fold(it *Item) error {
@@ -286,6 +289,7 @@ func names(v *signalbox.CallView, a *signalbox.Attempt) (model, tool, provider s
 func (f *folder) changes() signalbox.Changes {
 	var c signalbox.Changes
 	for _, s := range f.calls {
+		c.Sealed = appendSealed(c.Sealed, s)
 		switch {
 		case s.changed && s.known:
 			c.Updates = append(c.Updates, s.view)
@@ -308,6 +312,7 @@ func (f *folder) changes() signalbox.Changes {
 	for facet := range f.facets {
 		c.Facets = append(c.Facets, facet)
 	}
+	c.Erased, c.Sealed = f.erased, append(c.Sealed, f.evidence...)
 	order(&c)
 	return c
 }

@@ -200,6 +200,7 @@ func (p *Projector) step(ctx context.Context, cursor int64) (int64, error) {
 		return cursor, err
 	}
 	last := &entries[len(entries)-1]
+	changes.Sealed = sealedBlocks(entries, changes.Sealed)
 	changes.From, changes.To, changes.AsOf, changes.Leaf = cursor, last.Index+1, last.Time, last.Leaf
 	if err := p.store.Apply(ctx, changes); err != nil {
 		return cursor, err

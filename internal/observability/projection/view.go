@@ -17,13 +17,15 @@ func view(r *signalbox.Record) signalbox.CallView {
 		ModelName: r.Context.ModelName, Provider: r.Context.Provider, UpstreamModel: upstream(r),
 		Stream: r.Context.Stream, Simulated: r.Context.Simulated, RiskLevel: r.Context.RiskLevel,
 		TraceID: r.When.TraceID, SpanID: r.When.SpanID, ParentSpanID: r.When.ParentSpanID,
+		SealedBy: sealedBy(r),
 	}
 }
 
-// ended writes into a call's row what its outcome knows better than its intent. Who called and where the call stands in
+// ended writes into a call's row what its outcome knows better than its intent. Which agent called and where the call stands in
 // its trace is the same in both.
 func ended(v *signalbox.CallView, index int64, r *signalbox.Record) {
 	v.Outcome, v.OutcomeIndex = r.Outcome, &index
+	sealed(v, r)
 	v.Attempts = max(v.Attempts, len(r.Attempts))
 	v.ModelName, v.Provider, v.UpstreamModel = r.Context.ModelName, r.Context.Provider, upstream(r)
 	v.Simulated, v.RiskLevel = r.Context.Simulated, r.Context.RiskLevel
@@ -35,6 +37,21 @@ func ended(v *signalbox.CallView, index int64, r *signalbox.Record) {
 	if r.Error != nil {
 		v.ErrorCode = r.Error.Code
 	}
+}
+
+// sealed takes from an outcome whom the call is about, because an outcome can stand for its intent and may be sealed by
+// another key. One without attempts stands for none, and may know less.
+func sealed(v *signalbox.CallView, r *signalbox.Record) {
+	if len(r.Attempts) > 0 {
+		v.User, v.SealedBy = r.Who.UserID, sealedBy(r)
+	}
+}
+
+func sealedBy(r *signalbox.Record) string {
+	if r.Sealed == nil {
+		return ""
+	}
+	return r.Sealed.Key
 }
 
 func upstream(r *signalbox.Record) string {

@@ -111,6 +111,7 @@ func (v *Views) apply(ctx context.Context, c signalbox.Changes, calls func(*pgx.
 		queueRollups(b, c)
 		queueRuns(b, c)
 		queueFacets(b, c.Facets)
+		queueSealed(b, c)
 		return tx.SendBatch(ctx, b).Close()
 	})
 }

@@ -56,7 +56,6 @@ var fixedColumns = []column{
 	plain("tenant", func(v *signalbox.CallView) *string { return &v.Tenant }),
 	plain("team", func(v *signalbox.CallView) *string { return &v.Team }),
 	plain("key_id", func(v *signalbox.CallView) *string { return &v.KeyID }),
-	plain("user_id", func(v *signalbox.CallView) *string { return &v.User }),
 	plain("request_id", func(v *signalbox.CallView) *string { return &v.RequestID }),
 	plain("run_id", func(v *signalbox.CallView) *string { return &v.RunID }),
 	plain("agent_id", func(v *signalbox.CallView) *string { return &v.AgentID }),
@@ -104,6 +103,8 @@ var otherColumns = []column{
 		name: "outcome_index", optional: func(v *signalbox.CallView) *int64 { return v.OutcomeIndex },
 		target: func(r *callRow) any { return &r.view.OutcomeIndex },
 	},
+	plain("user_id", func(v *signalbox.CallView) *string { return &v.User }),
+	plain("sealed_by", func(v *signalbox.CallView) *string { return &v.SealedBy }),
 }
 
 // tokens is a column of a call's usage, NULL where nothing was consumed.

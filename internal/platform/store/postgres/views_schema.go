@@ -51,7 +51,8 @@ CREATE TABLE calls (
     outcome         text   COLLATE "C" NOT NULL, -- 'running' while there is none.
     error_code      text   COLLATE "C" NOT NULL,
     attempts        bigint NOT NULL,
-    outcome_index   bigint
+    outcome_index   bigint,
+    sealed_by       text   COLLATE "C" NOT NULL -- Which key seals user_id, which is removed when that key is destroyed.
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 CREATE UNIQUE INDEX calls_id ON calls (id);
 CREATE INDEX calls_trace ON calls (trace_id, first);
@@ -116,10 +117,17 @@ CREATE TABLE facets (
     value  text COLLATE "C" NOT NULL,
     PRIMARY KEY (field, tenant, value)
 );
+
+-- Which keys of data subjects seal records with seq / 256 = block. All records about a subject are found by its keys.
+CREATE TABLE subject_blocks (
+    key   text   COLLATE "C" NOT NULL,
+    block bigint NOT NULL,
+    PRIMARY KEY (key, block)
+);
 `
 
 // viewTables are those that a rebuild fills.
-const viewTables = "calls, rollups, rollup_days, latencies, run_totals, run_hours, facets"
+const viewTables = "calls, rollups, rollup_days, latencies, run_totals, run_hours, facets, subject_blocks"
 
 const totalsDDL = `    calls       bigint NOT NULL,
     failures    bigint NOT NULL,

@@ -37,13 +37,19 @@ const viewBytes = 800
 
 // Apply stores the changes and sets the cursor from c.From to c.To, in one transaction. Where the cursor is not at
 // c.From they are refused with code conflict.
-func (v *Views) Apply(_ context.Context, c signalbox.Changes) error {
+func (v *Views) Apply(ctx context.Context, c signalbox.Changes) error {
+	gone, err := v.gone(ctx, c.Erased)
+	if err != nil {
+		return err
+	}
+	v.forget(c.Calls)
+	v.forget(c.Updates)
 	size := int64(len(c.Calls)+len(c.Updates)) * viewBytes
 	return explain("apply projections", v.writer.write(size, func(t *transaction) error {
 		if err := advance(t, c); err != nil {
 			return err
 		}
-		for _, store := range []func(*transaction, signalbox.Changes) error{storeCalls, storeRollups, storeRuns} {
+		for _, store := range []func(*transaction, signalbox.Changes) error{storeCalls, storeRollups, storeRuns, storeSealed} {
 			if err := store(t, c); err != nil {
 				return err
 			}
@@ -53,7 +59,7 @@ func (v *Views) Apply(_ context.Context, c signalbox.Changes) error {
 				return err
 			}
 		}
-		return nil
+		return erase(t, gone)
 	}))
 }
 

@@ -12,13 +12,13 @@ import (
 // fixedColumns of a call are known from its first record; the others may change until it has ended.
 var (
 	fixedColumns = []string{
-		"first", "id", "time", "tenant", "team", "key_id", "user", "request_id", "run_id", "agent_id", "agent_role",
+		"first", "id", "time", "tenant", "team", "key_id", "request_id", "run_id", "agent_id", "agent_role",
 		"parent_agent_id", "step_index", "kind", "protocol", "tool_name", "trace_id", "span_id", "parent_span_id",
 	}
 	otherColumns = []string{
 		"model_name", "provider", "upstream_model", "flags", "latency_ms", "first_byte_ms", "input_tokens",
 		"output_tokens", "cache_read", "cache_write", "cost", "cost_basis", "risk_level", "outcome", "error_code",
-		"attempts", "outcome_index",
+		"attempts", "outcome_index", "user", "sealed_by",
 	}
 	callColumns = strings.Join(append(append([]string{}, fixedColumns...), otherColumns...), ", ")
 	selectCalls = "SELECT " + callColumns + " FROM calls "
@@ -37,7 +37,7 @@ const (
 
 func callValues(v *signalbox.CallView) []driver.Value {
 	fixed := []driver.Value{
-		v.First(), v.ID, v.Time.UnixMicro(), v.Tenant, v.Team, v.KeyID, v.User, v.RequestID, v.RunID, v.AgentID, v.AgentRole,
+		v.First(), v.ID, v.Time.UnixMicro(), v.Tenant, v.Team, v.KeyID, v.RequestID, v.RunID, v.AgentID, v.AgentRole,
 		v.ParentAgentID, optional(v.StepIndex), string(v.Kind), string(v.Protocol), v.ToolName, v.TraceID, v.SpanID,
 		v.ParentSpanID,
 	}
@@ -57,6 +57,7 @@ func otherValues(v *signalbox.CallView) []driver.Value {
 	return []driver.Value{
 		v.ModelName, v.Provider, v.UpstreamModel, flags(v), v.LatencyMS, v.FirstByteMS, input, output, read, write, cost,
 		string(v.CostBasis), v.RiskLevel, string(v.Outcome), string(v.ErrorCode), int64(v.Attempts), optional(v.OutcomeIndex),
+		v.User, v.SealedBy,
 	}
 }
 
@@ -83,7 +84,7 @@ func optional(n *int64) driver.Value {
 
 // scanCall reads a row of selectCalls.
 func scanCall(r *sql.Rows) (signalbox.CallView, error) {
-	const columns = 36
+	const columns = 37
 	var values [columns]any
 	var row [columns]driver.Value
 	targets := make([]any, columns)
@@ -103,10 +104,10 @@ func scanCall(r *sql.Rows) (signalbox.CallView, error) {
 func callOf(row []driver.Value) signalbox.CallView {
 	v := signalbox.CallView{
 		ID: text(row[1]), Time: time.UnixMicro(integer(row[2])).UTC(), Tenant: text(row[3]), Team: text(row[4]),
-		KeyID: text(row[5]), User: text(row[6]), RequestID: text(row[7]), RunID: text(row[8]), AgentID: text(row[9]),
-		AgentRole: text(row[10]), ParentAgentID: text(row[11]), StepIndex: pointer(row[12]),
-		Kind: signalbox.Kind(text(row[13])), Protocol: signalbox.Protocol(text(row[14])), ToolName: text(row[15]),
-		TraceID: text(row[16]), SpanID: text(row[17]), ParentSpanID: text(row[18]),
+		KeyID: text(row[5]), RequestID: text(row[6]), RunID: text(row[7]), AgentID: text(row[8]),
+		AgentRole: text(row[9]), ParentAgentID: text(row[10]), StepIndex: pointer(row[11]),
+		Kind: signalbox.Kind(text(row[12])), Protocol: signalbox.Protocol(text(row[13])), ToolName: text(row[14]),
+		TraceID: text(row[15]), SpanID: text(row[16]), ParentSpanID: text(row[17]),
 	}
 	addOthers(&v, row[len(fixedColumns):])
 	if integer(row[len(fixedColumns)+3])&flagIntent != 0 {
@@ -132,6 +133,7 @@ func addOthers(v *signalbox.CallView, row []driver.Value) {
 	v.CostBasis, v.RiskLevel = signalbox.Basis(text(row[11])), text(row[12])
 	v.Outcome, v.ErrorCode = signalbox.Outcome(text(row[13])), signalbox.Code(text(row[14]))
 	v.Attempts, v.OutcomeIndex = int(integer(row[15])), pointer(row[16])
+	v.User, v.SealedBy = text(row[17]), text(row[18])
 }
 
 // text and integer read values of STRICT columns, whose types the schema has fixed.

@@ -46,13 +46,13 @@ func openFile(t *testing.T, file string) *sqlite.DB {
 	return db
 }
 
-// older takes the second migration back.
+// older takes the migrations after the first one back.
 func older(file string) error {
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	_, err = db.Exec("DROP TABLE run_hours; DELETE FROM schema_version WHERE version > 1")
+	_, err = db.Exec("DROP TABLE run_hours; DROP TABLE subject_blocks; ALTER TABLE calls DROP COLUMN sealed_by; DELETE FROM schema_version WHERE version > 1")
 	return err
 }

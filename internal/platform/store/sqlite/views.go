@@ -18,13 +18,16 @@ type Views struct {
 	source  *handle // Reads the log for the projector.
 	writer  *handle
 	readers *sql.DB
+	// erased are the keys whose destruction was projected since the file was opened. Records that come after it in the
+	// log may have been decoded before it.
+	erased map[string]bool
 }
 
 func openViews(ctx context.Context, d *DB) (*Views, error) {
 	o := d.options
 	o.MaxPages = 0
 	file := d.file + ViewsSuffix
-	v := &Views{log: d}
+	v := &Views{log: d, erased: map[string]bool{}}
 	var err error
 	// Without a sync per transaction a power loss may undo the last of them: the cursor goes back with the rows.
 	if v.writer, err = openWriter(ctx, file, viewsSchema, o, "synchronous(NORMAL)", cache(viewsCache)); err != nil {
@@ -159,7 +162,7 @@ func (v *Views) Reset(context.Context) error {
 }
 
 func removeAll(t *transaction) error {
-	for _, table := range []string{"calls", "rollups", "rollup_days", "latencies", "runs", "run_hours", "facets"} {
+	for _, table := range []string{"calls", "rollups", "rollup_days", "latencies", "runs", "run_hours", "facets", "subject_blocks"} {
 		if err := t.exec("DELETE FROM " + table); err != nil {
 			return err
 		}

@@ -58,6 +58,7 @@ type Views interface {
 	Rollups(ctx context.Context, q signalbox.CostQuery) ([]signalbox.Rollup, error)
 	Latencies(ctx context.Context, q signalbox.CostQuery) ([]signalbox.LatencyRollup, error)
 	Facets(ctx context.Context, tenants []string) (signalbox.Facets, error)
+	SealedBlocks(ctx context.Context, keys []string, from int64, limit int) ([]int64, error)
 }
 
 // Ledger is the part of a store that keeps accounts, and the runs, alerts, brakes and notifications beside them. None of
@@ -85,6 +86,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"destroy", destroyTests},
 		{"keys", keyTests},
 		{"views", viewTests},
+		{"erasure", erasureTests},
 		{"calls", callTests},
 		{"totals", totalTests},
 		{"runs", runTests},
