@@ -52,7 +52,7 @@ func TestDefaultsOfAFileThatSaysNothing(t *testing.T) {
 		},
 		Retention: Retention{DefaultProjectionRetention},
 		Records:   Records{ContentSummary},
-		Audit:     Audit{Origin: DefaultAuditOrigin, BackupDays: DefaultBackupDays},
+		Audit:     Audit{Origin: DefaultAuditOrigin, MinRetentionDays: DefaultMinRetentionDays, BackupDays: DefaultBackupDays},
 		Alerts:    Alerts{Defaults: true, Rules: DefaultAlertRules()},
 		Runs:      Runs{time.Hour},
 		Cluster:   Cluster{15 * time.Second, time.Hour},

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -39,4 +40,27 @@ const sweepTables = "audit_records, audit_pending"
 func (d *DB) Sweep(ctx context.Context) error {
 	_, err := d.pool.Exec(ctx, "VACUUM "+sweepTables)
 	return explain("sweep the database", err)
+}
+
+// Headers gives index, time and tenant of up to limit entries with an index ≥ from, in order, and the digest of those
+// whose content was destroyed. It reads no content.
+func (d *DB) Headers(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error) {
+	return collect(ctx, d.readers, "read the log's headers", func(r pgx.CollectableRow) (e signalbox.Entry, err error) {
+		var micros int64
+		var digest []byte
+		if err := r.Scan(&e.Index, &micros, &e.Tenant, &digest); err != nil {
+			return e, err
+		}
+		e.Time = time.UnixMicro(micros).UTC()
+		if digest != nil {
+			e.Digest, err = hash(digest)
+		}
+		return e, err
+	}, "SELECT seq, time, tenant, digest FROM audit_records WHERE seq >= $1 ORDER BY seq LIMIT $2", from, limit)
+}
+
+// DestroyedUntil gives the end of what was destroyed of a tenant; 0 where nothing was.
+func (d *DB) DestroyedUntil(ctx context.Context, tenant string) (until int64, err error) {
+	err = d.readers.QueryRow(ctx, "SELECT coalesce(max(until), 0) FROM audit_destroyed WHERE tenant = $1", tenant).Scan(&until)
+	return until, explain("read what was destroyed", err)
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"time"
@@ -81,15 +82,18 @@ func (h *handle) sweep(ctx context.Context) error {
 // emptyWAL copies the bulk beside the writer, and then empties the file while nobody writes. It does not wait for
 // readers meanwhile, because commits would wait with it.
 func (h *handle) emptyWAL(ctx context.Context) (empty bool, err error) {
+	if err := h.broken.is(); err != nil {
+		return false, err
+	}
 	for _, query := range []string{"PRAGMA busy_timeout = 0", passive} {
 		if _, err := h.side.ExecContext(ctx, query); err != nil {
-			return false, explain("empty the WAL", err)
+			return false, h.notCopied(err)
 		}
 	}
 	err = h.alone(func(*transaction) error {
 		var busy, frames, copied int
 		if err := h.side.QueryRowContext(ctx, truncateWAL).Scan(&busy, &frames, &copied); err != nil || busy != 0 {
-			return explain("empty the WAL", err)
+			return h.notCopied(err)
 		}
 		empty = true
 		h.written.Store(0)
@@ -99,4 +103,27 @@ func (h *handle) emptyWAL(ctx context.Context) (empty bool, err error) {
 		return h.refill()
 	})
 	return empty, err
+}
+
+// Headers gives index, time and tenant of up to limit entries with an index ≥ from, in order, and the digest of those
+// whose content was destroyed. It reads no content.
+func (d *DB) Headers(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error) {
+	return collect(ctx, d.readers, "read the log's headers", func(r *sql.Rows) (e signalbox.Entry, err error) {
+		var micros int64
+		var digest sql.RawBytes
+		if err := r.Scan(&e.Index, &micros, &e.Tenant, &digest); err != nil {
+			return e, err
+		}
+		e.Time = time.UnixMicro(micros).UTC()
+		if digest != nil {
+			e.Digest, err = hash(digest)
+		}
+		return e, err
+	}, "SELECT seq, time, tenant, digest FROM audit_records WHERE seq >= ? ORDER BY seq LIMIT ?", from, limit)
+}
+
+// DestroyedUntil gives the end of what was destroyed of a tenant; 0 where nothing was.
+func (d *DB) DestroyedUntil(ctx context.Context, tenant string) (until int64, err error) {
+	err = d.readers.QueryRowContext(ctx, "SELECT coalesce(max(until), 0) FROM audit_destroyed WHERE tenant = ?", tenant).Scan(&until)
+	return until, explain("read what was destroyed", err)
 }

@@ -57,6 +57,18 @@ func checkLog(t *testing.T, s Store, want []signalbox.Entry) {
 	}
 }
 
+// checkHeaders reads what there is without content.
+func checkHeaders(t *testing.T, s Store, all []signalbox.Entry, from int64, n int) {
+	t.Helper()
+	var want []signalbox.Entry
+	for _, e := range all[from:][:n] {
+		want = append(want, signalbox.Entry{Index: e.Index, Time: e.Time, Tenant: e.Tenant, Digest: e.Digest})
+	}
+	if got := must[[]signalbox.Entry](t)(s.Log.Headers(t.Context(), from, n)); !reflect.DeepEqual(got, want) {
+		t.Fatalf("the headers are\n%v, want\n%v", got, want)
+	}
+}
+
 var destroyTests = map[string]func(*testing.T, Store){
 	"the content of a tenant's range, and nothing else": func(t *testing.T, s Store) {
 		want := mixed(t, s)
@@ -70,6 +82,12 @@ var destroyTests = map[string]func(*testing.T, Store){
 		}
 		want = append(want, e)
 		checkLog(t, s, want)
+		checkHeaders(t, s, want, 2, 7)
+		for tenant, end := range map[string]int64{"acme": 7, "globex": 0} {
+			if until := must[int64](t)(s.Log.DestroyedUntil(t.Context(), tenant)); until != end {
+				t.Fatalf("%s is destroyed until %d, want %d", tenant, until, end)
+			}
+		}
 		checkLog(t, s.Reopen(), want)
 	},
 	"again changes nothing, nor does a range without records": func(t *testing.T, s Store) {

@@ -36,6 +36,8 @@ type Log interface {
 	Keys(ctx context.Context) ([]signalbox.Key, error)
 	KeyByHash(ctx context.Context, hash [32]byte) (signalbox.Key, error)
 	Sweep(ctx context.Context) error
+	Headers(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error)
+	DestroyedUntil(ctx context.Context, tenant string) (int64, error)
 }
 
 // Views is the part of a store that can be rebuilt.
