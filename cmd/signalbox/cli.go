@@ -35,6 +35,8 @@ type cli struct {
 	Budget      budgetCmd      `cmd:"" help:"Accounts with their caps, and those that an overrun has closed."`
 	Alert       alertCmd       `cmd:"" help:"Alerts, and the brakes that they have set."`
 	Projections projectionsCmd `cmd:"" help:"Rebuild what is projected from the log."`
+	Backup      backupCmd      `cmd:"" help:"Copy the SQLite database while it is being served."`
+	Restore     restoreCmd     `cmd:"" help:"Make a database of a backup, once its log has been verified."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	DemoTools   demoToolsCmd   `cmd:"" hidden:""`
 
