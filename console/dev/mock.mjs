@@ -8,6 +8,7 @@ import { readFileSync, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { auditLog, auditPage, auditStatus } from "./audit.mjs";
 import { accounts, alerts, brakes, keys, runDetail, runRows } from "./ledger.mjs";
 import { BIG_TRACE, bigTrace, detail, makeCalls, smallTrace, tracePage, usd } from "./fixtures.mjs";
 
@@ -27,6 +28,7 @@ const nano = (text) => Math.round(Number(text ?? 0) * 1e9);
 export function start(port = 0) {
   const started = new Date(Date.now() - 7_500_000).toISOString();
   const calls = makeCalls(6_000, Date.now());
+  const audit = auditLog(calls);
   const big = bigTrace(30_000);
   const sessions = new Set();
   const asOf = () => new Date(Date.now() - 900).toISOString();
@@ -84,6 +86,8 @@ export function start(port = 0) {
     "GET /keys": () => list(keys()),
     "GET /alerts": (q) => list(ledger.alerts.filter((a) => [["tenant", "tenant"], ["run", "run_id"], ["level", "level"]].every(([n, f]) => !q.get(n) || a[f] === q.get(n)))),
     "GET /brakes": () => list(ledger.brakes.filter((b) => b.holds)),
+    "GET /audit": (q) => auditPage(audit.records, q),
+    "GET /audit/status": () => auditStatus(audit),
     "GET /health": () => ({
       version: "0.1.0-mock", started, data_as_of: asOf(),
       log: { size: 48_230, checkpoint_size: 48_216, checkpoint_time: new Date(Date.now() - 3_000).toISOString(), root: "pFh8nq1yqLCmC0CXoF3w5r2l6m4yQm0JwB1f8l8m3nE=" },
@@ -99,6 +103,8 @@ export function start(port = 0) {
 
   const server = createServer((req, res) => {
     const url = new URL(req.url, "http://mock");
+    if (url.pathname === "/audit/checkpoint") return res.end(audit.log.checkpoint(audit.key));
+    if (url.pathname.startsWith("/audit/tile/")) return res.end(Buffer.from(audit.log.tile(url.pathname.slice("/audit/".length))));
     if (!url.pathname.startsWith("/api/")) return file(url.pathname, res);
     const path = url.pathname.replace("/api/v1", "");
     const id = /sb_session=(\w+)/.exec(req.headers.cookie ?? "")?.[1];
@@ -134,6 +140,11 @@ export function start(port = 0) {
       const trace = one[2] === BIG_TRACE ? big : smallTrace(calls, one[2]);
       if (!trace) return refuse(404, "not_found", "No trace has this id.", "Check the id; retention may have removed it.");
       return say(200, tracePage(trace, url.searchParams.get("cursor"), Number(url.searchParams.get("limit") || 1000)));
+    }
+    const record = /^\/audit\/(\d+)$/.exec(path);
+    if (record) {
+      const found = audit.records[Number(record[1])];
+      return found ? say(200, found) : refuse(404, "not_found", "The log has no such record.", "Ask for a number below its size.");
     }
     const lift = /^\/brakes\/([^/]+)\/lift$/.exec(path);
     if (lift && req.method === "POST") {

@@ -5,6 +5,7 @@ import { isRange, type Range } from "./lib/time";
 import { NotFound, RenderError } from "./ui/ErrorBox";
 import { Shell } from "./ui/Shell";
 import { Alerts } from "./views/Alerts";
+import { Audit } from "./views/Audit";
 import { Budgets } from "./views/Budgets";
 import { CallDetail } from "./views/CallDetail";
 import { Calls } from "./views/Calls";
@@ -47,6 +48,13 @@ export type BudgetsSearch = Partial<Record<(typeof BUDGET_FILTERS)[number], stri
 
 const ALERT_FILTERS = ["tenant", "run", "level"] as const;
 export type AlertsSearch = Partial<Record<(typeof ALERT_FILTERS)[number], string>>;
+
+export const AUDIT_FILTERS = [
+  "tenant", "user", "subject", "agent", "action", "risk", "run", "call", "from", "to",
+] as const;
+export type AuditFilter = (typeof AUDIT_FILTERS)[number];
+/** The record that is open is in the address beside the filters of the list behind it: below /audit are the log's own paths. */
+export type AuditSearch = Partial<Record<AuditFilter, string>> & { range?: Range; record?: string };
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 
@@ -120,12 +128,23 @@ const alerts = createRoute({
   validateSearch: (raw: Raw): AlertsSearch => texts(raw, ALERT_FILTERS),
 });
 
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: "/audit",
+  component: Audit,
+  validateSearch: (raw: Raw): AuditSearch => ({
+    ...texts(raw, AUDIT_FILTERS),
+    ...(isRange(raw["range"]) ? { range: raw["range"] } : {}),
+    ...(typeof raw["record"] === "string" && /^\d{1,15}$/.test(raw["record"]) ? { record: raw["record"] } : {}),
+  }),
+});
+
 const health = createRoute({ getParentRoute: () => shell, path: "/health", component: Health });
 
 export const router = createRouter({
   routeTree: root.addChildren([
     login,
-    shell.addChildren([overview, calls, call, runs, run, traces, trace, costs, budgets, alerts, health]),
+    shell.addChildren([overview, calls, call, runs, run, traces, trace, costs, budgets, alerts, audit, health]),
   ]),
   parseSearch,
   stringifySearch,

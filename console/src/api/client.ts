@@ -36,18 +36,28 @@ export async function send<T>(method: "POST" | "DELETE", path: string, body?: un
   return request<T>(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
+/** raw asks for a path that is not of the control API: the log's checkpoint and its tiles. */
+export async function raw(path: string, signal?: AbortSignal): Promise<Response> {
+  return ask(path, { method: "GET", ...(signal ? { signal } : {}) });
+}
+
 async function request<T>(path: string, init: RequestInit): Promise<T> {
+  const answer = await ask("/api/v1" + path, init);
+  if (answer.status === 204) return undefined as T;
+  const text = await answer.text();
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+async function ask(path: string, init: RequestInit): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch("/api/v1" + path, { ...init, credentials: "same-origin" });
+    answer = await fetch(path, { ...init, credentials: "same-origin" });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
     throw new ApiError(0, "unreachable", "", null, null);
   }
   if (!answer.ok) throw await refusal(answer);
-  if (answer.status === 204) return undefined as T;
-  const text = await answer.text();
-  return (text === "" ? undefined : JSON.parse(text)) as T;
+  return answer;
 }
 
 async function refusal(answer: Response): Promise<ApiError> {

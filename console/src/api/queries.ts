@@ -1,7 +1,8 @@
 /** Every read of the console, as TanStack Query options. A page uses at most five requests: see e2e/journeys.test.ts. */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { get, query, type Params } from "./client";
-import type { Account, Alert, ApiKey, Brake, Call, CallDetail, Costs, Facets, Health, Identity, Overview, Page, Run, RunDetail, TracePage } from "./types";
+import { get, query, raw, type Params } from "./client";
+import type { Source } from "../lib/proof";
+import type { Account, Alert, ApiKey, AuditDetail, AuditRecord, AuditStatus, Brake, Call, CallDetail, Costs, Facets, Health, Identity, Overview, Page, Run, RunDetail, TracePage } from "./types";
 
 export const CALLS_PAGE = 100;
 /** The first page of a trace is small so that it paints at once, the later ones are large so that there are few. */
@@ -114,6 +115,33 @@ export const brakesQuery = (filters: Params = {}) =>
     queryKey: ["brakes", filters],
     queryFn: ({ signal }) => get<Page<Brake>>("/brakes" + query(filters), signal),
   });
+
+export const AUDIT_PAGE = 100;
+export const auditQuery = (filters: Params) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", filters],
+    queryFn: ({ signal, pageParam }) => get<Page<AuditRecord>>("/audit" + query({ ...filters, limit: AUDIT_PAGE, cursor: pageParam }), signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+  });
+
+export const recordQuery = (index: string) =>
+  queryOptions({
+    queryKey: ["record", index],
+    queryFn: ({ signal }) => get<AuditDetail>("/audit/" + encodeURIComponent(index), signal),
+  });
+
+export const auditStatusQuery = queryOptions({
+  queryKey: ["audit-status"],
+  queryFn: ({ signal }) => get<AuditStatus>("/audit/status", signal),
+  refetchInterval: 15_000,
+});
+
+/** logSource reads the log's own paths, as any client of C2SP tlog-tiles would. */
+export const logSource: Source = {
+  checkpoint: async () => (await raw("/audit/checkpoint")).text(),
+  tile: async (path) => new Uint8Array(await (await raw("/audit/" + path)).arrayBuffer()),
+};
 
 export const healthQuery = queryOptions({
   queryKey: ["health"],

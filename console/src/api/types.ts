@@ -43,3 +43,39 @@ export type AgentPlan = Schemas["AgentPlan"];
 export type RunPlan = Schemas["RunPlan"];
 export type RunDetail = Omit<Schemas["RunDetail"], "brake" | "plan"> & { brake: Brake | null; plan: RunPlan | null };
 export type ApiKey = Schemas["Key"];
+
+/** The log's shapes. What of them the document does not hold, or can not say, is said here. */
+export type RecordType = Schemas["Record"]["type"];
+/** "" where all of a record can be read. */
+export type ContentState = "" | "sealed" | "erased" | "destroyed";
+export interface BudgetStand {
+  account: string;
+  max: string;
+  before: string;
+  after: string;
+}
+export type AuditRecord = Pick<Schemas["Record"], "index" | "time" | "type" | "call_id" | "what" | "when" | "context" | "outcome"> & {
+  who: Schemas["Who"] & { subject_id?: string };
+  error: Schemas["CallFailure"] | null;
+  content: ContentState;
+  stations: Partial<Record<StationName, string>> | null;
+  budget: BudgetStand | null;
+  sealed_by: string | null;
+};
+/** One record comes with its leaf, whose hashes are in base64, and the size of the newest checkpoint. */
+export type AuditDetail = AuditRecord & { leaf_data: string; leaf_hash: string; content_sha256: string; tree_size: number };
+
+export interface AuditStatus {
+  tree: {
+    size: number;
+    checkpoint_size: number | null;
+    checkpoint_time: string | null;
+    root: string;
+    origin: string;
+    keys: { name: string; id: string; active: boolean }[] | null;
+  } | null;
+  anchors: { kind: string; target: string; size: number; time: string | null; error: string | null }[] | null;
+  retention: { tenant: string; domain: string; min_days: number; content_days: number; destroyed: number }[] | null;
+  archives: { first: number; last: number; time: string; file: string; sha256: string }[] | null;
+  subject_keys: { open: number; destroyed: number } | null;
+}

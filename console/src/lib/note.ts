@@ -15,6 +15,8 @@ export interface Checkpoint {
   /** What is signed: the lines with the last one's end. */
   text: string;
   signatures: Signature[];
+  /** The whole note, as it was read. */
+  signed: string;
 }
 
 /** parseCheckpoint reads a signed note. It checks no signature. */
@@ -27,7 +29,7 @@ export function parseCheckpoint(signed: string): Checkpoint {
   if (!/^(0|[1-9]\d*)$/.test(size) || !Number.isSafeInteger(Number(size))) throw new TlogError("its second line is not a size");
   const hash = fromBase64(root);
   if (hash.length !== 32) throw new TlogError("its third line is not a root hash");
-  return { origin, size: Number(size), root: hash, text, signatures: signed.slice(end + 2, -1).split("\n").map(signature) };
+  return { origin, size: Number(size), root: hash, text, signatures: signed.slice(end + 2, -1).split("\n").map(signature), signed };
 }
 
 function signature(line: string): Signature {

@@ -35,7 +35,7 @@ export type StepName = "leaf" | "hash" | "checkpoint" | "path" | "signature" | "
 export type State = "good" | "bad" | "open";
 /** Why is a reason that has words in the dictionaries: "proof.why." and this. */
 export type Why =
-  | "fields" | "hash" | "notCovered" | "root" | "rootAndLeaf" | "noKey" | "noKept" | "unsupported" | "unsigned" | "invalid" | "origin"
+  | "fields" | "hash" | "notCovered" | "root" | "noKey" | "noKept" | "unsupported" | "unsigned" | "invalid" | "origin"
   | "rollback" | "fork" | "unreadable" | "skipped";
 
 export interface Step {
@@ -48,7 +48,7 @@ export interface Step {
   folds?: Fold[];
 }
 
-export type ValueName = "leaf" | "expected" | "content" | "computed" | "said" | "origin" | "size" | "root" | "covers" | "tiles" | "key" | "keptSize" | "keptRoot" | "path";
+export type ValueName = "leaf" | "expected" | "content" | "computed" | "said" | "origin" | "size" | "root" | "tiles" | "key" | "keptSize" | "keptRoot" | "path";
 
 export interface Proof {
   steps: Step[];
@@ -101,7 +101,18 @@ function leafStep(claim: Claim, data: Bytes | null): Step {
   const text = data ? new TextDecoder().decode(data) : claim.leafData;
   const values: Step["values"] = [["leaf", text], ["content", claim.content]];
   if (text === expected) return { name: "leaf", state: "good", values };
-  return { name: "leaf", state: "bad", why: "fields", values: [["leaf", text], ["expected", expected]] };
+  return { name: "leaf", state: "bad", why: "fields", detail: difference(text, expected), values: [["leaf", text], ["expected", expected]] };
+}
+
+/** difference names the members that are not equal; the whole text where it is no leaf at all. */
+function difference(leaf: string, expected: string): string {
+  try {
+    const [is, should] = [leaf, expected].map((text) => JSON.parse(text) as Record<string, unknown>);
+    const names = Object.keys({ ...should, ...is }).filter((name) => is![name] !== should![name]);
+    return names.join(", ") || "its spelling";
+  } catch {
+    return "it is no JSON";
+  }
 }
 
 function hashStep(claim: Claim, leaf: Bytes | null): Step {

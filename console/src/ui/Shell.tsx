@@ -19,6 +19,7 @@ const VIEWS: readonly { to: string; key: Key }[] = [
   { to: "/costs", key: "nav.costs" },
   { to: "/budgets", key: "nav.budgets" },
   { to: "/alerts", key: "nav.alerts" },
+  { to: "/audit", key: "nav.audit" },
   { to: "/health", key: "nav.health" },
 ];
 

@@ -155,6 +155,29 @@ export function Copy({ text }: { text: string }) {
   );
 }
 
+interface FactProps {
+  name: string;
+  code?: string;
+  copy?: string | null;
+  children: ReactNode;
+}
+
+/** Fact is one row of a list of facts (dl.facts). */
+export function Fact({ name, code, copy, children }: FactProps) {
+  return (
+    <div>
+      <dt>
+        {name}
+        {code && <code>{code}</code>}
+      </dt>
+      <dd>
+        {children}
+        {copy && <Copy text={copy} />}
+      </dd>
+    </div>
+  );
+}
+
 /** useWidth measures an element for what is drawn by hand. */
 export function useWidth<E extends HTMLElement>(): [(element: E | null) => void, number, E | null] {
   const [element, setElement] = useState<E | null>(null);

@@ -1,13 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import { callQuery } from "../api/queries";
 import type { Attempt, CallDetail as Data } from "../api/types";
 import { useI18n, type Key } from "../i18n";
 import { count, duration, NONE, stamp } from "../lib/format";
 import { showMoney } from "../lib/money";
 import { ErrorBox } from "../ui/ErrorBox";
-import { AsOf, Copy, Loading, PageHead, Risk, Simulated } from "../ui/parts";
+import { AsOf, Copy, Fact, Loading, PageHead, Risk, Simulated } from "../ui/parts";
 import { Signal } from "../ui/Signal";
 import { Track } from "./Track";
 
@@ -96,28 +95,6 @@ function Failure({ error }: { error: NonNullable<Data["error"]> }) {
           <b>{t("error.remedy")}</b> {error.remedy}
         </p>
       )}
-    </div>
-  );
-}
-
-interface FactProps {
-  name: string;
-  code?: string;
-  copy?: string | null;
-  children: ReactNode;
-}
-
-function Fact({ name, code, copy, children }: FactProps) {
-  return (
-    <div>
-      <dt>
-        {name}
-        {code && <code>{code}</code>}
-      </dt>
-      <dd>
-        {children}
-        {copy && <Copy text={copy} />}
-      </dd>
     </div>
   );
 }

@@ -130,19 +130,25 @@ export function Text({ label, value, set, suggest }: TextProps) {
   );
 }
 
-function TimeFilter({ search, change }: Pick<Props, "search" | "change">) {
+interface TimeSearch {
+  range?: Range;
+  from?: string;
+  to?: string;
+}
+
+export function TimeFilter<S extends TimeSearch>({ search, change }: { search: S; change: (next: S) => void }) {
   const { t } = useI18n();
   const [custom, setCustom] = useState(false);
   const open = custom || search.from !== undefined || search.to !== undefined;
   const choose = (value: string) => {
     const { range: _r, from: _f, to: _t, ...rest } = search;
     setCustom(value === "custom");
-    if (value !== "custom") change(value === "all" ? rest : { ...rest, range: value as Range });
+    if (value !== "custom") change((value === "all" ? rest : { ...rest, range: value }) as S);
   };
   const edge = (name: "from" | "to", text: string) => {
     const { range: _r, [name]: _, ...rest } = search;
     const value = fromLocalInput(text);
-    change(value ? { ...rest, [name]: value } : rest);
+    change((value ? { ...rest, [name]: value } : rest) as S);
   };
   return (
     <>

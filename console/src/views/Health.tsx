@@ -6,6 +6,7 @@ import { clock, count, duration, stamp } from "../lib/format";
 import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Copy, Loading, PageHead, useNow } from "../ui/parts";
 import { Signal } from "../ui/Signal";
+import { LogState } from "./LogState";
 
 export function Health() {
   const { t } = useI18n();
@@ -23,6 +24,7 @@ export function Health() {
           <Gauges data={data} />
           <Components data={data} />
           <Log data={data} />
+          <LogState />
         </>
       )}
     </>

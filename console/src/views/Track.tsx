@@ -15,8 +15,17 @@ const ORDER: readonly StationName[] = ["gate", "resolve", "policy", "guard_input
 const HALTS = new Set(["denied", "blocked", "failed", "error", "refused", "expired"]);
 
 export function Track({ call }: { call: CallDetail }) {
+  return <Line stops={useStops(call)} />;
+}
+
+/** StationTrack is the way as one record has it, without the records around it. */
+export function StationTrack({ stations }: { stations: Partial<Record<StationName, string>> }) {
+  const station = useStation(stations);
+  return <Line stops={beyond([...ORDER, "attempt" as const, "guard_output" as const].map(station))} />;
+}
+
+function Line({ stops }: { stops: Stop[] }) {
   const { t } = useI18n();
-  const stops = useStops(call);
   return (
     <ol className="track panel">
       {stops.map((stop) => (
@@ -30,14 +39,19 @@ export function Track({ call }: { call: CallDetail }) {
   );
 }
 
-function useStops(call: CallDetail): Stop[] {
+function useStation(stations: Partial<Record<StationName, string>>): (name: StationName) => Stop {
   const { t } = useI18n();
   const word = useStatusWord();
-  const station = (name: StationName): Stop => {
-    const value = call.stations[name];
+  return (name) => {
+    const value = stations[name] || undefined;
     const state = value === undefined ? t("station.unknown") : value === "not_run" ? t("station.not_run") : word(value);
     return { name: `station.${name}`, look: look(value), state };
   };
+}
+
+function useStops(call: CallDetail): Stop[] {
+  const { t } = useI18n();
+  const station = useStation(call.stations);
   const { intent_index: intent, outcome_index: outcome } = call.record;
   const record = (name: Key, index: number | null): Stop => ({
     name,

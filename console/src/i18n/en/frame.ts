@@ -15,6 +15,7 @@ export const frame = {
   "nav.costs": "Costs",
   "nav.budgets": "Budgets",
   "nav.alerts": "Alerts",
+  "nav.audit": "Audit",
   "nav.health": "Health",
 
   "login.title": "Sign in",

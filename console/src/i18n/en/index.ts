@@ -1,5 +1,6 @@
 /** English texts, a file for each page. Their keys are the type that every other language must have in full. */
 import { alerts } from "./alerts";
+import { audit } from "./audit";
 import { budgets } from "./budgets";
 import { calls } from "./calls";
 import { costs } from "./costs";
@@ -11,7 +12,7 @@ import { traces } from "./traces";
 import { words } from "./words";
 
 export const en = {
-  ...frame, ...words, ...overview, ...calls, ...traces, ...runs, ...costs, ...budgets, ...alerts, ...health,
+  ...frame, ...words, ...overview, ...calls, ...traces, ...runs, ...costs, ...budgets, ...alerts, ...audit, ...health,
 } as const;
 
 export type Key = keyof typeof en;

@@ -17,6 +17,7 @@ export const frame: Record<keyof typeof en, string> = {
   "nav.costs": "비용",
   "nav.budgets": "예산",
   "nav.alerts": "경보",
+  "nav.audit": "감사",
   "nav.health": "상태",
 
   "login.title": "로그인",

@@ -1,6 +1,7 @@
 /** Korean texts, in the files and the order of the English ones. */
 import type { Dictionary } from "../en";
 import { alerts } from "./alerts";
+import { audit } from "./audit";
 import { budgets } from "./budgets";
 import { calls } from "./calls";
 import { costs } from "./costs";
@@ -12,5 +13,5 @@ import { traces } from "./traces";
 import { words } from "./words";
 
 export const ko: Dictionary = {
-  ...frame, ...words, ...overview, ...calls, ...traces, ...runs, ...costs, ...budgets, ...alerts, ...health,
+  ...frame, ...words, ...overview, ...calls, ...traces, ...runs, ...costs, ...budgets, ...alerts, ...audit, ...health,
 };
