@@ -18,6 +18,7 @@ import (
 const (
 	CheckpointPath = "/audit/checkpoint"
 	TilePath       = "/audit/tile/"
+	ProofPath      = "/audit/proof"
 )
 
 // entriesLevel stands for bundles of leaf data in a parsed path.
@@ -26,6 +27,7 @@ const entriesLevel = -1
 // Handler serves a log in the paths of C2SP tlog-tiles, with /audit as its prefix:
 //
 //	/audit/checkpoint              the newest checkpoint
+//	/audit/proof?index=<N>         a proof (C2SP tlog-proof) of record N under the newest checkpoint; its extra data is the leaf data
 //	/audit/tile/<L>/<N>[.p/<W>]    hashes: a full tile, or the first W hashes of one that is not full
 //	/audit/tile/entries/<N>[.p/<W>] leaf data, each with its length in two bytes before it
 //
@@ -41,6 +43,11 @@ func Handler(src LogSource, fail func(http.ResponseWriter, *http.Request, error)
 			fail(w, r, err)
 		}
 	})
+	mux.HandleFunc("GET "+ProofPath, func(w http.ResponseWriter, r *http.Request) {
+		if err := h.proof(w, r); err != nil {
+			fail(w, r, err)
+		}
+	})
 	mux.HandleFunc("GET "+TilePath, func(w http.ResponseWriter, r *http.Request) {
 		if err := h.tile(w, r); err != nil {
 			fail(w, r, err)
@@ -52,17 +59,29 @@ func Handler(src LogSource, fail func(http.ResponseWriter, *http.Request, error)
 type handler struct{ src LogSource }
 
 func (h *handler) checkpoint(w http.ResponseWriter, r *http.Request) error {
-	signed, err := h.src.LatestCheckpoint(r.Context())
+	signed, _, err := newestCheckpoint(r.Context(), h.src)
 	if err != nil {
 		return err
-	}
-	if signed == nil {
-		return signalbox.Errorf(signalbox.CodeNotFound, "No checkpoint has been signed yet.").
-			WithRemedy("Ask again a second after the first record.")
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Write(signed)
+	return nil
+}
+
+func (h *handler) proof(w http.ResponseWriter, r *http.Request) error {
+	index, err := strconv.ParseInt(r.URL.Query().Get("index"), 10, 64)
+	if err != nil || index < 0 {
+		return signalbox.Errorf(signalbox.CodeInvalid, "The index is not the number of a record.").
+			WithField("index").WithRemedy("Ask for " + ProofPath + "?index=, with a number from 0.")
+	}
+	p, err := ProveRecord(r.Context(), h.src, index)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache") // Under a newer checkpoint it is another one.
+	w.Write(p.Marshal())
 	return nil
 }
 
