@@ -17,7 +17,7 @@ import (
 // Base is the part of a configuration that most fleets share: the keys of [harness.Base], on any database.
 const Base = `listen: 127.0.0.1:0
 database: "@DATABASE@"
-audit: {key: "@ROOT@/audit.key"}
+audit: {key: "@ROOT@/audit.key", master_key: "@ROOT@/master.key"}
 keys:
   - {id: agent, secret: agent-key-of-acme-0001, tenant: acme, role: agent}
   - {id: auditor, secret: auditor-key-of-acme-001, tenant: acme, role: auditor}

@@ -18,8 +18,11 @@ const MaxContent = 1 << 20
 // broken bytes replaced: an outcome must not be lost because an upstream sent broken bytes.
 //
 // Errors are of code internal (it can not be encoded) or too_large (over [MaxContent]).
-func Encode(r signalbox.Record) (signalbox.Entry, error) {
-	content, err := encode(&r)
+func Encode(r signalbox.Record) (signalbox.Entry, error) { return EncodeFrom(&r) }
+
+// EncodeFrom is [Encode] for who has a copy of the record already. It does not change it.
+func EncodeFrom(r *signalbox.Record) (signalbox.Entry, error) {
+	content, err := encode(r)
 	if err != nil {
 		return signalbox.Entry{}, signalbox.Errorf(signalbox.CodeInternal, "The record can not be encoded.").
 			WithRemedy("Report this as a bug; the log has the cause.").WithCause(err)
@@ -29,10 +32,17 @@ func Encode(r signalbox.Record) (signalbox.Entry, error) {
 			"The record has %d bytes, more than the %d that the log takes.", len(content), MaxContent).
 			WithRemedy("Shorten what the call says of itself (purpose, tool name).")
 	}
+	e := Header(r)
+	e.Content = content
+	return e, nil
+}
+
+// Header gives the columns of the entry that a record becomes, without its content. Everything that is to be bound to the
+// entry must be bound to these values, because they are what comes back.
+func Header(r *signalbox.Record) signalbox.Entry {
 	return signalbox.Entry{
-		Time: r.Time.UTC().Truncate(time.Microsecond), Type: r.Type, Tenant: validText(r.Who.TenantID),
-		Call: validText(r.Call), Content: content,
-	}, nil
+		Time: r.Time.UTC().Truncate(time.Microsecond), Type: r.Type, Tenant: validText(r.Who.TenantID), Call: validText(r.Call),
+	}
 }
 
 // encode gives a record's JSON, and repairs its text where that is needed.
@@ -48,14 +58,23 @@ func encode(r *signalbox.Record) ([]byte, error) {
 	return json.Marshal(&repaired)
 }
 
-// Decode gives the record of an entry. It does not check the leaf.
+// Decode gives the record of an entry. It does not check the leaf. What is sealed stays so, which [signalbox.Record.Content]
+// says; of an entry whose content was destroyed only the header is left.
 func Decode(e signalbox.Entry) (signalbox.Record, error) {
+	if e.Destroyed() {
+		return signalbox.Record{
+			Type: e.Type, Call: e.Call, Time: e.Time, Who: signalbox.Who{TenantID: e.Tenant}, Content: signalbox.ContentDestroyed,
+		}, nil
+	}
 	var r signalbox.Record
 	if err := decode(e.Content, &r); err != nil {
 		return signalbox.Record{}, signalbox.Errorf(signalbox.CodeInternal, "Record %d can not be read.", e.Index).
 			WithRemedy("Run `signalbox audit verify`; it says whether the record was changed.").WithCause(err)
 	}
 	r.Type, r.Call, r.Time = e.Type, e.Call, e.Time
+	if r.Sealed != nil {
+		r.Content = signalbox.ContentSealed
+	}
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -155,6 +156,17 @@ func (s *scan) time(name string, into *time.Time) {
 		s.odd = true
 	}
 	*into = t
+}
+
+// strict64 has one spelling of each text of bytes.
+var strict64 = base64.StdEncoding.Strict()
+
+// bytes reads base64.
+func (s *scan) bytes(name string, into *[]byte) {
+	s.must(name)
+	b, err := strict64.DecodeString(s.quoted())
+	s.odd = s.odd || err != nil
+	*into = b
 }
 
 func (s *scan) amount() signalbox.Money {

@@ -20,13 +20,16 @@ func (s *scan) record(r *signalbox.Record) {
 		s.close()
 		r.Error = e
 	}
+	s.budget(&r.Budget)
 	list(s, "ledger", 8, &r.Ledger, s.entry)
+	s.sealed(&r.Sealed)
 	s.close()
 }
 
 func (s *scan) who(v *signalbox.Who) {
 	s.must("who")
 	s.open()
+	maybe(s, "subject_id", &v.SubjectID)
 	maybe(s, "agent_id", &v.AgentID)
 	maybe(s, "agent_role", &v.AgentRole)
 	maybe(s, "parent_agent_id", &v.ParentAgentID)
@@ -140,6 +143,30 @@ func (s *scan) attempt(a *signalbox.Attempt) {
 	maybe(s, "finish", &a.Finish)
 	maybe(s, "response_id", &a.ResponseID)
 	maybe(s, "response_model", &a.ResponseName)
+}
+
+func (s *scan) budget(into **signalbox.BudgetStand) {
+	if !s.object("budget") {
+		return
+	}
+	v := &signalbox.BudgetStand{}
+	word(s, "account", &v.Account)
+	s.integer("max", &v.Max)
+	s.integer("before", &v.Before)
+	s.integer("after", &v.After)
+	s.close()
+	*into = v
+}
+
+func (s *scan) sealed(into **signalbox.Sealed) {
+	if !s.object("sealed") {
+		return
+	}
+	v := &signalbox.Sealed{}
+	word(s, "key", &v.Key)
+	s.bytes("data", &v.Data)
+	s.close()
+	*into = v
 }
 
 func (s *scan) entry(e *signalbox.LedgerEntry) {

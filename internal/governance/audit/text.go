@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strconv"
 	"sync"
 	"time"
@@ -113,6 +114,14 @@ func (w *text) time(name string, t time.Time) {
 	w.name(name)
 	w.b = append(w.b, '"')
 	w.b = t.AppendFormat(w.b, time.RFC3339Nano)
+	w.b = append(w.b, '"')
+}
+
+// bytes writes them in base64.
+func (w *text) bytes(name string, data []byte) {
+	w.name(name)
+	w.b = append(w.b, '"')
+	w.b = base64.StdEncoding.AppendEncode(w.b, data)
 	w.b = append(w.b, '"')
 }
 

@@ -26,8 +26,14 @@ func (w *text) record(r *signalbox.Record) {
 		w.optional("remedy", e.Remedy)
 		w.close()
 	}
+	if r.Budget != nil {
+		w.budget(r.Budget)
+	}
 	if r.Ledger != nil {
 		w.ledger(r.Ledger)
+	}
+	if r.Sealed != nil {
+		w.sealed(r.Sealed)
 	}
 	w.close()
 }
@@ -35,6 +41,7 @@ func (w *text) record(r *signalbox.Record) {
 func (w *text) who(v *signalbox.Who) {
 	w.name("who")
 	w.open()
+	w.optional("subject_id", v.SubjectID)
 	w.optional("agent_id", v.AgentID)
 	w.optional("agent_role", v.AgentRole)
 	w.optional("parent_agent_id", v.ParentAgentID)
@@ -169,4 +176,22 @@ func (w *text) ledger(list []signalbox.LedgerEntry) {
 		w.close()
 	}
 	w.b = append(w.b, ']')
+}
+
+func (w *text) budget(v *signalbox.BudgetStand) {
+	w.name("budget")
+	w.open()
+	w.str("account", v.Account)
+	w.integer("max", v.Max)
+	w.integer("before", v.Before)
+	w.integer("after", v.After)
+	w.close()
+}
+
+func (w *text) sealed(v *signalbox.Sealed) {
+	w.name("sealed")
+	w.open()
+	w.str("key", v.Key)
+	w.bytes("data", v.Data)
+	w.close()
 }

@@ -240,6 +240,9 @@ type Audit struct {
 	MinRetentionDays int64  `json:"min_retention_days"` // No content of any tenant is destroyed before.
 	Archive          string `json:"archive"`            // Directory below which archives are written; "": none.
 
+	MasterKey          MasterKey   `json:"master_key"`           // Wraps the keys of data subjects; without one: generated once beside the SQLite file.
+	PreviousMasterKeys []MasterKey `json:"previous_master_keys"` // Those before it.
+
 	BackupDays int64 `json:"backup_days"` // How long backups of the database are kept, which erasures tell.
 }
 

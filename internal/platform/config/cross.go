@@ -119,6 +119,12 @@ func (c *Config) postgresNeeds() []demand {
 			"name a file with it, such as audit: {key: /etc/signalbox/audit.key}",
 		}})
 	}
+	if c.Audit.MasterKey.IsZero() {
+		needs = append(needs, demand{"audit.master_key", fault{
+			"is missing: with PostgreSQL no master key is generated, as all replicas need the same one",
+			"name a file with it, such as audit: {master_key: /etc/signalbox/master.key}",
+		}})
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Providers)) {
 		needs = c.outlived(needs, c.Providers[name].Timeouts.Total, "provider "+name)
 	}

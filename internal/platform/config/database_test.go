@@ -73,8 +73,8 @@ func TestFileOfADatabase(t *testing.T) {
 }
 
 func TestWithDatabase(t *testing.T) {
-	plain, keyed := mustParse(t, "listen: :1"), mustParse(t, "audit: {key: k.pem}")
-	slow := mustParse(t, "audit: {key: k.pem}\nproviders: {p: {kind: simulated, timeouts: {total: 2h}}}")
+	plain, keyed := mustParse(t, "listen: :1"), mustParse(t, "audit: {key: k.pem, master_key: m.key}")
+	slow := mustParse(t, "audit: {key: k.pem, master_key: m.key}\nproviders: {p: {kind: simulated, timeouts: {total: 2h}}}")
 	cases := []struct {
 		name, address string
 		of            *Config

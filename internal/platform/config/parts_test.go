@@ -124,7 +124,7 @@ func TestFingerprint(t *testing.T) {
 		"a softer one":  file("0123456789abcdeX", "tenants: [{id: default, budgets: [{unit: usd, per: day, max: 1, soft: true}]}]\n"),
 		"no alerts":     file("0123456789abcdeX", "alerts: {defaults: false}\n"),
 		"a channel":     file("0123456789abcdeX", "channels: {c: {kind: webhook, url: 'http://h', secret: 0123456789abcdef}}\n"),
-		"a database":    file("0123456789abcdeX", "database: postgres://h/d\naudit: {key: k.pem}\n"),
+		"a database":    file("0123456789abcdeX", "database: postgres://h/d\naudit: {key: k.pem, master_key: m.key}\n"),
 		"a rate":        strings.Replace(file("0123456789abcdeX", ""), "b: {kind: simulated", "b: {simulated: {failure_rate: 0.01}, kind: simulated", 1),
 	}
 	seen := map[string]string{first: "the first"}

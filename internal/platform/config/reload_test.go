@@ -12,7 +12,7 @@ import (
 
 func TestReload(t *testing.T) {
 	const base = "tenants: [{id: a}]\nkeys: [{id: k, tenant: a, secret: 0123456789abcdeX}]\nproviders: {p: {kind: openai, api_key: one}}\n"
-	keyed := base + "audit: {key: k.pem}\n"
+	keyed := base + "audit: {key: k.pem, master_key: m.key}\n"
 	cases := []struct {
 		name, before, after string
 		changed, restart    []string

@@ -45,6 +45,11 @@ func objects(path string, s map[string]any, into map[string][]string) {
 	if named, ok := s["additionalProperties"].(map[string]any); ok {
 		objects(path+".*", named, into)
 	}
+	if shapes, ok := s["anyOf"].([]any); ok {
+		for _, shape := range shapes {
+			objects(path, shape.(map[string]any), into)
+		}
+	}
 }
 
 // document writes a file in which only the given path is set: "a[].b" gives {a: [{b: …}]}.

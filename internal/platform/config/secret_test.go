@@ -31,7 +31,7 @@ mcp_servers:
 channels:
   c: {kind: webhook, url: "https://h/`+mark+`", secret: "`+mark+`-0123456789", headers: {x: "`+mark+`"}}
 database: "postgres://u:`+mark+`@h/d?password=`+mark+`"
-audit: {key: k.pem}
+audit: {key: k.pem, master_key: m.key}
 `)
 	s, e := NewSecret(mark), NewEndpoint("http://h?k="+mark)
 	values := map[string]any{

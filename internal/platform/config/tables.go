@@ -151,7 +151,9 @@ func auditTable(a *Audit) value {
 			integer(&a.BackupDays, 0, MaxBackupDays)),
 		key("min_retention_days", "Days for which no content of any tenant's records can be destroyed.", integer(&a.MinRetentionDays, 1, MaxRetentionDays)),
 		key("archive", "Directory below which the API writes archives of the log; without it none are written.", textInto(&a.Archive, singleLine)),
-		later("anchor"), later("master_key"),
+		later("anchor"),
+		key("master_key", "Wraps the keys that records about people are sealed with: a file, {env: NAME} or {command: [program, …]}; without it one is generated beside the SQLite file.", masterKeyTable(&a.MasterKey)),
+		key("previous_master_keys", "Master keys before it, which open what is not wrapped by it yet.", listOf(&a.PreviousMasterKeys, masterKeyTable)),
 	}}
 }
 

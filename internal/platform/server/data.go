@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/governance/guard"
 	"github.com/signalbox/signalbox/internal/governance/ledger"
+	"github.com/signalbox/signalbox/internal/governance/seal"
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/config"
@@ -30,6 +31,7 @@ type database interface {
 	api.Records
 	gate.KeySource
 	ledger.Vault
+	subjectKeys
 	alert.Outbox
 	Run(ctx context.Context, tenant, id string) (signalbox.Run, error)
 	OpenRuns(ctx context.Context) ([]signalbox.Run, error)
@@ -41,6 +43,12 @@ type database interface {
 	Alerts(ctx context.Context, f signalbox.AlertFilter) (items []signalbox.Alert, next string, err error)
 	Notifications(ctx context.Context, alert string) ([]signalbox.Notification, error)
 	Close() error
+}
+
+// subjectKeys is what the server needs of the keys of data subjects.
+type subjectKeys interface {
+	seal.Keys
+	SubjectKeys(ctx context.Context, after string, limit int) ([]signalbox.SubjectKey, error)
 }
 
 // views is what the server needs of a store's projections.
@@ -63,6 +71,7 @@ type data struct {
 	broken    <-chan error     // Tells why nothing may be written any more; nil where that can not be.
 	now       func() time.Time // The database's clock.
 	key       *audit.Key
+	vault     *seal.Vault
 	writer    *store.Writer
 	projector *projection.Projector
 	size      func() int64 // Records in the log, as far as this process knows.

@@ -51,7 +51,7 @@ func (s *Server) api() api.Options {
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
 		},
-		Decode: audit.Decode, Auth: s.keys.door,
+		Decode: s.data.vault.Decode, Auth: s.keys.door,
 		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Tenants: s.tenants,

@@ -44,6 +44,10 @@ func (s *Server) startPostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	vault, err := OpenVault(ctx, db, s.vaultOptions(""))
+	if err != nil {
+		return err
+	}
 	if err := db.Join(ctx); err != nil {
 		return err
 	}
@@ -51,12 +55,12 @@ func (s *Server) startPostgres(ctx context.Context) error {
 	s.cluster = &cluster{db: db, ready: make(chan struct{})}
 	var size, lag atomic.Int64
 	s.data = &data{
-		db: db, views: db.Views(), key: key, replica: replica, now: db.Now, size: size.Load, lag: lag.Load,
+		db: db, views: db.Views(), key: key, vault: vault, replica: replica, now: db.Now, size: size.Load, lag: lag.Load,
 		lost: db.Fenced(),
 	}
-	s.data.projector = projection.New(db.Views(), db.Views(), projection.Options{Decode: audit.Decode, Poll: projectionPoll})
+	s.data.projector = projection.New(db.Views(), db.Views(), projection.Options{Decode: vault.Decode, Poll: projectionPoll})
 	s.background("leadership", s.lead)
-	s.startWriter(postgres.NewUnplaced(audit.Encode))
+	s.startWriter(vault.Around(postgres.NewUnplaced(vault.Encode)))
 	s.every("size", sizeInterval, func(ctx context.Context) {
 		if p, err := s.data.views.Progress(ctx); err == nil {
 			size.Store(p.Size)
@@ -136,6 +140,8 @@ func (s *Server) changed(ctx context.Context, topic, payload string) error {
 		s.runs.Forget()
 	case postgres.TopicAccounts:
 		return s.ledger.Refresh(ctx)
+	case postgres.TopicSubjects:
+		s.data.vault.ForgetAll()
 	case postgres.TopicLedger:
 		s.wanted(payload)
 	}

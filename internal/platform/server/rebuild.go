@@ -2,10 +2,9 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/governance/seal"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres"
@@ -14,23 +13,24 @@ import (
 
 // RebuildProjections drops the projections of a database that no server uses and builds them anew. It gives the number
 // of records. With PostgreSQL it fails with conflict while a replica is heard of.
-func RebuildProjections(ctx context.Context, where config.Database, now func() time.Time) (records int64, err error) {
+func RebuildProjections(ctx context.Context, where config.Database, o VaultOptions) (records int64, err error) {
 	if where.Kind == config.DatabasePostgres {
-		return rebuildPostgres(ctx, where.URL.Reveal(), now)
+		return rebuildPostgres(ctx, where.URL.Reveal(), o)
 	}
-	db, err := sqlite.Open(ctx, where.Path, sqlite.Options{Now: now})
+	o.Beside = where.Path
+	db, err := sqlite.Open(ctx, where.Path, sqlite.Options{Now: o.Now})
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close() //nolint:errcheck // What was rebuilt is committed.
-	if err := rebuild(ctx, db.Views()); err != nil {
+	if err := rebuild(ctx, db, db.Views(), o); err != nil {
 		return 0, err
 	}
 	return db.Size(ctx)
 }
 
-func rebuildPostgres(ctx context.Context, url string, now func() time.Time) (records int64, err error) {
-	db, err := postgres.Open(ctx, url, postgres.Options{Now: now})
+func rebuildPostgres(ctx context.Context, url string, o VaultOptions) (records int64, err error) {
+	db, err := postgres.Open(ctx, url, postgres.Options{Now: o.Now})
 	if err != nil {
 		return 0, err
 	}
@@ -38,7 +38,7 @@ func rebuildPostgres(ctx context.Context, url string, now func() time.Time) (rec
 	if err := notInUse(ctx, db); err != nil {
 		return 0, err
 	}
-	if err := rebuild(ctx, db.Views()); err != nil {
+	if err := rebuild(ctx, db, db.Views(), o); err != nil {
 		return 0, err
 	}
 	return db.Size(ctx)
@@ -66,6 +66,10 @@ type rebuildable interface {
 	projection.Store
 }
 
-func rebuild(ctx context.Context, v rebuildable) error {
-	return projection.New(v, v, projection.Options{Decode: audit.Decode}).Rebuild(ctx)
+func rebuild(ctx context.Context, db seal.Keys, v rebuildable, o VaultOptions) error {
+	decode, err := Decoder(ctx, db, o)
+	if err != nil {
+		return err
+	}
+	return projection.New(v, v, projection.Options{Decode: decode}).Rebuild(ctx)
 }

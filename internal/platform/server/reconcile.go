@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/governance/seal"
 )
 
 // Bounds of what is remembered of corrections.
@@ -104,7 +104,7 @@ func (s *Server) past(ctx context.Context, v signalbox.CallView) (past, error) {
 		for _, index := range []int64{*v.IntentIndex, *v.OutcomeIndex} {
 			e, err := s.data.db.Entry(ctx, index)
 			if err == nil {
-				err = p.add(e)
+				err = p.add(s.data.vault, e)
 			}
 			if err != nil {
 				return p, err
@@ -114,7 +114,7 @@ func (s *Server) past(ctx context.Context, v signalbox.CallView) (past, error) {
 	}
 	for e, err := range s.data.db.Entries(ctx, *v.IntentIndex) {
 		if err == nil && e.Call == v.ID {
-			err = p.add(e)
+			err = p.add(s.data.vault, e)
 		}
 		if err != nil || e.Index >= *v.OutcomeIndex {
 			return p, err
@@ -123,8 +123,8 @@ func (s *Server) past(ctx context.Context, v signalbox.CallView) (past, error) {
 	return p, nil
 }
 
-func (p *past) add(e signalbox.Entry) error {
-	r, err := audit.Decode(e)
+func (p *past) add(vault *seal.Vault, e signalbox.Entry) error {
+	r, err := vault.Decode(e)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
-	"github.com/signalbox/signalbox/internal/governance/audit"
 )
 
 // recover writes an outcome for every call that has an intent and none: the process before this one ended between them.
@@ -75,7 +74,7 @@ func (s *Server) unended(ctx context.Context, open []signalbox.CallView) (map[st
 		if !ok {
 			continue
 		}
-		r, err := audit.Decode(e)
+		r, err := s.data.vault.Decode(e)
 		if err != nil {
 			return nil, err
 		}

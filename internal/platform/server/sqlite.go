@@ -25,9 +25,13 @@ func (s *Server) startSQLite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	vault, err := OpenVault(ctx, db, s.vaultOptions(s.config.Database.Path))
+	if err != nil {
+		return err
+	}
 	sequencer := audit.NewSequencer(tree)
 	s.data = &data{
-		db: db, views: db.Views(), key: key, replica: signalbox.LocalReplica, now: s.options.Now,
+		db: db, views: db.Views(), key: key, vault: vault, replica: signalbox.LocalReplica, now: s.options.Now,
 		broken: db.Broken(),
 		size:   func() int64 { return sequencer.Tree().Size() },
 	}
@@ -36,7 +40,7 @@ func (s *Server) startSQLite(ctx context.Context) error {
 		return err
 	}
 	s.onStop("publisher", publisher.Stop)
-	s.startWriter(sequencer)
+	s.startWriter(vault.Around(sequencer))
 	s.newProjector()
 	if err := s.data.projector.CatchUp(ctx); err != nil {
 		return err
@@ -55,6 +59,6 @@ func (s *Server) startPublisher(ctx context.Context, sequencer *audit.Sequencer)
 
 func (s *Server) newProjector() {
 	s.data.projector = projection.New(s.data.views, s.data.views, projection.Options{
-		Decode: audit.Decode, Wake: s.data.writer.Notify(),
+		Decode: s.data.vault.Decode, Wake: s.data.writer.Notify(),
 	})
 }

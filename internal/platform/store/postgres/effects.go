@@ -16,6 +16,7 @@ const (
 	TopicRuns          = "runs"          // Runs were opened, halted, resumed, ended.
 	TopicAccounts      = "accounts"      // Accounts were closed or opened again.
 	TopicNotifications = "notifications" // Notifications wait to be delivered.
+	TopicSubjects      = "subjects"      // Keys of data subjects were destroyed.
 	TopicLedger        = "ledger"        // Another replica needs room in an account, which is the payload; "" is any account.
 )
 
@@ -45,6 +46,12 @@ func queueEffect(b *pgx.Batch, entry *signalbox.Entry, effect signalbox.Effect) 
 		return putKey(b, e.Key)
 	case signalbox.RevokeKey:
 		b.Queue(revokeKey, e.ID, e.At.UnixMicro())
+	case signalbox.PutSubjectKey:
+		putSubjectKey(b, e.Key)
+	case signalbox.DestroySubject:
+		b.Queue(destroySubject, text(e.Tenant), e.Subject[:], e.At.UnixMicro())
+	case signalbox.RewrapSubjectKey:
+		b.Queue(rewrapKey, e.ID, e.Wrapped, e.Master)
 	case signalbox.DestroyContent:
 		destroyContent(b, entry, e)
 	case signalbox.Post, signalbox.OpenAccount, signalbox.PutRun, signalbox.PutAlert, signalbox.LiftBrake: // Stored by post.
@@ -58,6 +65,8 @@ func topicsOf(effect signalbox.Effect) []string {
 	switch e := effect.(type) {
 	case signalbox.PutKey, signalbox.RevokeKey:
 		return []string{TopicKeys}
+	case signalbox.DestroySubject:
+		return []string{TopicSubjects}
 	case signalbox.OpenAccount:
 		return []string{TopicAccounts}
 	case signalbox.Post:
@@ -107,7 +116,7 @@ func hasPost(entries []signalbox.Entry) bool {
 	for i := range entries {
 		for _, effect := range entries[i].Effects {
 			switch effect.(type) {
-			case signalbox.PutKey, signalbox.RevokeKey, signalbox.DestroyContent:
+			case signalbox.PutKey, signalbox.RevokeKey, signalbox.PutSubjectKey, signalbox.DestroySubject, signalbox.RewrapSubjectKey, signalbox.DestroyContent:
 			default:
 				return true
 			}

@@ -87,6 +87,12 @@ func apply(t *transaction, entry *signalbox.Entry, effect signalbox.Effect) erro
 		return putAlert(t, e)
 	case signalbox.LiftBrake:
 		return t.exec(liftBrake, e.At.UnixMicro(), e.By, e.ID)
+	case signalbox.PutSubjectKey:
+		return putSubjectKey(t, e.Key)
+	case signalbox.DestroySubject:
+		return t.exec(destroySubject, e.At.UnixMicro(), e.Tenant, e.Subject[:])
+	case signalbox.RewrapSubjectKey:
+		return t.exec(rewrapSubjectKey, e.Wrapped, e.Master, e.ID)
 	case signalbox.DestroyContent:
 		return destroyContent(t, entry, e)
 	case signalbox.Post, signalbox.OpenAccount:
