@@ -21,6 +21,8 @@ type auditCmd struct {
 	Verify auditVerifyCmd `cmd:"" help:"Recompute the whole log and compare it with what is stored and signed."`
 	Prove  notBuilt       `cmd:"" help:"Not built in this version."`
 	Export notBuilt       `cmd:"" help:"Not built in this version."`
+
+	RotateMaster auditRotateMasterCmd `cmd:"" name:"rotate-master" help:"Wrap the keys of data subjects by a new master key; the server must be stopped."`
 }
 
 type auditListCmd struct {

@@ -30,6 +30,7 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"Send a sample multi-agent conversation through a running instance."`
 	Key         keyCmd         `cmd:"" help:"Create, list and revoke API keys."`
 	Audit       auditCmd       `cmd:"" help:"List and verify the log."`
+	Subject     subjectCmd     `cmd:"" help:"Erase what the log says of a person, or give it out."`
 	Cost        costCmd        `cmd:"" help:"Prices, reports, and corrections by the provider's bill."`
 	Run         runCmd         `cmd:"" help:"Open, show, list and end runs with a budget."`
 	Budget      budgetCmd      `cmd:"" help:"Accounts with their caps, and those that an overrun has closed."`
