@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -60,6 +61,9 @@ func (r request) readMethod(members json.Members) (request, *signalbox.Error) {
 	if r.method, err = method.Text(); err != nil {
 		return r, invalid("method", err)
 	}
+	if !methodName(r.method) {
+		return r, invalid("method", errors.New("the name is none that a method of the protocol has"))
+	}
 	params := members.Get("params")
 	if params.Null() {
 		if r.method == methodCallTool {
@@ -75,6 +79,18 @@ func (r request) readMethod(members json.Members) (request, *signalbox.Error) {
 		return r, invalid("params", err)
 	}
 	return r.readParams(object)
+}
+
+// maxMethod bounds the names of methods; the longest of the protocol has 36 letters.
+const maxMethod = 64
+
+// methodName reports whether a name could be one of the protocol's, such as "notifications/tools/list_changed": words of
+// letters with "/" between them. Others are refused here, because the SDK would repeat them in its answer.
+func methodName(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	other := func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '/' || r == '_') }
+	return name != "" && len(name) <= maxMethod && !strings.ContainsAny(first, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
+		!strings.ContainsFunc(name, other)
 }
 
 func (r request) readParams(params json.Members) (request, *signalbox.Error) {

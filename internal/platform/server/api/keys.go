@@ -87,7 +87,8 @@ func (s *server) listKeys(ctx context.Context, q *Paging) (*Body[Page[Key]], err
 
 func (s *server) createKey(ctx context.Context, in *Body[NewKey]) (*Body[CreatedKey], error) {
 	c := callerOf(ctx)
-	if err := noSecrets(named{"team", in.Body.Team}, named{"agent", in.Body.Agent}, named{"user", in.Body.User}); err != nil {
+	b := in.Body
+	if err := noSecrets(named{"tenant", b.Tenant}, named{"team", b.Team}, named{"agent", b.Agent}, named{"user", b.User}); err != nil {
 		return nil, fail(c, err)
 	}
 	k, secret, err := s.Keys.Create(ctx, c.caller(), signalbox.Key{
