@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/signalbox/signalbox/internal/governance/seal"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/tests/harness"
 )
@@ -44,12 +45,18 @@ func Launch(t testing.TB, config, database string, n int) *Fleet {
 	if err := os.WriteFile(f.File, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := seal.CreateFile(f.MasterKey()); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { f.stop(t) })
 	for i := range n {
 		f.Start(t, i)
 	}
 	return f
 }
+
+// MasterKey is the file with the master key of all processes.
+func (f *Fleet) MasterKey() string { return filepath.Join(f.Root, "master.key") }
 
 // stop ends all processes and shows their logs where the test has failed.
 func (f *Fleet) stop(t testing.TB) {

@@ -150,7 +150,7 @@ func TestCommandsReadPostgres(t *testing.T) {
 		}
 	})
 	t.Run("rebuilding is refused while a replica serves", func(t *testing.T) {
-		if r := harness.Run(t, f.Root, nil, "projections", "rebuild", "--database", f.Database); r.Code != 1 || !strings.Contains(r.Stderr, "remedy") {
+		if r := harness.Run(t, f.Root, nil, "projections", "rebuild", "--database", f.Database, "--master-key", f.MasterKey()); r.Code != 1 || !strings.Contains(r.Stderr, "remedy") {
 			t.Errorf("code %d: %s", r.Code, r.Stderr)
 		}
 	})
@@ -167,7 +167,7 @@ func rebuiltEqualsLive(t *testing.T, f *fleet.Fleet) {
 			t.Errorf("replica %d ended with %d", n, code)
 		}
 	}
-	if r := harness.Run(t, f.Root, nil, "projections", "rebuild", "--database", f.Database); r.Code != 0 {
+	if r := harness.Run(t, f.Root, nil, "projections", "rebuild", "--database", f.Database, "--master-key", f.MasterKey()); r.Code != 0 {
 		t.Fatalf("rebuild ends with %d: %s%s", r.Code, r.Stdout, r.Stderr)
 	}
 	for table, rows := range dump(t, f.Database) {

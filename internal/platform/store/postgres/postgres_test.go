@@ -28,16 +28,23 @@ func TestMain(m *testing.M) {
 }
 
 // A schema for each test is much cheaper than a database.
-func TestStore(t *testing.T) {
+func TestStore(t *testing.T) { storetest.Run(t, schemas(t)) }
+
+func TestSubjects(t *testing.T) { storetest.RunSubjects(t, schemas(t)) }
+
+// schemas gives what opens one empty store after another.
+func schemas(t *testing.T) func(t *testing.T) storetest.Store {
+	t.Helper()
 	database, n := postgrestest.Database(t), 0
-	storetest.Run(t, func(t *testing.T) storetest.Store {
+	return func(t *testing.T) storetest.Store {
+		t.Helper()
 		n++
 		schema := fmt.Sprintf("test_%d", n)
 		if err := admin(t, database, "CREATE SCHEMA "+schema); err != nil {
 			t.Fatal(err)
 		}
 		return reopenable(t, changed(t, database, func(u *url.URL) { u.RawQuery = "search_path=" + schema }))
-	})
+	}
 }
 
 // placed commits and places at once.

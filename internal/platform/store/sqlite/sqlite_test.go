@@ -18,6 +18,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestSubjects(t *testing.T) {
+	storetest.RunSubjects(t, func(t *testing.T) storetest.Store {
+		return reopenable(t, filepath.Join(t.TempDir(), "s.db"))
+	})
+}
+
 func TestLedger(t *testing.T) {
 	storetest.RunLedger(t, func(t *testing.T) storetest.Store {
 		return reopenable(t, filepath.Join(t.TempDir(), "s.db"))
