@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Go and Node: a C compiler for the race detector, Chromium and
-# a Korean font for the console's journeys, git, PostgreSQL. Debian packages only, nothing from anywhere else.
+# a Korean font for the console's journeys, git, PostgreSQL, and strace to make disks fail. Debian packages only, nothing from anywhere else.
 #
 # Idempotent, and quick when nothing is missing: then no package list is read. What cannot be had
 # is named and the script fails; no later step may quietly do without it.
@@ -39,6 +39,7 @@ korean_font() { have fc-list && [ -n "$(fc-list :lang=ko family)" ]; }
 # Prints the Debian packages whose parts are missing, one a line.
 missing() {
   have git || echo git
+  have strace || echo strace
   have gcc || { echo gcc; echo libc6-dev; }
   have chromium || echo chromium
   have fc-list || echo fontconfig

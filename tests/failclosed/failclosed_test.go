@@ -81,13 +81,45 @@ func (c *caller) untilRefused(t *testing.T) {
 func (c *caller) refused(t *testing.T, n int) {
 	t.Helper()
 	for range n {
-		begin := time.Now()
-		a, err := c.call()
-		checkRefusal(t, a, err)
-		if took := time.Since(begin); took > firstRefusal {
-			t.Errorf("a refusal took %s, more than %s", took, firstRefusal)
+		if !c.refusal(t) {
+			t.Fatal("a call was served")
 		}
 	}
+	c.notReady(t)
+}
+
+// stopsServing makes calls until so many in a row were refused: a record that is smaller than another may still fit.
+func (c *caller) stopsServing(t *testing.T, n int) {
+	t.Helper()
+	begin := time.Now()
+	for row := 0; row < n; row++ {
+		if !c.refusal(t) {
+			row = -1
+		}
+		if time.Since(begin) > harness.Patience {
+			t.Fatal("calls are still served now and then")
+		}
+	}
+	c.notReady(t)
+}
+
+// refusal makes a call, which is served or refused as it must be, and says whether it was refused.
+func (c *caller) refusal(t *testing.T) bool {
+	t.Helper()
+	begin := time.Now()
+	a, err := c.call()
+	if err == nil && a.Status == http.StatusOK {
+		return false
+	}
+	checkRefusal(t, a, err)
+	if took := time.Since(begin); took > firstRefusal {
+		t.Errorf("a refusal took %s, more than %s", took, firstRefusal)
+	}
+	return true
+}
+
+func (c *caller) notReady(t *testing.T) {
+	t.Helper()
 	if a := c.i.Send(t, http.MethodGet, "/readyz", "", ""); a.Status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz answers %d: %s", a.Status, a.Body)
 	}

@@ -23,7 +23,7 @@ func TestFullDisk(t *testing.T) {
 	c.served(t, 20)
 	free := disk.Fill(t, dir)
 	c.untilRefused(t) // What room the files had of their own is used first.
-	c.refused(t, 20)
+	c.stopsServing(t, 20)
 	if h := logHealth(t, c.i); !strings.HasPrefix(h, "down: ") || !strings.Contains(h, "disk of the database") {
 		t.Errorf("the health report says %q", h)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/signalbox/signalbox"
@@ -48,6 +49,7 @@ func parse(url string) (*pgxpool.Config, error) {
 		Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveCount,
 	}}
 	c.DialFunc = dialer.DialContext
+	c.OnPgError = usable
 	if _, ok := c.RuntimeParams["search_path"]; !ok {
 		c.RuntimeParams["search_path"] = schemaName
 	}
@@ -63,6 +65,12 @@ func parse(url string) (*pgxpool.Config, error) {
 	c.RuntimeParams["tcp_keepalives_interval"] = "3"
 	c.RuntimeParams["tcp_keepalives_count"] = "3"
 	return config, nil
+}
+
+// usable reports whether a connection can still be used after an error of the server. One that takes no writes stays so
+// although the server takes them again, or another one has become the primary: only a new one finds that out.
+func usable(_ *pgconn.PgConn, e *pgconn.PgError) bool {
+	return e.Severity != "FATAL" && e.Code != readOnly
 }
 
 // newPool makes a pool. Nothing is connected until it is needed.

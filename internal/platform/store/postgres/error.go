@@ -22,6 +22,9 @@ type fault struct {
 	message, remedy string
 }
 
+// readOnly is the SQLSTATE of a write on a server, or in a session, that takes none.
+const readOnly = "25006"
+
 // faults are keyed by SQLSTATE, or by its class: the first two characters.
 var faults = map[string]fault{
 	"53100": {
@@ -40,7 +43,7 @@ var faults = map[string]fault{
 		signalbox.CodeUnavailable, "the database did not give a lock in time",
 		"Retry; where it persists, look for transactions that were left open (pg_stat_activity).",
 	},
-	"25006": {
+	readOnly: {
 		signalbox.CodeUnavailable, "the database takes no writes",
 		"Give the address of the primary server in `database`; a standby, or a server with " +
 			"default_transaction_read_only, can not be used.",
@@ -176,6 +179,11 @@ func notDurable(setting string) error {
 	return refused(signalbox.CodeInvalid, "Set "+setting+" to on for the server, the database and the role of `database` "+
 		"(SHOW "+setting+"; ALTER ROLE … RESET "+setting+").",
 		"The database server runs with %s = off: it would acknowledge what a crash can lose.", setting)
+}
+
+func retriesSyncs() error {
+	return refused(signalbox.CodeInvalid, "Set data_sync_retry to off, which is its default, and restart the server.",
+		"The database server runs with data_sync_retry = on: it would take the second answer of a disk that has failed a sync.")
 }
 
 func wrongEncoding(encoding string) error {

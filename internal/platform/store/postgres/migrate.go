@@ -25,11 +25,11 @@ const migrateTimeout = 50 * time.Second
 
 // checkServer refuses a server that would lose what it has committed, or garble it.
 func checkServer(ctx context.Context, c *pgx.Conn) error {
-	var version, synchronous, fsync, encoding string
+	var version, synchronous, fsync, retry, encoding string
 	var standby bool
 	err := c.QueryRow(ctx, "SELECT current_setting('server_version_num'), current_setting('synchronous_commit'), "+
-		"current_setting('fsync'), current_setting('server_encoding'), pg_is_in_recovery()").
-		Scan(&version, &synchronous, &fsync, &encoding, &standby)
+		"current_setting('fsync'), current_setting('data_sync_retry'), current_setting('server_encoding'), pg_is_in_recovery()").
+		Scan(&version, &synchronous, &fsync, &retry, &encoding, &standby)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,8 @@ func checkServer(ctx context.Context, c *pgx.Conn) error {
 		return notDurable("synchronous_commit")
 	case fsync == "off":
 		return notDurable("fsync")
+	case retry == "on":
+		return retriesSyncs()
 	case encoding != "UTF8":
 		return wrongEncoding(encoding)
 	}
