@@ -18,6 +18,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/governance/budget"
 	"github.com/signalbox/signalbox/internal/governance/ledger"
+	"github.com/signalbox/signalbox/internal/governance/seal"
 	"github.com/signalbox/signalbox/internal/platform/store"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
@@ -113,8 +114,7 @@ func (p *payer) startSQLite(ctx context.Context, o *ledger.Options) error {
 		return err
 	}
 	o.Vault = db
-	p.write(ctx, db, audit.NewSequencer(tree))
-	return nil
+	return p.write(ctx, db, db, audit.NewSequencer(tree))
 }
 
 // startPostgres joins the replicas of a database and takes part in the leader's work, as a server does.
@@ -150,13 +150,22 @@ func (p *payer) startPostgres(ctx context.Context, o *ledger.Options) error {
 		group.Wait()
 		return nil
 	})
-	p.write(ctx, db, postgres.NewUnplaced(audit.Encode))
-	return nil
+	return p.write(ctx, db, db, postgres.NewUnplaced(audit.Encode))
 }
 
-func (p *payer) write(ctx context.Context, c store.Committer, s store.Sequencer) {
-	p.writer = store.NewWriter(c, s, store.Options{})
+// write starts the writer, whose records are sealed as a server's are. All payers of a database have the same master key.
+func (p *payer) write(ctx context.Context, c store.Committer, keys seal.Keys, s store.Sequencer) error {
+	master, err := seal.NewMaster([seal.KeySize]byte{})
+	if err != nil {
+		return err
+	}
+	vault, err := seal.Open(ctx, seal.Options{Master: master, Keys: keys, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	p.writer = store.NewWriter(c, vault.Around(s), store.Options{})
 	p.stops = append(p.stops, func() error { return p.writer.Close(context.WithoutCancel(ctx)) })
+	return nil
 }
 
 // open uses every account once, so that none is new when it is measured.
