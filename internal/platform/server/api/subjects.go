@@ -123,14 +123,15 @@ func (s *server) exportSubject(ctx context.Context, in *SubjectPath) (*huma.Stre
 			return err == nil // Who has gone away misses the last line.
 		}
 		for e, err := range entries {
-			var row Record
+			var r signalbox.Record
 			if err == nil {
-				row, err = s.recordRow(e)
+				r, err = s.Decode(e)
 			}
 			if err != nil {
 				line(SubjectLine{Error: &NewAnswerError(err, c.RequestID).Err})
 				return
 			}
+			row := recordRow(e, r)
 			if !line(SubjectLine{Record: &row}) {
 				return
 			}
