@@ -38,6 +38,9 @@ type database interface {
 	Accounts(ctx context.Context, f signalbox.AccountFilter) (items []signalbox.AccountView, next string, err error)
 	FindAccounts(ctx context.Context, names []string) ([]signalbox.AccountView, error)
 	ForgetAccounts(ctx context.Context, before time.Time, limit int) (int, error)
+	Headers(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error)
+	DestroyedUntil(ctx context.Context, tenant string) (until int64, err error)
+	Sweep(ctx context.Context) error
 	Brakes(ctx context.Context) ([]signalbox.Brake, error)
 	FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error)
 	Alerts(ctx context.Context, f signalbox.AlertFilter) (items []signalbox.Alert, next string, err error)

@@ -10,7 +10,7 @@ import (
 
 // How often the jobs run that one process does for all.
 const (
-	expireInterval = time.Hour        // Projections past their retention are removed, and accounts of windows long over.
+	expireInterval = time.Hour        // What was kept for long enough is removed: projections, accounts of windows long over, content of records.
 	idleInterval   = 15 * time.Second // Runs that nobody uses any more are ended.
 )
 
@@ -24,6 +24,8 @@ const forgetBatch = 500
 func (s *Server) jobs(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { loop(ctx, expireInterval, s.expire) })
+	keeper := &keeper{Server: s, from: map[string]int64{}}
+	all.Go(func() { loop(ctx, expireInterval, keeper.keep) })
 	all.Go(func() { loop(ctx, idleInterval, s.expireRuns) })
 	all.Go(func() { s.courier.Run(ctx) })
 	all.Wait()
