@@ -13,7 +13,7 @@ function ofCall(call, type, i) {
     who: { tenant_id: call.tenant, team: call.team ?? undefined, agent_id: call.agent_id ?? undefined, user_id: i % 3 === 0 ? "mina@example.com" : undefined, subject_id: i % 7 === 0 ? "customer-8812" : undefined, key_id: "key_support", role: "member", source: "10.4.0.17" },
     what: {
       action: call.kind === "model" ? "llm_call" : "tool_call", kind: call.kind, tool_name: call.tool_name ?? undefined,
-      input_summary: "Summarise the ticket of [EMAIL] about invoice 4471.", ...(outcome ? { output_summary: "The customer asks for a corrected invoice.", tokens_used: { input_tokens: call.input_tokens ?? 0, output_tokens: call.output_tokens ?? 0 }, cost_usd: call.cost_estimate } : {}),
+      input_summary: "Summarise the ticket of [EMAIL] about invoice 4471.", ...(outcome ? { output_summary: "The customer asks for a corrected invoice.", tokens_used: { input: call.input_tokens ?? 0, output: call.output_tokens ?? 0 }, cost_usd: call.cost_estimate } : {}),
     },
     when: { timestamp: call.time, duration_ms: outcome ? (call.latency_ms ?? undefined) : undefined, trace_id: call.trace_id ?? undefined, span_id: call.span_id ?? undefined },
     context: { request_id: call.request_id ?? undefined, run_id: call.run_id ?? undefined, step_index: i % 9, risk_level: call.risk_level ?? undefined, model_name: call.model_name ?? undefined, requested_model: call.model_name ?? undefined, provider: call.provider ?? undefined, route: "default", protocol: "openai", simulated: call.simulated, replica: "local" },

@@ -126,12 +126,25 @@ describe("a canned log", () => {
       await now.page.getByLabel(label, { exact: true }).fill(value);
       await now.page.keyboard.press("Enter");
     }
-    await now.page.getByLabel("Risk").selectOption("low");
+    await now.page.getByRole("combobox", { name: "Risk", exact: true }).selectOption("low");
     await now.page.waitForURL(/user=mina.*subject=customer-8812.*risk=low/);
     const want = records.filter((r) => r.who.user_id === "mina@example.com" && r.who.subject_id === "customer-8812" && r.context.risk_level === "low").length;
     await expect.poll(() => rows().count()).toBe(want);
     await go("/audit?call=call_that_never_was", ".panel.empty");
     await now.page.getByText("No record matches these filters.").waitFor();
+  });
+
+  it("goes on looking where an answer had no match and the log goes on", async () => {
+    await can();
+    await now.page.route(/\/api\/v1\/audit\?.*action=erasure/, (route) => {
+      const later = new URL(route.request().url()).searchParams.get("cursor") === "20001";
+      return route.fulfill({ contentType: "application/json", body: JSON.stringify({ items: later ? [records[0]] : [], next: later ? null : "20001", as_of: new Date().toISOString() }) });
+    });
+    await go("/audit?action=erasure", ".panel.empty");
+    await now.page.getByText("No match among the newest records.").waitFor();
+    await now.page.getByRole("button", { name: "Look further back" }).click();
+    await expect.poll(() => rows().count()).toBe(1);
+    await now.page.getByText("These are all.").waitFor();
   });
 
   it("says who, what, when and in which context, and the budget before and after", async () => {

@@ -70,11 +70,11 @@ export interface AuditStatus {
     size: number;
     checkpoint_size: number | null;
     checkpoint_time: string | null;
-    root: string;
+    root: string | null;
     origin: string;
     keys: { name: string; id: string; active: boolean }[] | null;
   } | null;
-  anchors: { kind: string; target: string; size: number; time: string | null; error: string | null }[] | null;
+  anchors: { kind: string; target: string; size: number | null; time: string | null; error: string | null }[] | null;
   retention: { tenant: string; domain: string; min_days: number; content_days: number; destroyed: number }[] | null;
   archives: { first: number; last: number; time: string; file: string; sha256: string }[] | null;
   subject_keys: { open: number; destroyed: number } | null;

@@ -44,14 +44,17 @@ function List({ search }: { search: AuditSearch }) {
       <Filters search={search} change={(next) => void navigate({ search: next, replace: true })} />
       {error && <ErrorBox error={error} retry={() => void refetch()} />}
       {!data && !error && <Loading />}
-      {data && records.length === 0 && <p className="panel empty" role="status">{t(filtered ? "audit.empty" : "audit.none")}</p>}
-      {records.length > 0 && (
+      {data && records.length === 0 && (
+        // One answer looks at a part of the log only: what does not match there says nothing of what is older.
+        <p className="panel empty" role="status">{t(hasNextPage ? "audit.emptyYet" : filtered ? "audit.empty" : "audit.none")}</p>
+      )}
+      {(records.length > 0 || hasNextPage) && (
         <div>
-          <Table records={records} search={search} />
+          {records.length > 0 && <Table records={records} search={search} />}
           <div className="vfoot">
             {hasNextPage ? (
               <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-                {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+                {t(isFetchingNextPage ? "calls.moreBusy" : records.length > 0 ? "calls.more" : "audit.further")}
               </button>
             ) : (
               <span>{t("calls.end")}</span>

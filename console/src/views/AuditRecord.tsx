@@ -163,14 +163,14 @@ function Who({ r: { who } }: { r: AuditDetail }) {
 function What({ r }: { r: AuditDetail }) {
   const { t } = useI18n();
   const { what } = r;
-  const tokens = what.tokens_used as Record<string, number> | undefined;
+  const tokens = what.tokens_used;
   return (
     <Rows title={t("audit.whatTitle")} rows={[
       { name: t("audit.action"), value: what.action, mono: true },
       { name: t("calls.tool"), value: what.tool_name },
       { name: t("audit.operation"), value: what.operation },
       { name: t("audit.resource"), value: what.resource_id },
-      { name: t("calls.tokens"), value: tokens && `${count(tokens["input_tokens"])} / ${count(tokens["output_tokens"])}` },
+      { name: t("calls.tokens"), value: tokens && `${count(tokens.input)} / ${count(tokens.output)}` },
       { name: t("calls.cost"), value: what.cost_usd && showMoney(what.cost_usd) },
       ...Object.entries(what.detail ?? {}).map(([name, value]) => ({ name, value, mono: true })),
     ]} />
@@ -230,12 +230,10 @@ function Trace({ r }: { r: AuditDetail }) {
   );
 }
 
-const UNITS = /\b(usd|tokens|input_tokens|output_tokens|requests|steps|concurrent)\b/;
-
 function Budget({ stand }: { stand: BudgetStand }) {
   const { t } = useI18n();
-  // The account's name has its unit: "tenant acme - - usd day 2026-11-22T15:00:00Z".
-  const unit = UNITS.exec(stand.account)?.[1] ?? "";
+  // The account's name ends with unit, window and its beginning: "tenant acme - - usd day 2026-11-22T15:00:00Z".
+  const unit = stand.account.split(" ").at(-3) ?? "";
   const show = (value: string) => showAmount(unit, String(value));
   return (
     <section className="section">

@@ -104,7 +104,7 @@ function Anchors({ status }: Props) {
     <tr key={a.kind + a.target}>
       <td>{KINDS[a.kind] ? t(KINDS[a.kind]!) : a.kind}</td>
       <td className="break">{a.target}</td>
-      <td><Signal status={a.error ? "failed" : a.size < signed ? "running" : "ok"} word={a.error ? t("outcome.failed") : a.size < signed ? t("log.behind", { count: count(signed - a.size) }) : t("outcome.ok")} /></td>
+      <td><AnchorState anchor={a} signed={signed} /></td>
       <td>{a.time ? <time dateTime={a.time} title={stamp(a.time)}>{clock(a.time, now)}</time> : <span className="quiet">{t("log.never")}</span>}</td>
       <td className="num">{count(a.size)}</td>
       <td className="break">{a.error ?? ""}</td>
@@ -112,6 +112,14 @@ function Anchors({ status }: Props) {
   )) ?? null;
   const heads = [t("log.kind"), t("log.target"), t("health.state"), t("log.anchored")].map((text) => ({ text }));
   return <Part title="log.anchors" hint="log.anchorsHint" none="log.noAnchors" rows={rows} heads={[...heads, { text: t("log.range"), num: true }, { text: t("health.detail") }]} />;
+}
+
+/** AnchorState compares with the newest checkpoint: behind is what a rollback of this machine alone could still hide. */
+function AnchorState({ anchor: a, signed }: { anchor: NonNullable<AuditStatus["anchors"]>[number]; signed: number }) {
+  const { t } = useI18n();
+  if (a.error) return <Signal status="failed" />;
+  const behind = signed - (a.size ?? 0);
+  return behind > 0 ? <Signal status="running" word={t("log.behind", { count: count(behind) })} /> : <Signal status="ok" />;
 }
 
 function Retention({ status }: Props) {
