@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 
 	"github.com/signalbox/signalbox"
@@ -10,8 +11,11 @@ import (
 
 const (
 	insertRecord = "INSERT INTO audit_records (seq, time, type, tenant, call, content, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
-	insertTile   = "INSERT INTO audit_tiles (level, n, hashes) VALUES (?, ?, ?)"
-	insertKey    = "INSERT INTO keys (id, hash, hint, tenant, team, agent, user, role, limits, created, revoked) " +
+	// Of a record whose content was destroyed before it came here.
+	insertDestroyedRecord = "INSERT INTO audit_records (seq, time, type, tenant, call, digest, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+	insertTile = "INSERT INTO audit_tiles (level, n, hashes) VALUES (?, ?, ?)"
+	insertKey  = "INSERT INTO keys (id, hash, hint, tenant, team, agent, user, role, limits, created, revoked) " +
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 	revokeKey = "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL"
 	rowBytes  = 160 // Of a record's row besides its content.
@@ -54,8 +58,7 @@ func (d *DB) continues(b signalbox.Batch) (int64, error) {
 func (d *DB) insert(t *transaction, b signalbox.Batch) error {
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		err := t.exec(insertRecord, e.Index, e.Time.UnixMicro(), string(e.Type), e.Tenant, e.Call, e.Content, e.Leaf[:])
-		if err != nil {
+		if err := insertEntry(t, e); err != nil {
 			return err
 		}
 		for _, effect := range e.Effects {
@@ -73,6 +76,16 @@ func (d *DB) insert(t *transaction, b signalbox.Batch) error {
 		}
 	}
 	return nil
+}
+
+// insertEntry inserts a record; one of an archive may have lost its content before it came there.
+func insertEntry(t *transaction, e *signalbox.Entry) error {
+	values := []driver.Value{e.Index, e.Time.UnixMicro(), string(e.Type), e.Tenant, e.Call, e.Content, e.Leaf[:]}
+	if !e.Destroyed() {
+		return t.exec(insertRecord, values...)
+	}
+	values[5] = e.Digest[:]
+	return t.exec(insertDestroyedRecord, values...)
 }
 
 func apply(t *transaction, entry *signalbox.Entry, effect signalbox.Effect) error {
