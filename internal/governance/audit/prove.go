@@ -54,7 +54,11 @@ func within(ctx context.Context, src HashSource, size int64) error {
 	return nil
 }
 
-// hashReader reads single hashes of the tree of that size out of tiles, each of them once.
+// maxCachedTiles bounds the tiles that a [hashReader] keeps, 8 KiB each.
+const maxCachedTiles = 256
+
+// hashReader reads single hashes of the tree of that size out of tiles, each of them once, or a few times more where many
+// proofs are made.
 func hashReader(ctx context.Context, src HashSource, size int64) tlog.HashReader {
 	type place struct {
 		level int
@@ -69,6 +73,9 @@ func hashReader(ctx context.Context, src HashSource, size int64) tlog.HashReader
 			hashes, err := readTile(ctx, src, t.L, t.N, t.W)
 			if err != nil {
 				return tlog.Hash{}, err
+			}
+			if len(cache) >= maxCachedTiles {
+				clear(cache)
 			}
 			cache[at] = join(hashes)
 		}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"iter"
 
@@ -29,6 +30,27 @@ type LogSource interface {
 	Entries(ctx context.Context, from int64) iter.Seq2[signalbox.Entry, error]
 	// LatestCheckpoint gives the newest stored checkpoint, a signed note; nil where none is stored.
 	LatestCheckpoint(ctx context.Context) ([]byte, error)
+}
+
+// SignedSize is the size of the newest stored checkpoint; 0 where none is stored.
+func SignedSize(ctx context.Context, src CheckpointReader) (int64, error) {
+	signed, err := src.LatestCheckpoint(ctx)
+	if err != nil || signed == nil {
+		return 0, err
+	}
+	c, err := readCheckpoint(signed)
+	if err != nil {
+		return 0, damaged("the newest checkpoint can not be read")
+	}
+	return c.Size, nil
+}
+
+// ContentDigest is the SHA-256 of an entry's content, also where that was destroyed.
+func ContentDigest(e signalbox.Entry) [32]byte {
+	if e.Destroyed() {
+		return e.Digest
+	}
+	return sha256.Sum256(e.Content)
 }
 
 // Restore reads the tree of a stored log: the leaves and tiles that make its right edge. It trusts what it reads;
