@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Go and Node: a C compiler for the race detector, Chromium and
-# a Korean font for the console's journeys, git, PostgreSQL, and strace to make disks fail. Debian packages only, nothing from anywhere else.
+# a Korean font for the console's journeys, git, PostgreSQL, and strace to make disks fail. Debian packages only, nothing
+# from anywhere else.
 #
 # Idempotent, and quick when nothing is missing: then no package list is read. What cannot be had
 # is named and the script fails; no later step may quietly do without it.

@@ -16,6 +16,9 @@ import (
 // patience is how long strace may take to attach itself on a busy machine.
 const patience = 30 * time.Second
 
+// goodBye is how long strace may take to let a process go.
+const goodBye = 2 * time.Second
+
 // Fault says which system calls of a process fail, and how.
 type Fault struct {
 	Calls string // By name, with commas between them, such as "fsync,fdatasync".
@@ -99,7 +102,12 @@ func Inject(t testing.TB, pid int, f Fault) *Injection {
 func (i *Injection) End() {
 	i.once.Do(func() {
 		i.command.Process.Signal(syscall.SIGINT) // It may have ended with the process.
-		<-i.done
+		select {
+		case <-i.done:
+		case <-time.After(goodBye): // It can miss the end of a process that it has killed itself.
+			i.command.Process.Kill() // As above.
+			<-i.done
+		}
 	})
 }
 

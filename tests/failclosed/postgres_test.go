@@ -76,7 +76,10 @@ func TestFullDiskOfPostgres(t *testing.T) {
 	exec(t, server, "CREATE TABLESPACE %s LOCATION '%s'", space, dir)
 	t.Cleanup(func() { exec(t, server, "DROP TABLESPACE %s", space) })
 	exec(t, server, "ALTER DATABASE %s SET TABLESPACE %s", db, space)
-	t.Cleanup(func() { exec(t, server, "DROP DATABASE %s WITH (FORCE)", db); exec(t, server, "CREATE DATABASE %s", db) })
+	t.Cleanup(func() {
+		exec(t, server, "DROP DATABASE %s WITH (FORCE)", db)
+		exec(t, server, "CREATE DATABASE %s", db)
+	})
 
 	f := fleet.Launch(t, config, database, 1)
 	c := &caller{i: f.At(0)}

@@ -22,7 +22,7 @@
 // # Failures
 //
 // A commit that failed for certain fails exactly the entries of its batch: the log's tree does not advance, and the
-// next batch is tried anew. A commit of which nobody can say whether it is durable ([ErrUncertain]) ends the writer:
-// what a disk has said about an unsynced page can not be believed a second time. [Writer.Fatal] then has the reason,
-// and the process is to stop.
+// next batch is tried anew. One that takes longer than [SlowCommit] closes the gate ([Writer.Closed]) until it is done. A
+// commit of which nobody can say whether it is durable ([ErrUncertain]) ends the writer: what a disk has said about an
+// unsynced page can not be believed a second time. [Writer.Fatal] then has the reason, and the process is to stop.
 package store

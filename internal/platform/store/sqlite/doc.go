@@ -25,6 +25,7 @@
 //   - ledger_shares is the sum of the entries of the records, besides what is granted, until an account is forgotten. A
 //     batch writes each of its shares once, however many of its records post on it.
 //   - A draw is one transaction; where it changes nothing, nothing is written.
-//   - An I/O error of a COMMIT is marked [store.ErrUncertain] and is never retried.
+//   - A failed sync, and a COMMIT of which nobody knows how it ended, are marked [store.ErrUncertain] and never retried: nothing
+//     is written any more. A write that was refused is taken back, and the next one is written over it.
 //   - A file of a newer schema is refused before anything is written to it.
 package sqlite
