@@ -38,7 +38,10 @@ var canaries = map[string]canary{
 }
 
 // mark has no shape: only where it was written says that it is nobody's business.
-const mark = "Quokkamark7731"
+const (
+	mark = "Quokkamark7731"
+	user = "Quokkauser7731" // As X-Signalbox-User.
+)
 
 // searched gives what must not be found, by name: the canaries, and what operators keep secret.
 func searched() map[string]string {

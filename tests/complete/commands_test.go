@@ -1,6 +1,7 @@
 package complete
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/tests/harness"
@@ -55,6 +57,17 @@ var commands = map[string]command{
 	"alert brakes":   asks(nil),
 	"alert lift":     {action: signalbox.ActionBrakeLifted, prepare: braked, args: []string{"%s"}},
 	"version":        {why: reads},
+	"subject erase":  {action: signalbox.ActionErasure, prepare: subject, args: []string{"--tenant", "acme", "--reason", "ticket 7", "%s"}},
+	"subject export": {action: signalbox.ActionSubjectExported, prepare: subject, args: []string{"--tenant", "acme", "--out", "%d/subject.jsonl", "%s"}},
+	"backup":         {why: "it copies, and leaves what it copies as it is", args: []string{"--database", "sqlite:%d/signalbox.db", "--to", "%d/backup.db"}},
+	"restore": {
+		why: "what it makes is another database, with the log of the backup", prepare: copied,
+		args: []string{"--database", "sqlite:%d/restored.db", "--key", "%d/signalbox.db.audit-key.pub", "%s"},
+	},
+	"audit rotate-master": {
+		action: signalbox.ActionMasterKeyRotated, nobody: true, stopped: true,
+		args: []string{"--database", "sqlite:%d/signalbox.db", "--new", "%d/next.key", "--create"},
+	},
 	"projections rebuild": {
 		why:     "what it makes follows from the log alone, as it did before",
 		stopped: true, args: []string{"--database", "sqlite:%d/signalbox.db"},
@@ -62,6 +75,23 @@ var commands = map[string]command{
 
 	"audit prove": notBuilt, "audit export": notBuilt, "cost roi": notBuilt, "run watch": notBuilt, "run cancel": notBuilt,
 	"approval": notBuilt, "plan": notBuilt, "policy": notBuilt, "guard": notBuilt, "checklist": notBuilt,
+}
+
+// subject is somebody whom a call was about.
+func subject(t *testing.T, w *world) string {
+	name := fmt.Sprintf("customer-%d", time.Now().UnixNano())
+	w.ask(t, harness.Agent, "in=1 out=1", 10, "X-Signalbox-Subject", name)
+	return name
+}
+
+func copied(t *testing.T, w *world) string {
+	t.Helper()
+	w.Complete(t) // What is restored must have been signed.
+	to := filepath.Join(w.Dir, "to-restore.db")
+	if r := harness.Run(t, w.Dir, nil, "backup", "--database", "sqlite:"+w.Database, "--to", to); r.Code != 0 {
+		t.Fatalf("code %d: %s", r.Code, r.Stderr)
+	}
+	return to
 }
 
 func planned(t *testing.T, w *world) string { return w.file(t, "plan.json", plan) }

@@ -31,7 +31,7 @@ func (t *Telemetry) spans(r signalbox.Record) {
 		t.attempt(ctx, traceID, r, a)
 	}
 	if r.Outcome != signalbox.OutcomeOK {
-		span.SetStatus(codes.Error, failure(r))
+		span.SetStatus(codes.Error, t.failure(r))
 	}
 	span.End(trace.WithTimestamp(after(r.When.Timestamp, r.When.DurationMS)))
 }
@@ -60,7 +60,7 @@ func (t *Telemetry) attempt(ctx context.Context, traceID trace.TraceID, r signal
 	_, span := t.tracer.Start(withIDs(ctx, traceID, id), name, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithTimestamp(a.Started), trace.WithAttributes(t.attemptAttributes(r, a)...))
 	if a.Code != "" {
-		span.SetStatus(codes.Error, a.Message)
+		span.SetStatus(codes.Error, t.says(a.Message, string(a.Code)))
 	}
 	span.End(trace.WithTimestamp(after(a.Started, a.DurationMS)))
 }
@@ -69,11 +69,20 @@ func after(start time.Time, ms int64) time.Time {
 	return start.Add(time.Duration(ms) * time.Millisecond)
 }
 
-func failure(r signalbox.Record) string {
+func (t *Telemetry) failure(r signalbox.Record) string {
 	if r.Error != nil {
-		return r.Error.Message
+		return t.says(r.Error.Message, string(r.Error.Code))
 	}
 	return string(r.Outcome)
+}
+
+// says gives the message of an error where content is wanted, else its code: messages quote what the caller wrote, and
+// what a provider said about it.
+func (t *Telemetry) says(message, code string) string {
+	if t.content {
+		return message
+	}
+	return code
 }
 
 func callName(r signalbox.Record) string {

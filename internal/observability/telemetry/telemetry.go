@@ -31,7 +31,8 @@ type Options struct {
 	Version string
 	// Env says which exporters are wanted; nil is the process's environment, which the SDK itself reads in any case.
 	Env func(string) (string, bool)
-	// CaptureContent adds the masked excerpts of request and answer to spans.
+	// CaptureContent adds the masked excerpts of request and answer to spans, and the messages of errors, which may quote
+	// them; without it a span has only the error's code.
 	CaptureContent bool
 	// AgentName gives the name of an agent by its id, "" where it has none; nil: agents are named by their ids.
 	AgentName func(id string) string

@@ -194,7 +194,7 @@ func TestSpansOfAToolCall(t *testing.T) {
 	stop(t, tel)
 	server, client := r.spans[callSpan], r.spans[firstSpan]
 	if server.GetName() != "execute_tool files.read_text_file" || client.GetName() != "tools/call read_text_file" ||
-		len(server.GetParentSpanId()) != 0 || server.GetStatus().GetMessage() != "no such tool" {
+		len(server.GetParentSpanId()) != 0 || server.GetStatus().GetMessage() != "not_found" {
 		t.Fatalf("got %v\n%v", server, client)
 	}
 	for key, want := range map[string]string{
@@ -216,7 +216,13 @@ func TestContentOnlyIfAskedFor(t *testing.T) {
 	r := newReceiver(t)
 	tel := start(t, Options{CaptureContent: true, Env: env("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL+"/")})
 	tel.Ended(modelCall())
+	failed := toolCall("files.read_text_file", signalbox.CodeNotFound)
+	failed.When.SpanID = "cccccccccccccccc"
+	tel.Ended(failed)
 	stop(t, tel)
+	if got := r.spans["cccccccccccccccc"].GetStatus().GetMessage(); got != "no such tool" {
+		t.Errorf("the status says %q", got)
+	}
 	got := attributes(r.spans[callSpan].GetAttributes())
 	if got["signalbox.input.excerpt"] != "who is [email]" || got["signalbox.output.excerpt"] != "nobody" {
 		t.Errorf("got %v", got)
