@@ -23,6 +23,10 @@ type auditCmd struct {
 	Export notBuilt       `cmd:"" help:"Not built in this version."`
 
 	RotateMaster auditRotateMasterCmd `cmd:"" name:"rotate-master" help:"Wrap the keys of data subjects by a new master key; the server must be stopped."`
+
+	Archive        auditArchiveCmd        `cmd:"" help:"Write a closed range of the log to files."`
+	VerifyArchive  auditVerifyArchiveCmd  `cmd:"" name:"verify-archive" help:"Check archives, without a database or a server."`
+	RestoreArchive auditRestoreArchiveCmd `cmd:"" name:"restore-archive" help:"Make a database out of archives."`
 }
 
 type auditListCmd struct {

@@ -26,7 +26,7 @@ const AuditKeySuffix = ".audit-key"
 // database is what the server needs of a store; both stores have it.
 type database interface {
 	store.Committer
-	audit.LogSource
+	audit.ArchiveSource
 	audit.CheckpointStore
 	api.Records
 	gate.KeySource

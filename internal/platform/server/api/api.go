@@ -76,6 +76,7 @@ type Options struct {
 	Traces    Traces
 	Overview  func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error)
 	Records   Records
+	Archives  Archives
 	Auth      Authenticator
 	Sessions  Sessions
 	Keys      Keys
@@ -124,6 +125,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerReconcile(api)
 	s.registerKeys(api)
 	s.registerAudit(api)
+	s.registerArchives(api)
 	s.registerHealth(api)
 }
 
