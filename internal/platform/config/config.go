@@ -234,16 +234,36 @@ type Telemetry struct {
 
 // Audit is about the tamper-evident log.
 type Audit struct {
-	Key    string `json:"key"`    // File with the signing key; "": generated once beside the SQLite file.
-	Origin string `json:"origin"` // The log's name, in every checkpoint; changing it begins a new log.
-
-	MinRetentionDays int64  `json:"min_retention_days"` // No content of any tenant is destroyed before.
-	Archive          string `json:"archive"`            // Directory below which archives are written; "": none.
+	Key          KeySource   `json:"key"`           // The signing key; without one: generated once beside the SQLite file.
+	PreviousKeys []KeySource `json:"previous_keys"` // Keys before it, which sign beside it; of a lost one the public key.
+	Origin       string      `json:"origin"`        // The log's name, in every checkpoint; a log keeps it for ever.
+	Anchor       []Anchor    `json:"anchor"`        // Where every checkpoint is brought.
 
 	MasterKey          MasterKey   `json:"master_key"`           // Wraps the keys of data subjects; without one: generated once beside the SQLite file.
 	PreviousMasterKeys []MasterKey `json:"previous_master_keys"` // Those before it.
 
+	MinRetentionDays int64  `json:"min_retention_days"` // No content of any tenant is destroyed before.
+	Archive          string `json:"archive"`            // Directory below which archives are written; "": none.
+
 	BackupDays int64 `json:"backup_days"` // How long backups of the database are kept, which erasures tell.
+}
+
+// KeySource says where a signing key is. One of the two is set, or none.
+type KeySource struct {
+	File string `json:"file,omitzero"`
+	Env  string `json:"env,omitzero"` // Name of a variable.
+}
+
+// IsZero reports whether it names nothing.
+func (k KeySource) IsZero() bool { return k == KeySource{} }
+
+// Anchor is a place outside of the database that keeps checkpoints: a file, a webhook or a witness.
+type Anchor struct {
+	File    string   `json:"file,omitzero"`
+	Webhook Endpoint `json:"webhook,omitzero"`
+	Secret  Secret   `json:"secret,omitzero"`  // Of the webhook, as that of a [Channel].
+	Witness Endpoint `json:"witness,omitzero"` // Its submission prefix (C2SP tlog-witness).
+	Key     string   `json:"key,omitzero"`     // The witness's public key.
 }
 
 // Alerts says when a cost raises an alert.

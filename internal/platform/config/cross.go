@@ -113,7 +113,7 @@ func (c *Config) postgresNeeds() []demand {
 		return nil
 	}
 	var needs []demand
-	if c.Audit.Key == "" {
+	if c.Audit.Key.IsZero() {
 		needs = append(needs, demand{"audit.key", fault{
 			"is missing: with PostgreSQL no signing key is generated, as all replicas need the same one",
 			"name a file with it, such as audit: {key: /etc/signalbox/audit.key}",

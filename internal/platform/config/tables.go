@@ -145,13 +145,14 @@ func auditTable(a *Audit) value {
 	a.Origin, a.BackupDays = DefaultAuditOrigin, DefaultBackupDays
 	a.MinRetentionDays = DefaultMinRetentionDays
 	return object{fields: []field{
-		key("key", "File with the signing key; without it one is generated beside the SQLite file.", textInto(&a.Key, singleLine)),
-		key("origin", "Name of the log in every checkpoint; changing it begins a new log.", textInto(&a.Origin, originText)),
+		key("key", "Signing key: a file, or {env: NAME}; without it one is generated beside the SQLite file.", keySource{&a.Key}),
+		key("previous_keys", "Keys before it, which sign beside it; of a lost one the public key.", listOf(&a.PreviousKeys, func(k *KeySource) value { return keySource{k} })),
+		key("origin", "Name of the log in every checkpoint; a log keeps it for ever.", textInto(&a.Origin, originText)),
 		key("backup_days", "Days for which you keep backups of the database; an erasure names the day when the last one that holds the key has expired.",
 			integer(&a.BackupDays, 0, MaxBackupDays)),
 		key("min_retention_days", "Days for which no content of any tenant's records can be destroyed.", integer(&a.MinRetentionDays, 1, MaxRetentionDays)),
 		key("archive", "Directory below which the API writes archives of the log; without it none are written.", textInto(&a.Archive, singleLine)),
-		later("anchor"),
+		key("anchor", "Places outside of the database that every checkpoint is brought to.", listOf(&a.Anchor, anchorTable)),
 		key("master_key", "Wraps the keys that records about people are sealed with: a file, {env: NAME} or {command: [program, …]}; without it one is generated beside the SQLite file.", masterKeyTable(&a.MasterKey)),
 		key("previous_master_keys", "Master keys before it, which open what is not wrapped by it yet.", listOf(&a.PreviousMasterKeys, masterKeyTable)),
 	}}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -19,9 +18,6 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/platform/store"
 )
-
-// AuditKeySuffix is added to the database's file name for that of the signing key, where the configuration names none.
-const AuditKeySuffix = ".audit-key"
 
 // database is what the server needs of a store; both stores have it.
 type database interface {
@@ -73,7 +69,8 @@ type data struct {
 	lost      <-chan struct{}  // Closed when this process can commit nothing any more; nil where that can not be.
 	broken    <-chan error     // Tells why nothing may be written any more; nil where that can not be.
 	now       func() time.Time // The database's clock.
-	key       *audit.Key
+	key       *audit.Keyring
+	anchors   *audit.Anchors
 	vault     *seal.Vault
 	writer    *store.Writer
 	projector *projection.Projector
@@ -87,28 +84,6 @@ func (s *Server) startData(ctx context.Context) error {
 		return s.startPostgres(ctx)
 	}
 	return s.startSQLite(ctx)
-}
-
-// auditKey loads the signing key. Without a configured one it is made beside the SQLite file; a log that has records but
-// no key is not given a new one silently.
-func (s *Server) auditKey(ctx context.Context, db audit.HashSource, beside string) (*audit.Key, error) {
-	path := s.config.Audit.Key
-	if path == "" {
-		path = beside + AuditKeySuffix
-	}
-	key, created, err := audit.LoadOrCreateKey(path, s.config.Audit.Origin)
-	if err != nil {
-		return nil, err
-	}
-	size, err := db.Size(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if created {
-		s.options.Logger.WarnContext(ctx, "a signing key for the log was made; keep a copy of the public key elsewhere",
-			"file", filepath.Base(path), "public_key", key.Verifier(), "records_before", size)
-	}
-	return key, nil
 }
 
 // startWriter starts the log's one writer in this process, and the record station.

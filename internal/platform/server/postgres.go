@@ -59,6 +59,9 @@ func (s *Server) startPostgres(ctx context.Context) error {
 		lost: db.Fenced(),
 	}
 	s.data.projector = projection.New(db.Views(), db.Views(), projection.Options{Decode: vault.Decode, Poll: projectionPoll})
+	if err := s.startAnchors(ctx); err != nil {
+		return err
+	}
 	s.background("leadership", s.lead)
 	s.startWriter(vault.Around(postgres.NewUnplaced(vault.Encode)))
 	s.every("size", sizeInterval, func(ctx context.Context) {
@@ -90,7 +93,7 @@ func (s *Server) lead(ctx context.Context) {
 // led is the leader's work, until ctx ends.
 func (s *Server) led(ctx context.Context, l *postgres.Leadership, sequencer *audit.Sequencer) {
 	report := func(err error) { s.options.Logger.ErrorContext(ctx, "no checkpoint could be signed", "error", err) }
-	publisher, err := audit.StartPublisher(ctx, s.data.key, sequencer.Tree, s.data.db, l, report)
+	publisher, err := s.startPublisher(ctx, sequencer, l)
 	if err != nil {
 		report(err)
 		return
@@ -99,6 +102,7 @@ func (s *Server) led(ctx context.Context, l *postgres.Leadership, sequencer *aud
 	case <-ctx.Done():
 	case <-s.cluster.ready:
 		var work sync.WaitGroup
+		work.Go(func() { s.untilSigning(ctx, publisher, report) })
 		work.Go(func() { s.data.projector.Run(ctx) })
 		work.Go(func() { s.jobs(ctx) })
 		work.Go(func() { (&undertaker{s, map[string]bool{}}).run(ctx) })
@@ -109,6 +113,9 @@ func (s *Server) led(ctx context.Context, l *postgres.Leadership, sequencer *aud
 	if err := publisher.Stop(stopping); err != nil {
 		report(err)
 	}
+	last, end := context.WithTimeout(stopping, audit.AnchorStopWait)
+	defer end()
+	s.data.anchors.Release(last) // Who leads next anchors on.
 }
 
 // startWatch learns of what other replicas change.

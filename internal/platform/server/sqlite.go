@@ -35,12 +35,18 @@ func (s *Server) startSQLite(ctx context.Context) error {
 		broken: db.Broken(),
 		size:   func() int64 { return sequencer.Tree().Size() },
 	}
-	publisher, err := s.startPublisher(ctx, sequencer)
+	if err := s.startAnchors(ctx); err != nil {
+		return err
+	}
+	publisher, err := s.startPublisher(ctx, sequencer, db)
 	if err != nil {
 		return err
 	}
 	s.onStop("publisher", publisher.Stop)
 	s.startWriter(vault.Around(sequencer))
+	if err := s.beginSigning(ctx, publisher); err != nil {
+		return err
+	}
 	s.newProjector()
 	if err := s.data.projector.CatchUp(ctx); err != nil {
 		return err
@@ -49,12 +55,6 @@ func (s *Server) startSQLite(ctx context.Context) error {
 	s.data.lag = func() int64 { return s.data.size() - before - s.data.projector.Status().Projected }
 	s.background("projector", s.data.projector.Run)
 	return s.recover(ctx)
-}
-
-func (s *Server) startPublisher(ctx context.Context, sequencer *audit.Sequencer) (*audit.Publisher, error) {
-	return audit.StartPublisher(ctx, s.data.key, sequencer.Tree, s.data.db, s.data.db, func(err error) {
-		s.options.Logger.ErrorContext(ctx, "no checkpoint could be signed", "error", err)
-	})
 }
 
 func (s *Server) newProjector() {

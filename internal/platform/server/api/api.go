@@ -72,26 +72,28 @@ type Keys interface {
 
 // Options are what the API is made of.
 type Options struct {
-	Views     Views
-	Traces    Traces
-	Overview  func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error)
-	Records   Records
-	Archives  Archives
-	Auth      Authenticator
-	Sessions  Sessions
-	Keys      Keys
-	Decode    func(signalbox.Entry) (signalbox.Record, error)
-	Verify    func(ctx context.Context) (VerifyReport, error)
-	Health    func(ctx context.Context) (Health, error)
-	Prices    func() []Price
-	Runs      Runs
-	RunView   RunView
-	Accounts  Accounts
-	Alerts    Alerts
-	Reconcile Reconcile
-	Tenants   func() []string // Those of the configuration in force.
-	Now       func() time.Time
-	Version   string
+	Views        Views
+	Traces       Traces
+	Overview     func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error)
+	Records      Records
+	Archives     Archives
+	Auth         Authenticator
+	Sessions     Sessions
+	Keys         Keys
+	Decode       func(signalbox.Entry) (signalbox.Record, error)
+	Verify       func(ctx context.Context) (VerifyReport, error)
+	AuditStatus  func(ctx context.Context) (AuditStatus, error)
+	AuditKeeping AuditKeeping
+	Health       func(ctx context.Context) (Health, error)
+	Prices       func() []Price
+	Runs         Runs
+	RunView      RunView
+	Accounts     Accounts
+	Alerts       Alerts
+	Reconcile    Reconcile
+	Tenants      func() []string // Those of the configuration in force.
+	Now          func() time.Time
+	Version      string
 }
 
 type server struct {
@@ -125,6 +127,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerReconcile(api)
 	s.registerKeys(api)
 	s.registerAudit(api)
+	s.registerAuditStatus(api)
 	s.registerArchives(api)
 	s.registerHealth(api)
 }
