@@ -38,13 +38,13 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkDecode(b *testing.B) {
 	m := &memory{}
 	v := open(b, seal.Options{Master: newMaster(b), Keys: m})
-	sealed, open := encode(b, v, usual()), signalbox.Entry{}
+	sealed := encode(b, v, usual())
 	m.commit(sealed)
-	open, err := audit.Encode(usual())
+	unsealed, err := audit.Encode(usual())
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, e := range map[string]signalbox.Entry{"sealed": sealed, "plain": open} {
+	for name, e := range map[string]signalbox.Entry{"sealed": sealed, "plain": unsealed} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
