@@ -72,6 +72,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a closed range of the log to files */
+        post: operations["archive-log"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the log is kept: tree, anchors, retention */
+        get: operations["get-audit-status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/verify": {
         parameters: {
             query?: never;
@@ -83,6 +117,23 @@ export interface paths {
         put?: never;
         /** Recompute the whole log and compare */
         post: operations["verify-log"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One record with its leaf */
+        get: operations["get-record"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -365,6 +416,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/subjects/{subject}/erasure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Destroy the keys of a data subject */
+        post: operations["erase-subject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subjects/{subject}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All records about a data subject, as JSON lines */
+        get: operations["export-subject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/traces/{id}": {
         parameters: {
             query?: never;
@@ -468,6 +553,50 @@ export interface components {
         AnswerError: {
             error: components["schemas"]["ErrorBody"];
         };
+        Archive: {
+            /**
+             * Format: int64
+             * @description Records whose content was destroyed before.
+             */
+            destroyed: number;
+            /** @description The archive's directory. */
+            file: string;
+            /**
+             * Format: int64
+             * @description Index of the first record.
+             */
+            first: number;
+            /**
+             * Format: int64
+             * @description Index of the last record.
+             */
+            last: number;
+            /** Format: int64 */
+            parts: number;
+            /** @description Of its manifest, in hex. */
+            sha256: string;
+            /** Format: date-time */
+            time: string;
+        };
+        ArchiveRequest: {
+            /**
+             * Format: date-time
+             * @description Records that are not older than this are not archived.
+             */
+            before?: string;
+            /**
+             * Format: int64
+             * @description Index of the first record; mostly the end of the archive before.
+             */
+            first?: number;
+            /** @description Of the new directory below audit.archive. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Index that is not archived any more; the range ends at the newest checkpoint up to there.
+             */
+            until?: number;
+        };
         Attempt: {
             cost_basis: string;
             cost_estimate: string | null;
@@ -502,6 +631,83 @@ export interface components {
             status: "ok" | "error";
             upstream_model: string;
         };
+        AuditAnchor: {
+            /** @description Of the last try; null where that succeeded. */
+            error: string | null;
+            /** @enum {string} */
+            kind: "file" | "webhook" | "witness";
+            /**
+             * Format: int64
+             * @description Of the newest checkpoint that this process has brought there; null where there is none.
+             */
+            size: number | null;
+            target: string;
+            /** Format: date-time */
+            time: string | null;
+        };
+        AuditArchive: {
+            file: string;
+            /** Format: int64 */
+            first: number;
+            /** Format: int64 */
+            last: number;
+            sha256: string;
+            /** Format: date-time */
+            time: string;
+        };
+        AuditKey: {
+            active: boolean;
+            id: string;
+            name: string;
+        };
+        AuditRetention: {
+            /**
+             * Format: int64
+             * @description 0 keeps it for ever.
+             */
+            content_days: number;
+            /**
+             * Format: int64
+             * @description Records whose content was destroyed.
+             */
+            destroyed: number;
+            domain: string;
+            /** Format: int64 */
+            min_days: number;
+            tenant: string;
+        };
+        AuditStatus: {
+            anchors: components["schemas"]["AuditAnchor"][];
+            archives: components["schemas"]["AuditArchive"][];
+            retention: components["schemas"]["AuditRetention"][];
+            /** @description Null where it is not known. */
+            subject_keys: components["schemas"]["AuditSubjects"];
+            tree: components["schemas"]["AuditTree"];
+        };
+        AuditSubjects: {
+            /** Format: int64 */
+            destroyed: number;
+            /** Format: int64 */
+            open: number;
+        };
+        AuditTree: {
+            /**
+             * Format: int64
+             * @description Null where none was signed yet, as the two after it.
+             */
+            checkpoint_size: number | null;
+            /**
+             * Format: date-time
+             * @description Of the newest record that the checkpoint covers.
+             */
+            checkpoint_time: string | null;
+            /** @description The active one first. */
+            keys: components["schemas"]["AuditKey"][];
+            origin: string;
+            root: string | null;
+            /** Format: int64 */
+            size: number;
+        };
         Bill: {
             items: components["schemas"]["BillItem"][];
         };
@@ -530,6 +736,13 @@ export interface components {
              * @description Null: as long as the run lives.
              */
             until: string | null;
+        };
+        BudgetStand: {
+            account: string;
+            after: string;
+            before: string;
+            /** @description US dollars where the account is of money, else a count. The same below. */
+            max: string;
         };
         Call: {
             agent_id: string | null;
@@ -770,6 +983,37 @@ export interface components {
             state: "waiting" | "delivered" | "failed";
             /** Format: int64 */
             tries: number;
+        };
+        EraseRequest: {
+            /** @description Why, such as the number of the request; it must not name the subject, because it stays in the log. */
+            reason: string;
+        };
+        Erasure: {
+            /** @description API keys that are bound to a user of that name, which they still hold. */
+            api_keys: string[];
+            /** @description The day when the last backup that holds a key has expired, as audit.backup_days has it. */
+            backups_expire: string;
+            /** @description Whether lists and files hold nothing any more; where not, erase once more. */
+            complete: boolean;
+            /**
+             * Format: date-time
+             * @description When the last of the keys was destroyed.
+             */
+            erased_at: string;
+            /**
+             * Format: int64
+             * @description 0 where nothing was left.
+             */
+            keys_destroyed: number;
+            message: string;
+            /**
+             * Format: int64
+             * @description Index of the record that is the evidence; null where nothing was left, or where it has no place yet.
+             */
+            record: number | null;
+            /** @description By which the log knows the subject: an HMAC of the name, in hex. */
+            subject_hash: string;
+            tenant: string;
         };
         ErrorBody: {
             code: string;
@@ -1076,14 +1320,60 @@ export interface components {
             unchanged: number;
         };
         Record: {
+            budget: components["schemas"]["BudgetStand"];
             call_id: string | null;
+            /**
+             * @description What could not be read: nothing where it is empty.
+             * @enum {string}
+             */
+            content: "" | "sealed" | "erased" | "destroyed";
             context: components["schemas"]["Context"];
             error: components["schemas"]["CallFailure"];
             /** Format: int64 */
             index: number;
             outcome: string | null;
+            /** @description Id of the data subject's key; null where nothing is sealed. */
+            sealed_by: string | null;
+            /** @description What each station did; null where the record is not about a call, or the call is under way. */
+            stations: components["schemas"]["Stations"];
             /** Format: date-time */
             time: string;
+            /** @enum {string} */
+            type: "intent" | "attempt" | "outcome" | "admin";
+            what: components["schemas"]["What"];
+            when: components["schemas"]["When"];
+            who: components["schemas"]["Who"];
+        };
+        RecordDetail: {
+            budget: components["schemas"]["BudgetStand"];
+            call_id: string | null;
+            /**
+             * @description What could not be read: nothing where it is empty.
+             * @enum {string}
+             */
+            content: "" | "sealed" | "erased" | "destroyed";
+            /** @description Base64. The leaf data holds it; it stays when the content is destroyed. */
+            content_sha256: string;
+            context: components["schemas"]["Context"];
+            error: components["schemas"]["CallFailure"];
+            /** Format: int64 */
+            index: number;
+            /** @description Base64. The hash of these bytes is the record's leaf. */
+            leaf_data: string;
+            /** @description Base64: SHA-256 of a zero byte and the leaf data. */
+            leaf_hash: string;
+            outcome: string | null;
+            /** @description Id of the data subject's key; null where nothing is sealed. */
+            sealed_by: string | null;
+            /** @description What each station did; null where the record is not about a call, or the call is under way. */
+            stations: components["schemas"]["Stations"];
+            /** Format: date-time */
+            time: string;
+            /**
+             * Format: int64
+             * @description Of the newest checkpoint; 0 where none was signed yet. A proof exists where it is above the index.
+             */
+            tree_size: number;
             /** @enum {string} */
             type: "intent" | "attempt" | "outcome" | "admin";
             what: components["schemas"]["What"];
@@ -1239,6 +1529,30 @@ export interface components {
             policy: string;
             resolve: string;
         };
+        SubjectEvidence: {
+            backups_expire: string;
+            /** Format: int64 */
+            index: number;
+            keys_destroyed: string;
+            reason: string;
+            /** Format: date-time */
+            time: string;
+        };
+        SubjectSummary: {
+            /** @description Erasures of the subject, oldest first. */
+            evidence: components["schemas"]["SubjectEvidence"][];
+            /** Format: int64 */
+            keys_erased: number;
+            /** Format: int64 */
+            keys_open: number;
+            /**
+             * Format: int64
+             * @description Lines before this one.
+             */
+            records: number;
+            subject_hash: string;
+            tenant: string;
+        };
         Trace: {
             /** Format: date-time */
             as_of: string;
@@ -1310,6 +1624,7 @@ export interface components {
             parent_agent_id?: string;
             role?: string;
             source?: string;
+            subject_id?: string;
             team?: string;
             tenant_id: string;
             user_id?: string;
@@ -1433,6 +1748,17 @@ export interface operations {
             query?: {
                 limit?: number;
                 cursor?: string;
+                tenant?: string;
+                user?: string;
+                /** @description Whom the act was about. */
+                subject?: string;
+                agent?: string;
+                action?: string;
+                risk?: string;
+                run?: string;
+                call?: string;
+                from?: string;
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -1447,6 +1773,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageRecord"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "archive-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-audit-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditStatus"];
                 };
             };
             /** @description Error */
@@ -1476,6 +1864,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordDetail"];
                 };
             };
             /** @description Error */
@@ -2123,6 +2542,83 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "erase-subject": {
+        parameters: {
+            query: {
+                tenant: string;
+            };
+            header?: never;
+            path: {
+                /** @description X-Signalbox-Subject of the calls, or else their user. */
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "export-subject": {
+        parameters: {
+            query: {
+                tenant: string;
+            };
+            header?: never;
+            path: {
+                /** @description X-Signalbox-Subject of the calls, or else their user. */
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A line with a record each, oldest first, and a last line with a summary. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        /** @description Why the answer ends before it is whole. */
+                        error?: components["schemas"]["ErrorBody"];
+                        record?: components["schemas"]["Record"];
+                        summary?: components["schemas"]["SubjectSummary"];
+                    };
+                };
             };
             /** @description Error */
             default: {
