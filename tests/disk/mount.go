@@ -17,8 +17,8 @@ func Small(t testing.TB, kib, owner int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })      // A folder for temporary files is emptied by others too.
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // It holds nothing but the disk.
+	t.Cleanup(func() { os.RemoveAll(dir) }) // A folder for temporary files is emptied by others too.
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	dir = filepath.Join(dir, "disk")

@@ -1,6 +1,7 @@
 package failclosed
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -216,10 +217,5 @@ func need(holds bool, what string) error {
 	if holds {
 		return nil
 	}
-	return errWaiting(what)
+	return errors.New(what)
 }
-
-type errWaiting string
-
-// Error says what is waited for.
-func (e errWaiting) Error() string { return string(e) }
