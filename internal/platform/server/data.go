@@ -28,6 +28,7 @@ type database interface {
 	gate.KeySource
 	ledger.Vault
 	subjectKeys
+	subjectStore
 	alert.Outbox
 	Run(ctx context.Context, tenant, id string) (signalbox.Run, error)
 	OpenRuns(ctx context.Context) ([]signalbox.Run, error)
@@ -57,6 +58,7 @@ type views interface {
 	projection.Expirer
 	projection.Reader
 	RunByID(ctx context.Context, tenant, id string) (signalbox.RunView, error)
+	SealedBlocks(ctx context.Context, keys []string, from int64, limit int) ([]int64, error)
 	api.Views
 	api.Traces
 }

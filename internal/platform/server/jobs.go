@@ -27,6 +27,7 @@ func (s *Server) jobs(ctx context.Context) {
 	keeper := &keeper{Server: s, from: map[string]int64{}}
 	all.Go(func() { loop(ctx, expireInterval, keeper.keep) })
 	all.Go(func() { loop(ctx, idleInterval, s.expireRuns) })
+	all.Go(func() { loop(ctx, rotateInterval, s.rotateMaster) })
 	all.Go(func() { s.courier.Run(ctx) })
 	all.Wait()
 }

@@ -54,7 +54,7 @@ func (s *Server) api() api.Options {
 		Decode: s.data.vault.Decode, Auth: s.keys.door,
 		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health, AuditStatus: s.auditStatus,
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
-		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s},
+		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
 		Archives: &archivist{server: s}, Tenants: s.tenants,
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
 		Now:       s.options.Now, Version: s.options.Version,

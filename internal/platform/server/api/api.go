@@ -76,6 +76,7 @@ type Options struct {
 	Traces       Traces
 	Overview     func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error)
 	Records      Records
+	Subjects     Subjects
 	Archives     Archives
 	Auth         Authenticator
 	Sessions     Sessions
@@ -129,6 +130,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerAudit(api)
 	s.registerAuditStatus(api)
 	s.registerArchives(api)
+	s.registerSubjects(api)
 	s.registerHealth(api)
 }
 
