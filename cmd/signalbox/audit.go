@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -18,27 +16,41 @@ import (
 
 type auditCmd struct {
 	List   auditListCmd   `cmd:"" help:"List records, newest first."`
+	Status auditStatusCmd `cmd:"" help:"Show the log's tree, where its checkpoints are brought, and what is kept how long."`
 	Verify auditVerifyCmd `cmd:"" help:"Recompute the whole log and compare it with what is stored and signed."`
-	Prove  notBuilt       `cmd:"" help:"Not built in this version."`
-	Export notBuilt       `cmd:"" help:"Not built in this version."`
-
-	RotateMaster auditRotateMasterCmd `cmd:"" name:"rotate-master" help:"Wrap the keys of data subjects by a new master key; the server must be stopped."`
+	Prove  auditProveCmd  `cmd:"" help:"Write the proof that a record is in the log."`
+	Export auditExportCmd `cmd:"" help:"Write records out, with proofs or as OCSF."`
 
 	Archive        auditArchiveCmd        `cmd:"" help:"Write a closed range of the log to files."`
 	VerifyArchive  auditVerifyArchiveCmd  `cmd:"" name:"verify-archive" help:"Check archives, without a database or a server."`
 	RestoreArchive auditRestoreArchiveCmd `cmd:"" name:"restore-archive" help:"Make a database out of archives."`
+
+	RotateMaster auditRotateMasterCmd `cmd:"" name:"rotate-master" help:"Wrap the keys of data subjects by a new master key; the server must be stopped."`
 }
 
 type auditListCmd struct {
 	remote
 	format
-	Limit int `default:"50" help:"Records to show, 1 to 500."`
+	chosen
+	OfRun  string `name:"run" help:"Only of this run." placeholder:"ID"`
+	Call   string `help:"Only of this call." placeholder:"ID"`
+	Cursor string `help:"Go on where a page has ended." placeholder:"NEXT"`
+	Limit  int    `default:"50" help:"Records to show, 1 to 500."`
 }
 
 // Run lists records.
 func (k *auditListCmd) Run(c *console) error {
 	var page api.Page[api.Record]
-	if err := k.get(c.ctx, "/audit", url.Values{"limit": {strconv.Itoa(k.Limit)}}, &page); err != nil {
+	q, err := k.query()
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"run": k.OfRun, "call": k.Call, "cursor": k.Cursor, "limit": strconv.Itoa(k.Limit)} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if err := k.get(c.ctx, "/audit", q, &page); err != nil {
 		return err
 	}
 	var rows [][]string
@@ -59,12 +71,21 @@ type auditVerifyCmd struct {
 	remote
 	format
 	Database   string `help:"Verify this database without contacting a server of ours." placeholder:"URL"`
-	Checkpoint string `help:"A checkpoint that was kept elsewhere; only with --database." type:"path" placeholder:"FILE"`
+	Proof      string `help:"Check this proof of one record; needs --key." type:"path" placeholder:"FILE"`
+	Record     string `help:"The record that --proof is about: a file with its line of an export." type:"path" placeholder:"FILE"`
+	Export     string `help:"Check this export; needs --key." type:"path" placeholder:"FILE"`
+	Checkpoint string `help:"A checkpoint that was kept elsewhere; with --database or --export." type:"path" placeholder:"FILE"`
 	KeyFile    string `name:"key" help:"The log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
 }
 
 // Run verifies and says yes or no.
 func (k *auditVerifyCmd) Run(c *console) error {
+	switch {
+	case k.Proof != "":
+		return k.proof(c)
+	case k.Export != "":
+		return k.export(c)
+	}
 	report, err := k.report(c)
 	if err != nil {
 		return err
@@ -91,7 +112,7 @@ func (k *auditVerifyCmd) report(c *console) (api.VerifyReport, error) {
 		return k.offline(c)
 	}
 	if k.Checkpoint != "" {
-		return api.VerifyReport{}, &usageError{"--checkpoint needs --database"}
+		return api.VerifyReport{}, &usageError{"--checkpoint needs --database or --export"}
 	}
 	var report api.VerifyReport
 	err := k.do(c.ctx, http.MethodPost, "/audit/verify", nil, &report)
@@ -106,7 +127,7 @@ type logReader interface {
 
 // offline reads the database itself and contacts nobody else.
 func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
-	db, keyFile, err := k.open(c)
+	db, keyFile, err := openLog(c, k.Database, k.KeyFile)
 	if err != nil {
 		return api.VerifyReport{}, err
 	}
@@ -116,7 +137,7 @@ func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
 		return api.VerifyReport{}, err
 	}
 	if k.Checkpoint != "" {
-		if o.Saved, err = os.ReadFile(k.Checkpoint); err != nil {
+		if o.Saved, err = audit.ReadCheckpoint(k.Checkpoint); err != nil {
 			return api.VerifyReport{}, &usageError{"--checkpoint: " + err.Error()}
 		}
 	}
@@ -127,20 +148,20 @@ func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
 	return server.VerifyReport(report), nil
 }
 
-// open opens the database and says where the public key is.
-func (k *auditVerifyCmd) open(c *console) (db logReader, keyFile string, err error) {
-	where, err := config.ParseDatabase(k.Database)
+// openLog opens a database for reading and says where the public key is.
+func openLog(c *console, database, key string) (db logReader, keyFile string, err error) {
+	where, err := config.ParseDatabase(database)
 	if err != nil {
 		return nil, "", &usageError{"--database: " + err.Error()}
 	}
 	if where.Kind == config.DatabasePostgres {
-		if k.KeyFile == "" {
+		if key == "" {
 			return nil, "", &usageError{"--database: a PostgreSQL database has no key beside it; give --key FILE, the log's public key"}
 		}
 		db, err = postgres.OpenReadOnly(c.ctx, where.URL.Reveal())
-		return db, k.KeyFile, err
+		return db, key, err
 	}
-	keyFile = k.KeyFile
+	keyFile = key
 	if keyFile == "" {
 		keyFile = where.Path + server.AuditKeySuffix + ".pub"
 	}

@@ -34,6 +34,7 @@ func (s *Server) handler() http.Handler {
 	tiles := s.readers(audit.Handler(s.data.db, s.fail))
 	r.handle("GET "+audit.CheckpointPath, ClassFree, tiles)
 	r.handle("GET "+audit.TilePath, ClassFree, tiles)
+	r.handle("GET "+audit.ProofPath, ClassFree, tiles)
 	r.HandleFunc("/audit/", s.noOperation)
 	r.handle("GET /audit", ClassFree, ui) // The console's view of the log; without this line it would be sent to /audit/.
 	r.handle("GET /metrics", ClassFree, s.readers(s.telemetry.Handler()))

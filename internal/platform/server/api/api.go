@@ -46,6 +46,7 @@ type Traces interface {
 type Records interface {
 	Entry(ctx context.Context, index int64) (signalbox.Entry, error)
 	Newest(ctx context.Context, before int64, limit int) ([]signalbox.Entry, error) // Newest first.
+	LatestCheckpoint(ctx context.Context) ([]byte, error)                           // Nil where none is signed yet.
 }
 
 // Authenticator tells whose key or session a request carries, and refuses changes that a foreign page makes with a
@@ -76,8 +77,6 @@ type Options struct {
 	Traces       Traces
 	Overview     func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error)
 	Records      Records
-	Subjects     Subjects
-	Archives     Archives
 	Auth         Authenticator
 	Sessions     Sessions
 	Keys         Keys
@@ -91,6 +90,8 @@ type Options struct {
 	RunView      RunView
 	Accounts     Accounts
 	Alerts       Alerts
+	Subjects     Subjects
+	Archives     Archives
 	Reconcile    Reconcile
 	Tenants      func() []string // Those of the configuration in force.
 	Now          func() time.Time
@@ -129,8 +130,8 @@ func New(mux humago.Mux, o Options) {
 	s.registerKeys(api)
 	s.registerAudit(api)
 	s.registerAuditStatus(api)
-	s.registerArchives(api)
 	s.registerSubjects(api)
+	s.registerArchives(api)
 	s.registerHealth(api)
 }
 

@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,6 +22,19 @@ type Record struct {
 	Context signalbox.Context    `json:"context"`
 	Outcome *signalbox.Outcome   `json:"outcome"`
 	Error   *CallFailure         `json:"error"`
+
+	Content  signalbox.ContentState `json:"content" enum:",sealed,erased,destroyed" doc:"What could not be read: nothing where it is empty."`
+	Stations *signalbox.Stations    `json:"stations" doc:"What each station did; null where the record is not about a call, or the call is under way."`
+	Budget   *BudgetStand           `json:"budget"`
+	SealedBy *string                `json:"sealed_by" doc:"Id of the data subject's key; null where nothing is sealed."`
+}
+
+// BudgetStand is the tightest budget of a call, before it and after it.
+type BudgetStand struct {
+	Account string `json:"account"`
+	Max     string `json:"max" doc:"US dollars where the account is of money, else a count. The same below."`
+	Before  string `json:"before"`
+	After   string `json:"after"`
 }
 
 // VerifyReport says whether the log is what was written.
@@ -44,50 +55,49 @@ type Finding struct {
 func (s *server) registerAudit(api huma.API) {
 	readers := []signalbox.Role{signalbox.RoleAdmin, signalbox.RoleOperator, signalbox.RoleAuditor}
 	huma.Register(api, operation("list-records", http.MethodGet, "/audit", "Records of the log, newest first", readers...), s.listRecords)
+	huma.Register(api, operation("get-record", http.MethodGet, "/audit/{index}", "One record with its leaf", readers...), s.getRecord)
 	huma.Register(api, operation("verify-log", http.MethodPost, "/audit/verify", "Recompute the whole log and compare", readers...), s.verify)
 }
 
 // listRecords pages backwards from the end of the log; the cursor is the index above the page.
-func (s *server) listRecords(ctx context.Context, q *Paging) (*Body[Page[Record]], error) {
+func (s *server) listRecords(ctx context.Context, q *AuditQuery) (*Body[Page[Record]], error) {
 	c := callerOf(ctx)
-	before := int64(math.MaxInt64)
-	if q.Cursor != "" {
-		var err error
-		if before, err = strconv.ParseInt(q.Cursor, 10, 64); err != nil || before < 0 {
-			return nil, fail(c, errCursor())
-		}
+	a := auditScan{
+		server: s, caller: c, filter: q.filter(), limit: q.Limit, page: Page[Record]{Items: []Record{}, AsOf: s.Now().UTC()},
 	}
-	entries, err := s.Records.Newest(ctx, before, q.Limit)
+	err := a.begin(ctx, q.Cursor)
+	if err == nil {
+		err = a.run(ctx)
+	}
 	if err != nil {
 		return nil, fail(c, err)
 	}
-	page := Page[Record]{Items: []Record{}, AsOf: s.Now().UTC()}
-	for _, e := range entries {
-		if e.Index > 0 && len(page.Items) == q.Limit-1 {
-			page.Next = cursor(strconv.FormatInt(e.Index, 10))
-		}
-		row, err := s.recordRow(e)
-		if err != nil {
-			return nil, fail(c, err)
-		}
-		page.Items = append(page.Items, row)
-	}
-	return &Body[Page[Record]]{page}, nil
+	return &Body[Page[Record]]{a.page}, nil
 }
 
-func (s *server) recordRow(e signalbox.Entry) (Record, error) {
-	r, err := s.Decode(e)
-	if err != nil {
-		return Record{}, err
-	}
+func recordRow(e signalbox.Entry, r signalbox.Record) Record {
 	row := Record{
 		Index: e.Index, Time: e.Time, Type: e.Type, CallID: orNull(e.Call), Who: r.Who, What: r.What, When: r.When,
-		Context: r.Context, Outcome: orNull(r.Outcome),
+		Context: r.Context, Outcome: orNull(r.Outcome), Content: r.Content, Stations: r.Stations, Budget: budgetRow(r.Budget),
 	}
 	if r.Error != nil {
 		row.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}
 	}
-	return row, nil
+	if r.Sealed != nil {
+		row.SealedBy = orNull(r.Sealed.Key)
+	}
+	return row
+}
+
+func budgetRow(b *signalbox.BudgetStand) *BudgetStand {
+	if b == nil {
+		return nil
+	}
+	unit := signalbox.UnitRequests // Shown as a plain count, should the account's name not be readable.
+	if a, err := signalbox.ParseAccount(b.Account); err == nil {
+		unit = a.Unit
+	}
+	return &BudgetStand{b.Account, amount(unit, b.Max), amount(unit, b.Before), amount(unit, b.After)}
 }
 
 func (s *server) verify(ctx context.Context, _ *struct{}) (*Body[VerifyReport], error) {

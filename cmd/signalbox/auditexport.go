@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/signalbox/signalbox/internal/governance/audit"
+)
+
+type auditExportCmd struct {
+	chosen
+	Format   string `enum:"jsonl,ocsf" default:"jsonl" help:"jsonl has proofs and can be verified; ocsf is for a SIEM."`
+	File     string `short:"o" required:"" help:"Where to write; a file that is there already is left alone." type:"path" placeholder:"FILE"`
+	Database string `required:"" help:"The database; a server may be running." placeholder:"URL"`
+	KeyFile  string `name:"key" help:"The log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
+}
+
+// Run exports. What is sealed stays so: there is no master key at hand.
+func (k *auditExportCmd) Run(c *console) (err error) {
+	o := audit.ExportOptions{Format: audit.ExportFormat(k.Format)}
+	if o.Filter, err = k.filter(); err != nil {
+		return err
+	}
+	db, keyFile, err := openLog(c, k.Database, k.KeyFile)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // It was only read.
+	if err := signedBy(c, db, keyFile); err != nil {
+		return err
+	}
+	done, err := k.write(c, db, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%d records of the first %d: %s\n", done.Records, done.Size, k.File)
+	return err
+}
+
+// signedBy refuses a log whose newest checkpoint is another key's: nobody could verify the export.
+func signedBy(c *console, db logReader, keyFile string) error {
+	verifier, err := audit.ReadVerifier(keyFile)
+	if err != nil {
+		return err
+	}
+	signed, err := db.LatestCheckpoint(c.ctx)
+	if err != nil || signed == nil {
+		return err // Export says that there is none.
+	}
+	_, err = audit.OpenCheckpoint(signed, verifier)
+	return err
+}
+
+// write writes beside the file and renames it when it is whole.
+func (k *auditExportCmd) write(c *console, db logReader, o audit.ExportOptions) (done audit.Exported, err error) {
+	if _, err := os.Lstat(k.File); err == nil {
+		return done, &usageError{"-o: " + k.File + " is there already"}
+	}
+	f, err := os.CreateTemp(filepath.Dir(k.File), ".export-*")
+	if err != nil {
+		return done, &usageError{"-o: " + err.Error()}
+	}
+	done, err = audit.Export(c.ctx, db, f, o)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), k.File)
+	}
+	if err != nil {
+		return done, errors.Join(err, os.Remove(f.Name()))
+	}
+	return done, nil
+}
+
+// export checks an export without the log.
+func (k *auditVerifyCmd) export(c *console) error {
+	o := audit.ExportChecks{}
+	var err error
+	if o.Verifier, err = k.publicKey(); err != nil {
+		return err
+	}
+	if k.Checkpoint != "" {
+		if o.Saved, err = audit.ReadCheckpoint(k.Checkpoint); err != nil {
+			return &usageError{"--checkpoint: " + err.Error()}
+		}
+	}
+	f, err := os.Open(k.Export)
+	if err != nil {
+		return &usageError{"--export: " + err.Error()}
+	}
+	defer f.Close()
+	report, err := audit.VerifyExport(c.ctx, f, o)
+	if err != nil {
+		return err
+	}
+	heading := []string{fmt.Sprintf("verified: %d records of the log %s, checkpoint at %d, %d with a sealed part that was not opened",
+		report.Records, report.Checkpoint.Origin, report.Checkpoint.Size, report.Sealed)}
+	var rows [][]string
+	for _, x := range report.Findings {
+		rows = append(rows, []string{number(x.Line, 1), number(x.Index, 0), x.What})
+	}
+	if !report.OK() {
+		heading = []string{"LINE", "RECORD", "PROBLEM"}
+	}
+	if err := k.print(c, report, heading, rows); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return errNo
+	}
+	return nil
+}
+
+// number is n, or a dash below the least that says something.
+func number(n, least int64) string {
+	if n < least {
+		return "-"
+	}
+	return strconv.FormatInt(n, 10)
+}
