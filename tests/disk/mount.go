@@ -13,15 +13,15 @@ import (
 // every user may enter, and is gone after the test.
 func Small(t testing.TB, kib, owner int) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "signalbox-disk-")
+	top, err := os.MkdirTemp("", "signalbox-disk-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) }) // A folder for temporary files is emptied by others too.
-	if err := os.Chmod(dir, 0o755); err != nil {
+	t.Cleanup(func() { os.RemoveAll(top) }) // A folder for temporary files is emptied by others too.
+	if err := os.Chmod(top, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	dir = filepath.Join(dir, "disk")
+	dir := filepath.Join(top, "disk")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
