@@ -144,8 +144,13 @@ func tilesOf(t *testing.T, all tree) []tileVector {
 	t.Helper()
 	var out []tileVector
 	for _, tile := range []tlog.Tile{
-		{H: 8, L: 0, N: 0, W: 256}, {H: 8, L: 0, N: 2, W: 188}, {H: 8, L: 1, N: 0, W: 2}, {H: 8, L: 1, N: 1, W: 1}, {H: 8, L: 2, N: 0, W: 1},
-		{H: 8, L: 0, N: 1_234_067, W: 256}, {H: 8, L: 1, N: 70_000, W: 17},
+		{H: 8, L: 0, N: 0, W: 256},
+		{H: 8, L: 0, N: 2, W: 188},
+		{H: 8, L: 1, N: 0, W: 2},
+		{H: 8, L: 1, N: 1, W: 1},
+		{H: 8, L: 2, N: 0, W: 1},
+		{H: 8, L: 0, N: 1_234_067, W: 256},
+		{H: 8, L: 1, N: 70_000, W: 17},
 	} {
 		v := tileVector{Level: tile.L, N: tile.N, Width: tile.W, Path: strings.Replace(tile.Path(), "tile/8/", "tile/", 1)}
 		if tile.N < 1000 {
