@@ -21,8 +21,9 @@ type command struct {
 	action  string // Of the record it leaves; "": it changes nothing.
 	why     string // Why it changes nothing.
 	code    int
-	nobody  bool // It names no key: it is the operator's, at the machine.
-	stopped bool // The server must not be running.
+	nobody  bool                     // It names no key: it is the operator's, at the machine.
+	stopped bool                     // The server must not be running.
+	after   func(*testing.T, *world) // Done before the server is started again.
 	prepare func(*testing.T, *world) string
 	args    []string // "%s" is what was prepared, "%d" the instance's folder.
 }
@@ -44,6 +45,7 @@ var commands = map[string]command{
 	"key revoke":     {action: signalbox.ActionKeyRevoked, prepare: made, args: []string{"%s"}},
 	"audit list":     asks(nil),
 	"audit verify":   {why: "it recomputes the log and keeps nothing of it"},
+	"audit status":   asks(nil),
 	"cost prices":    asks(nil),
 	"cost report":    asks(nil),
 	"cost reconcile": {action: signalbox.ActionCostReconciled, prepare: called, args: []string{"--call", "%s", "--cost", "0.7"}},
@@ -66,8 +68,12 @@ var commands = map[string]command{
 	},
 	"audit rotate-master": {
 		action: signalbox.ActionMasterKeyRotated, nobody: true, stopped: true,
-		args: []string{"--database", "sqlite:%d/signalbox.db", "--new", "%d/next.key", "--create"},
+		args:  []string{"--database", "sqlite:%d/signalbox.db", "--new", "%d/next.key", "--create"},
+		after: replaceMaster,
 	},
+	"audit archive":         {action: signalbox.ActionLogArchived, prepare: signed, args: []string{"--to", "by-command", "--until", "1000000000"}},
+	"audit verify-archive":  asks(archived, "--key", "%d/signalbox.db.audit-key.pub", "%s"),
+	"audit restore-archive": {why: "it makes another database", prepare: archived, args: []string{"--key", "%d/signalbox.db.audit-key.pub", "--database", "sqlite:%d/of-archive.db", "%s"}},
 	"projections rebuild": {
 		why:     "what it makes follows from the log alone, as it did before",
 		stopped: true, args: []string{"--database", "sqlite:%d/signalbox.db"},
@@ -82,6 +88,34 @@ func subject(t *testing.T, w *world) string {
 	name := fmt.Sprintf("customer-%d", time.Now().UnixNano())
 	w.ask(t, harness.Agent, "in=1 out=1", 10, "X-Signalbox-Subject", name)
 	return name
+}
+
+// signed waits until there is a checkpoint: only what one covers can be archived.
+func signed(t *testing.T, w *world) string {
+	w.ask(t, harness.Agent, "in=1 out=1", 10)
+	harness.Eventually(t, func() error {
+		if a := w.Send(t, http.MethodGet, "/audit/checkpoint", harness.Auditor, ""); a.Status != http.StatusOK {
+			return fmt.Errorf("the checkpoint answers %d", a.Status)
+		}
+		return nil
+	})
+	return ""
+}
+
+// archived gives an archive of what the log has so far.
+func archived(t *testing.T, w *world) string {
+	t.Helper()
+	signed(t, w)
+	name := fmt.Sprintf("archive-%d", time.Now().UnixNano())
+	w.change(t, http.MethodPost, "/audit/archives", fmt.Sprintf(`{"name":%q,"until":1000000000}`, name))
+	return filepath.Join(w.Dir, "archives", name)
+}
+
+// replaceMaster puts the new master key where the server looks for it.
+func replaceMaster(t *testing.T, w *world) {
+	if err := os.Rename(filepath.Join(w.Dir, "next.key"), w.Database+".master"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func copied(t *testing.T, w *world) string {
@@ -157,6 +191,9 @@ func (w *world) command(t *testing.T, name string, c command) {
 		t.Errorf("code %d, want %d: %s%s", r.Code, c.code, r.Stdout, r.Stderr)
 	}
 	if c.stopped {
+		if c.after != nil {
+			c.after(t, w)
+		}
 		w.start(t)
 	}
 	key := "admin"

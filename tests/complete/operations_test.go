@@ -82,6 +82,13 @@ var operations = map[string]act{
 		w.change(t, http.MethodPost, "/audit/verify", "")
 	}},
 
+	"get-record":       read("/audit/0"),
+	"get-audit-status": read("/audit/status"),
+	"erase-subject":    does(signalbox.ActionErasure, http.MethodPost, "/subjects/%s/erasure?tenant=acme", `{"reason":"ticket 7"}`, subject),
+	// It reads, and that somebody has read is to be known.
+	"export-subject": does(signalbox.ActionSubjectExported, http.MethodGet, "/subjects/%s/records?tenant=acme", "", subject),
+	"archive-log":    does(signalbox.ActionLogArchived, http.MethodPost, "/audit/archives", `{"name":"by-api","until":1000000000}`, signed),
+
 	"reopen-account":  does(signalbox.ActionAccountReopened, http.MethodPost, "/accounts/reopen", `{"account":"%s"}`, closed),
 	"lift-brake":      does(signalbox.ActionBrakeLifted, http.MethodPost, "/brakes/%s/lift", "", braked),
 	"reconcile-costs": does(signalbox.ActionCostReconciled, http.MethodPost, "/costs/reconcile", `{"items":[{"call_id":"%s","cost_usd":"0.7"}]}`, called),
