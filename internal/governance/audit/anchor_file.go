@@ -140,7 +140,7 @@ func LastCheckpoint(data []byte) []byte {
 }
 
 // ReadCheckpoint reads a checkpoint that was kept outside: a file with one signed note, or an anchor file, whose last one
-// is taken. A file with none is an error of code invalid.
+// is taken. What is neither is given as it is; opening it says what is wrong.
 func ReadCheckpoint(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -148,8 +148,8 @@ func ReadCheckpoint(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	last, _, err := tailOf(f)
-	if err == nil && last == nil {
-		err = badCheckpoint("%s has none", path)
+	if err != nil || last != nil {
+		return last, err
 	}
-	return last, err
+	return io.ReadAll(io.NewSectionReader(f, 0, anchorTail))
 }

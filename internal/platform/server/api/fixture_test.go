@@ -158,6 +158,9 @@ func (s *site) serve(clock func() time.Time) {
 			s.verified++
 			return api.VerifyReport{OK: true, Findings: []api.Finding{}}, nil
 		},
+		AuditStatus: func(context.Context) (api.AuditStatus, error) {
+			return api.AuditStatus{Tree: api.AuditTree{Origin: "signalbox/test", Keys: []api.AuditKey{}}, Anchors: []api.AuditAnchor{}}, nil
+		},
 		Health: func(context.Context) (api.Health, error) { return api.Health{Components: []api.Component{}}, nil },
 		Prices: func() []api.Price { return []api.Price{} },
 		Runs: runs.New(runs.Options{
