@@ -46,6 +46,8 @@ var commands = map[string]command{
 	"audit list":     asks(nil),
 	"audit verify":   {why: "it recomputes the log and keeps nothing of it"},
 	"audit status":   asks(nil),
+	"audit prove":    asks(signed, "0"),
+	"audit export":   {why: "it writes out what the log has; it opens nothing that is sealed", args: []string{"--database", "sqlite:%d/signalbox.db", "-o", "%d/export.jsonl"}},
 	"cost prices":    asks(nil),
 	"cost report":    asks(nil),
 	"cost reconcile": {action: signalbox.ActionCostReconciled, prepare: called, args: []string{"--call", "%s", "--cost", "0.7"}},
@@ -79,7 +81,7 @@ var commands = map[string]command{
 		stopped: true, args: []string{"--database", "sqlite:%d/signalbox.db"},
 	},
 
-	"audit prove": notBuilt, "audit export": notBuilt, "cost roi": notBuilt, "run watch": notBuilt, "run cancel": notBuilt,
+	"cost roi": notBuilt, "run watch": notBuilt, "run cancel": notBuilt,
 	"approval": notBuilt, "plan": notBuilt, "policy": notBuilt, "guard": notBuilt, "checklist": notBuilt,
 }
 
@@ -243,7 +245,8 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, change := range [][2]string{
-		{signalbox.ActionConfigReloaded, "max: 99999"}, {signalbox.ActionConfigRejected, "max: many"},
+		{signalbox.ActionConfigReloaded, "max: 99999"},
+		{signalbox.ActionConfigRejected, "max: many"},
 		{signalbox.ActionConfigReloaded, "max: 100000"},
 	} {
 		w.rewrite(t, strings.Replace(string(text), "max: 100000", change[1], 1))

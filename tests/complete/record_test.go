@@ -109,8 +109,10 @@ func TestRecordOfAModelCall(t *testing.T) {
 	if len(rows) != 2 {
 		t.Fatalf("%d records", len(rows))
 	}
-	model := row{"what.action": "llm_call", "what.kind": "model", "context.model_name": "one", "context.requested_model": "one",
-		"context.provider": "bill", "context.protocol": "openai.chat", "what.input_summary": "*"}
+	model := row{
+		"what.action": "llm_call", "what.kind": "model", "context.model_name": "one", "context.requested_model": "one",
+		"context.provider": "bill", "context.protocol": "openai.chat", "what.input_summary": "*",
+	}
 	rows[0].check(t, common(model), append(later, "budget.account", "outcome", "what.cost_usd")...)
 	rows[1].check(t, common(model), later...)
 	rows[1].check(t, stations(row{
@@ -137,8 +139,10 @@ func TestRecordOfAToolCall(t *testing.T) {
 	if len(rows) != 2 {
 		t.Fatalf("%d records", len(rows))
 	}
-	tool := row{"what.action": "tool_call", "what.kind": "tool", "what.tool_name": "books.work", "context.provider": "books",
-		"context.protocol": "mcp", "what.input_summary": "*"}
+	tool := row{
+		"what.action": "tool_call", "what.kind": "tool", "what.tool_name": "books.work", "context.provider": "books",
+		"context.protocol": "mcp", "what.input_summary": "*",
+	}
 	rows[0].check(t, common(tool), later...)
 	rows[1].check(t, common(tool), append(later, "what.tokens_used.input", "context.model_name")...)
 	rows[1].check(t, stations(row{

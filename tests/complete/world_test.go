@@ -59,7 +59,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.provider.Close)
 	t.Cleanup(w.tools.Close)
 	dir := t.TempDir()
-	w.Instance = harness.Start(t, harness.Options{Dir: dir,
+	w.Instance = harness.Start(t, harness.Options{
+		Dir:   dir,
 		Whole: strings.NewReplacer("@UPSTREAM@", w.provider.URL, "@TOOLS@", w.tools.URL, "@ARCHIVES@", filepath.Join(dir, "archives")).Replace(config),
 	})
 	return w

@@ -88,9 +88,9 @@ const maxMethod = 64
 // letters with "/" between them. Others are refused here, because the SDK would repeat them in its answer.
 func methodName(name string) bool {
 	first, _, _ := strings.Cut(name, "/")
-	other := func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '/' || r == '_') }
-	return name != "" && len(name) <= maxMethod && !strings.ContainsAny(first, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
-		!strings.ContainsFunc(name, other)
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	return name != "" && len(name) <= maxMethod && strings.Trim(first, letters) == "" &&
+		strings.Trim(strings.ToLower(name), letters+"/_") == ""
 }
 
 func (r request) readParams(params json.Members) (request, *signalbox.Error) {
