@@ -59,8 +59,11 @@ func (v *exportVerifier) sealed(l *ExportLine, e signalbox.Entry, want signalbox
 // hidePersonal empties those personal fields that are empty in the other record, which is sealed.
 func hidePersonal(r, sealed *signalbox.Record) {
 	for _, f := range [][2]*string{
-		{&r.Who.UserID, &sealed.Who.UserID}, {&r.Who.SubjectID, &sealed.Who.SubjectID}, {&r.What.ResourceID, &sealed.What.ResourceID},
-		{&r.What.InputSummary, &sealed.What.InputSummary}, {&r.What.OutputSummary, &sealed.What.OutputSummary},
+		{&r.Who.UserID, &sealed.Who.UserID},
+		{&r.Who.SubjectID, &sealed.Who.SubjectID},
+		{&r.What.ResourceID, &sealed.What.ResourceID},
+		{&r.What.InputSummary, &sealed.What.InputSummary},
+		{&r.What.OutputSummary, &sealed.What.OutputSummary},
 	} {
 		if *f[1] == "" {
 			*f[0] = ""

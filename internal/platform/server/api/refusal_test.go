@@ -195,6 +195,7 @@ func TestRoles(t *testing.T) {
 		"create-key":       {"POST", "/keys", `{"tenant":"acme","role":"agent"}`, only, 201},
 		"revoke-key":       {"DELETE", "/keys/nobody", "", only, 404},
 		"list-records":     {"GET", "/audit", "", readers, 200},
+		"get-record":       {"GET", "/audit/0", "", readers, 200},
 		"get-audit-status": {"GET", "/audit/status", "", readers, 200},
 		"list-accounts":    {"GET", "/accounts", "", everybody, 200},
 		"reopen-account":   {"POST", "/accounts/reopen", `{"account":"tenant acme - - usd day -"}`, operators, 404},
