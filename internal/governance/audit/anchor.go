@@ -205,7 +205,7 @@ func (w *anchorWorker) run(ctx context.Context) {
 		}
 		retry, due = nil, nil
 		if delay := w.try(ctx); delay > 0 {
-			retry = time.NewTimer(delay)
+			retry = time.NewTimer(delay) //nolint:forbidigo // It paces tries and decides nothing.
 			due = retry.C
 		}
 		if tried != nil {
