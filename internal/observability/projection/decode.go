@@ -11,10 +11,12 @@ type decoder struct {
 	intents  map[string]int           // Places of the intents, by call.
 	outcomes map[string]int           // Places of the first outcomes that can stand for their intents, by call.
 	bad      int                      // Entries that can not be decoded.
+	failed   error                    // Why one could not be decoded now, and can be later.
 }
 
-// decode gives the items of a fold, and the number of entries that can not be decoded.
-func decode(entries []signalbox.Entry, decode func(signalbox.Entry) (signalbox.Record, error)) ([]Item, int) {
+// decode gives the items of a fold, and the number of entries that can not be decoded. The error is that of an entry which
+// can be decoded later: the store of the keys did not answer.
+func decode(entries []signalbox.Entry, decode func(signalbox.Entry) (signalbox.Record, error)) ([]Item, int, error) {
 	d := decoder{
 		decode: decode, entries: entries,
 		ended: map[int]signalbox.Record{}, intents: map[string]int{}, outcomes: map[string]int{},
@@ -28,7 +30,7 @@ func decode(entries []signalbox.Entry, decode func(signalbox.Entry) (signalbox.R
 			items = append(items, it)
 		}
 	}
-	return items, d.bad
+	return items, d.bad, d.failed
 }
 
 // look decodes outcomes and finds intents.
@@ -42,7 +44,7 @@ func (d *decoder) look(i int) {
 	}
 	r, err := d.decode(e)
 	if err != nil {
-		d.bad++
+		d.refused(err)
 		return
 	}
 	if r.Content == signalbox.ContentDestroyed {
@@ -52,6 +54,16 @@ func (d *decoder) look(i int) {
 	// One without attempts may have been written by somebody who knew less than the intent.
 	if _, again := d.outcomes[e.Call]; !again && len(r.Attempts) > 0 {
 		d.outcomes[e.Call] = i
+	}
+}
+
+// refused tells an entry that can never be decoded from one that can not be decoded now.
+func (d *decoder) refused(err error) {
+	switch signalbox.CodeOf(err) { //nolint:exhaustive // All others will be the same the next time.
+	case signalbox.CodeUnavailable, signalbox.CodeTimeout:
+		d.failed = err
+	default:
+		d.bad++
 	}
 }
 
@@ -83,7 +95,7 @@ func (d *decoder) item(i int) (Item, bool) {
 func (d *decoder) plain(e signalbox.Entry) (Item, bool) {
 	r, err := d.decode(e)
 	if err != nil {
-		d.bad++
+		d.refused(err)
 	}
 	return Item{Index: e.Index, Record: r}, err == nil && r.Content != signalbox.ContentDestroyed
 }

@@ -259,6 +259,28 @@ func TestUndecodableRecordsAreCounted(t *testing.T) {
 	}
 }
 
+// A record that can not be opened because the store of the keys does not answer is tried again, not passed over.
+func TestRecordsWaitForTheirKeys(t *testing.T) {
+	for _, typ := range []signalbox.RecordType{signalbox.RecordIntent, signalbox.RecordOutcome} {
+		down := true
+		m := newMemory()
+		m.entries = entriesOf(t, 0, []signalbox.Record{{Call: "call_1", Type: typ, Outcome: signalbox.OutcomeOK}})
+		p := projection.New(m, m, projection.Options{Decode: func(e signalbox.Entry) (signalbox.Record, error) {
+			if down {
+				return signalbox.Record{}, signalbox.Errorf(signalbox.CodeUnavailable, "The keys can not be read.")
+			}
+			return decode(e)
+		}})
+		if err := p.CatchUp(t.Context()); signalbox.CodeOf(err) != signalbox.CodeUnavailable || m.cursor != 0 {
+			t.Errorf("%s: got %v, and the cursor is at %d", typ, err, m.cursor)
+		}
+		down = false
+		if err := p.CatchUp(t.Context()); err != nil || len(m.calls) != 1 || p.Status().Undecodable != 0 {
+			t.Errorf("%s: got %v, %d calls and %+v", typ, err, len(m.calls), p.Status())
+		}
+	}
+}
+
 // TestOddHistories folds what no gateway writes.
 func TestOddHistories(t *testing.T) {
 	rec := func(typ signalbox.RecordType, o signalbox.Outcome) signalbox.Record {

@@ -189,7 +189,10 @@ func (p *Projector) step(ctx context.Context, cursor int64) (int64, error) {
 	if err != nil || len(entries) == 0 {
 		return cursor, err
 	}
-	items, bad := decode(entries, p.options.Decode)
+	items, bad, err := decode(entries, p.options.Decode)
+	if err != nil {
+		return cursor, err
+	}
 	needs := NeedsOf(items)
 	state, err := p.store.State(ctx, needs.Calls, needs.Latency)
 	if err != nil {
