@@ -89,7 +89,7 @@ func (k *restoreCmd) against(file string) (o audit.Options, err error) {
 		return o, err
 	}
 	if k.Checkpoint != "" {
-		if o.Saved, err = os.ReadFile(k.Checkpoint); err != nil {
+		if o.Saved, err = audit.ReadCheckpoint(k.Checkpoint); err != nil {
 			return o, &usageError{"--checkpoint: " + err.Error()}
 		}
 	}
