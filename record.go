@@ -41,6 +41,7 @@ const (
 	ActionSubjectExported   = "subject_exported"    // All that is known of a data subject was given out.
 	ActionContentDestroyed  = "content_destroyed"   // The retention of records is over; their content was destroyed, their leaves stay.
 	ActionLogArchived       = "log_archived"        // A closed range of the log was written to files.
+	ActionLogExported       = "log_exported"        // Records were given out with what is sealed in them, more than a page.
 	ActionSigningKeyRotated = "signing_key_rotated" // Checkpoints are signed with a new key, and for a while with the old one too.
 	ActionMasterKeyRotated  = "master_key_rotated"  // The keys of data subjects are wrapped by a new master key.
 )

@@ -104,19 +104,13 @@ func openArchiveSource(c *console, database, keyFile string) (archiveReader, str
 	return db, keyFile, err
 }
 
-type auditVerifyArchiveCmd struct {
-	format
-	Archives []string `arg:"" help:"Directories of archives, each of which continues the one before." type:"path" name:"dir"`
-	KeyFile  string   `required:"" name:"key" help:"The log's public key." type:"path" placeholder:"FILE"`
-}
-
-// Run checks archives without a database.
-func (k *auditVerifyArchiveCmd) Run(c *console) error {
-	verifier, err := audit.ReadVerifier(k.KeyFile)
+// archive checks archives without a database.
+func (k *auditVerifyCmd) archive(c *console) error {
+	verifier, err := k.publicKey()
 	if err != nil {
 		return err
 	}
-	report, err := audit.VerifyArchives(c.ctx, verifier, k.Archives...)
+	report, err := audit.VerifyArchives(c.ctx, verifier, k.Archive...)
 	if err != nil {
 		return notGood(c, err)
 	}

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/governance/seal"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
@@ -22,7 +24,6 @@ type auditCmd struct {
 	Export auditExportCmd `cmd:"" help:"Write records out, with proofs or as OCSF."`
 
 	Archive        auditArchiveCmd        `cmd:"" help:"Write a closed range of the log to files."`
-	VerifyArchive  auditVerifyArchiveCmd  `cmd:"" name:"verify-archive" help:"Check archives, without a database or a server."`
 	RestoreArchive auditRestoreArchiveCmd `cmd:"" name:"restore-archive" help:"Make a database out of archives."`
 
 	RotateMaster auditRotateMasterCmd `cmd:"" name:"rotate-master" help:"Wrap the keys of data subjects by a new master key; the server must be stopped."`
@@ -32,8 +33,6 @@ type auditListCmd struct {
 	remote
 	format
 	chosen
-	OfRun  string `name:"run" help:"Only of this run." placeholder:"ID"`
-	Call   string `help:"Only of this call." placeholder:"ID"`
 	Cursor string `help:"Go on where a page has ended." placeholder:"NEXT"`
 	Limit  int    `default:"50" help:"Records to show, 1 to 500."`
 }
@@ -45,7 +44,7 @@ func (k *auditListCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{"run": k.OfRun, "call": k.Call, "cursor": k.Cursor, "limit": strconv.Itoa(k.Limit)} {
+	for name, value := range map[string]string{"cursor": k.Cursor, "limit": strconv.Itoa(k.Limit)} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -70,21 +69,28 @@ func (k *auditListCmd) Run(c *console) error {
 type auditVerifyCmd struct {
 	remote
 	format
-	Database   string `help:"Verify this database without contacting a server of ours." placeholder:"URL"`
-	Proof      string `help:"Check this proof of one record; needs --key." type:"path" placeholder:"FILE"`
-	Record     string `help:"The record that --proof is about: a file with its line of an export." type:"path" placeholder:"FILE"`
-	Export     string `help:"Check this export; needs --key." type:"path" placeholder:"FILE"`
-	Checkpoint string `help:"A checkpoint that was kept elsewhere; with --database or --export." type:"path" placeholder:"FILE"`
-	KeyFile    string `name:"key" help:"The log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
+	masterKey
+	Database   string   `help:"Verify this database without contacting a server of ours; with --export it gives the keys that --master-key opens." placeholder:"URL"`
+	Proof      string   `help:"Check this proof of one record; needs --key." type:"path" placeholder:"FILE"`
+	Record     string   `help:"The record that --proof is about: a file with its line of an export." type:"path" placeholder:"FILE"`
+	Export     string   `help:"Check this export; needs --key." type:"path" placeholder:"FILE"`
+	Archive    []string `help:"Check this archive, without a database or a server; needs --key. Given more than once, each continues the one before." sep:"none" type:"path" placeholder:"DIR"`
+	Checkpoint string   `help:"A checkpoint that was kept elsewhere; with --database or --export." type:"path" placeholder:"FILE"`
+	KeyFile    string   `name:"key" help:"The log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
 }
 
 // Run verifies and says yes or no.
 func (k *auditVerifyCmd) Run(c *console) error {
+	if err := k.fits(); err != nil {
+		return err
+	}
 	switch {
 	case k.Proof != "":
 		return k.proof(c)
 	case k.Export != "":
 		return k.export(c)
+	case len(k.Archive) > 0:
+		return k.archive(c)
 	}
 	report, err := k.report(c)
 	if err != nil {
@@ -107,12 +113,37 @@ func (k *auditVerifyCmd) Run(c *console) error {
 	return nil
 }
 
+// fits refuses flags that would be left out of account: a check that was not made must not look like one.
+func (k *auditVerifyCmd) fits() error {
+	var given []string
+	for _, f := range []struct {
+		name string
+		is   bool
+	}{{"--proof", k.Proof != ""}, {"--export", k.Export != ""}, {"--archive", len(k.Archive) > 0}} {
+		if f.is {
+			given = append(given, f.name)
+		}
+	}
+	switch {
+	case len(given) > 1:
+		return &usageError{strings.Join(given, " and ") + " are checked one at a time"}
+	case k.Record != "" && k.Proof == "":
+		return &usageError{"--record needs --proof"}
+	case k.Checkpoint != "" && k.Export == "" && (k.Database == "" || len(given) > 0):
+		return &usageError{"--checkpoint needs --database or --export"}
+	case k.Database != "" && len(given) > 0 && k.Export == "":
+		return &usageError{"--database is not used with " + given[0]}
+	case k.Export != "" && (k.masterKey.given() != (k.Database != "")):
+		return &usageError{"--export takes --database and --master-key together: the one has the keys of data subjects, the other opens them"}
+	case k.masterKey.given() && k.Export == "":
+		return &usageError{"--master-key needs --export"}
+	}
+	return nil
+}
+
 func (k *auditVerifyCmd) report(c *console) (api.VerifyReport, error) {
 	if k.Database != "" {
 		return k.offline(c)
-	}
-	if k.Checkpoint != "" {
-		return api.VerifyReport{}, &usageError{"--checkpoint needs --database or --export"}
 	}
 	var report api.VerifyReport
 	err := k.do(c.ctx, http.MethodPost, "/audit/verify", nil, &report)
@@ -122,6 +153,7 @@ func (k *auditVerifyCmd) report(c *console) (api.VerifyReport, error) {
 // logReader is a database that is only read.
 type logReader interface {
 	audit.LogSource
+	seal.Keys
 	Close() error
 }
 

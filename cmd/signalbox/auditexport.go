@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,33 +12,65 @@ import (
 )
 
 type auditExportCmd struct {
+	remote
 	chosen
+	masterKey
 	Format   string `enum:"jsonl,ocsf" default:"jsonl" help:"jsonl has proofs and can be verified; ocsf is for a SIEM."`
 	File     string `short:"o" required:"" help:"Where to write; a file that is there already is left alone." type:"path" placeholder:"FILE"`
-	Database string `required:"" help:"The database; a server may be running." placeholder:"URL"`
-	KeyFile  string `name:"key" help:"The log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
+	Database string `help:"Read this database without contacting a server of ours, which may be running; no record says so then." placeholder:"URL"`
+	KeyFile  string `name:"key" help:"With --database the log's public key; without it the key beside the SQLite file is used." type:"path" placeholder:"FILE"`
 }
 
-// Run exports. What is sealed stays so: there is no master key at hand.
-func (k *auditExportCmd) Run(c *console) (err error) {
-	o := audit.ExportOptions{Format: audit.ExportFormat(k.Format)}
-	if o.Filter, err = k.filter(); err != nil {
-		return err
-	}
-	db, keyFile, err := openLog(c, k.Database, k.KeyFile)
+// Run exports.
+func (k *auditExportCmd) Run(c *console) error {
+	filter, err := k.filter()
 	if err != nil {
 		return err
+	}
+	var done audit.Exported
+	switch {
+	case k.Database != "":
+		done, err = k.offline(c, filter)
+	case k.masterKey.given() || k.KeyFile != "":
+		err = &usageError{"--key and --master-key need --database: a server has its own"}
+	default:
+		done, err = k.online(c)
+	}
+	if err != nil {
+		return err
+	}
+	of := ""
+	if done.Size > 0 { // An export without proofs does not say.
+		of = fmt.Sprintf(" of the first %d", done.Size)
+	}
+	_, err = fmt.Fprintf(c.out, "%d records%s: %s\n", done.Records, of, k.File)
+	return err
+}
+
+// offline reads the database itself. Without a master key what is sealed stays so.
+func (k *auditExportCmd) offline(c *console, filter audit.Filter) (done audit.Exported, err error) {
+	db, keyFile, err := openLog(c, k.Database, k.KeyFile)
+	if err != nil {
+		return done, err
 	}
 	defer db.Close() //nolint:errcheck // It was only read.
 	if err := signedBy(c, db, keyFile); err != nil {
-		return err
+		return done, err
 	}
-	done, err := k.write(c, db, o)
-	if err != nil {
-		return err
+	o := audit.ExportOptions{Format: audit.ExportFormat(k.Format), Filter: filter}
+	if o.Decode, err = k.decoder(c, db); err != nil {
+		return done, err
 	}
-	_, err = fmt.Fprintf(c.out, "%d records of the first %d: %s\n", done.Records, done.Size, k.File)
-	return err
+	if !k.masterKey.given() && (filter.User != "" || filter.Subject != "") {
+		if err := nothingSealed(c, db); err != nil {
+			return done, err
+		}
+	}
+	err = k.write(func(out io.Writer) (err error) {
+		done, err = audit.Export(c.ctx, db, out, o)
+		return err
+	})
+	return done, err
 }
 
 // signedBy refuses a log whose newest checkpoint is another key's: nobody could verify the export.
@@ -55,25 +88,24 @@ func signedBy(c *console, db logReader, keyFile string) error {
 }
 
 // write writes beside the file and renames it when it is whole.
-func (k *auditExportCmd) write(c *console, db logReader, o audit.ExportOptions) (done audit.Exported, err error) {
+func (k *auditExportCmd) write(export func(io.Writer) error) error {
 	if _, err := os.Lstat(k.File); err == nil {
-		return done, &usageError{"-o: " + k.File + " is there already"}
+		return &usageError{"-o: " + k.File + " is there already"}
 	}
 	f, err := os.CreateTemp(filepath.Dir(k.File), ".export-*")
 	if err != nil {
-		return done, &usageError{"-o: " + err.Error()}
+		return &usageError{"-o: " + err.Error()}
 	}
-	done, err = audit.Export(c.ctx, db, f, o)
-	if err == nil {
+	if err = export(f); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), k.File)
 	}
 	if err != nil {
-		return done, errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return done, nil
+	return nil
 }
 
 // export checks an export without the log.
@@ -93,6 +125,16 @@ func (k *auditVerifyCmd) export(c *console) error {
 		return &usageError{"--export: " + err.Error()}
 	}
 	defer f.Close()
+	if k.Database != "" {
+		db, _, err := openLog(c, k.Database, k.KeyFile)
+		if err != nil {
+			return err
+		}
+		defer db.Close() //nolint:errcheck // It was only read.
+		if o.Decode, err = k.decoder(c, db); err != nil {
+			return err
+		}
+	}
 	report, err := audit.VerifyExport(c.ctx, f, o)
 	if err != nil {
 		return err

@@ -152,10 +152,12 @@ type chosen struct {
 	Risk    string `help:"Only of this risk." placeholder:"LEVEL"`
 	From    string `help:"Only from this time on: a day, or RFC 3339." placeholder:"TIME"`
 	To      string `help:"Only before this time." placeholder:"TIME"`
+	OfRun   string `name:"run" help:"Only of this run." placeholder:"ID"`
+	Call    string `help:"Only of this call." placeholder:"ID"`
 }
 
 func (k *chosen) filter() (f audit.Filter, err error) {
-	f = audit.Filter{Tenant: k.Tenant, User: k.User, Subject: k.Subject, Agent: k.Agent, Action: k.Action, Risk: k.Risk}
+	f = audit.Filter{Tenant: k.Tenant, User: k.User, Subject: k.Subject, Agent: k.Agent, Action: k.Action, Risk: k.Risk, Run: k.OfRun, Call: k.Call}
 	if f.From, err = instant(k.From, "--from", time.Time{}); err != nil {
 		return f, err
 	}
@@ -171,6 +173,7 @@ func (k *chosen) query() (url.Values, error) {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"tenant": f.Tenant, "user": f.User, "subject": f.Subject, "agent": f.Agent, "action": f.Action, "risk": f.Risk,
+		"run": f.Run, "call": f.Call,
 	} {
 		if value != "" {
 			q.Set(name, value)

@@ -91,24 +91,12 @@ func (k *subjectExportCmd) Run(c *console) error {
 }
 
 func (k *subjectExportCmd) export(c *console, into io.Writer) (*api.SubjectSummary, error) {
-	if k.Key == "" {
-		return nil, &usageError{"no API key: set SIGNALBOX_API_KEY"}
-	}
-	req, err := http.NewRequestWithContext(c.ctx, http.MethodGet, strings.TrimRight(k.URL, "/")+"/api/v1"+k.path("records"), nil)
+	answer, err := k.open(c, "/api/v1"+k.path("records"))
 	if err != nil {
-		return nil, &usageError{err.Error()}
+		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+k.Key)
-	answer, err := (&http.Client{Timeout: exportTimeout}).Do(req)
-	if err != nil {
-		return nil, &unreachableError{k.URL, err}
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode >= http.StatusBadRequest {
-		data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-		return nil, errors.Join(err, decodeError(answer, data))
-	}
-	return copyLines(into, answer.Body)
+	defer answer.Close()
+	return copyLines(into, answer)
 }
 
 // copyLines copies the answer line by line and gives its summary, which is the last line of an answer that is whole.

@@ -47,7 +47,7 @@ var commands = map[string]command{
 	"audit verify":   {why: "it recomputes the log and keeps nothing of it"},
 	"audit status":   asks(nil),
 	"audit prove":    asks(signed, "0"),
-	"audit export":   {why: "it writes out what the log has; it opens nothing that is sealed", args: []string{"--database", "sqlite:%d/signalbox.db", "-o", "%d/export.jsonl"}},
+	"audit export":   {action: signalbox.ActionLogExported, prepare: signed, args: []string{"-o", "%d/export.jsonl"}},
 	"cost prices":    asks(nil),
 	"cost report":    asks(nil),
 	"cost reconcile": {action: signalbox.ActionCostReconciled, prepare: called, args: []string{"--call", "%s", "--cost", "0.7"}},
@@ -74,7 +74,6 @@ var commands = map[string]command{
 		after: replaceMaster,
 	},
 	"audit archive":         {action: signalbox.ActionLogArchived, prepare: signed, args: []string{"--to", "by-command", "--until", "1000000000"}},
-	"audit verify-archive":  asks(archived, "--key", "%d/signalbox.db.audit-key.pub", "%s"),
 	"audit restore-archive": {why: "it makes another database", prepare: archived, args: []string{"--key", "%d/signalbox.db.audit-key.pub", "--database", "sqlite:%d/of-archive.db", "%s"}},
 	"projections rebuild": {
 		why:     "what it makes follows from the log alone, as it did before",

@@ -87,6 +87,7 @@ var operations = map[string]act{
 	"erase-subject":    does(signalbox.ActionErasure, http.MethodPost, "/subjects/%s/erasure?tenant=acme", `{"reason":"ticket 7"}`, subject),
 	// It reads, and that somebody has read is to be known.
 	"export-subject": does(signalbox.ActionSubjectExported, http.MethodGet, "/subjects/%s/records?tenant=acme", "", subject),
+	"export-log":     does(signalbox.ActionLogExported, http.MethodGet, "/audit/export", "", signed),
 	"archive-log":    does(signalbox.ActionLogArchived, http.MethodPost, "/audit/archives", `{"name":"by-api","until":1000000000}`, signed),
 
 	"reopen-account":  does(signalbox.ActionAccountReopened, http.MethodPost, "/accounts/reopen", `{"account":"%s"}`, closed),

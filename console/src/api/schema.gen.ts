@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Records of the log with proofs, or as OCSF, as JSON lines */
+        get: operations["export-log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/status": {
         parameters: {
             query?: never;
@@ -1806,6 +1823,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Archive"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "export-log": {
+        parameters: {
+            query?: {
+                tenant?: string;
+                user?: string;
+                /** @description Whom the act was about. */
+                subject?: string;
+                agent?: string;
+                action?: string;
+                risk?: string;
+                run?: string;
+                call?: string;
+                from?: string;
+                to?: string;
+                /** @description jsonl has proofs and can be verified; ocsf is for a SIEM. */
+                format?: "jsonl" | "ocsf";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The records that the newest checkpoint covers, oldest first. The last line of jsonl has the member end, without which the export is truncated; a line with the member error says why either format ends early. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
                 };
             };
             /** @description Error */

@@ -78,8 +78,8 @@ const RISKS = ["low", "medium", "high"];
 const ACTIONS = [
   "llm_call", "tool_call", "key_created", "key_revoked", "refusals", "started", "stopped", "log_resumed", "run_opened", "run_ended",
   "alert_raised", "brake_lifted", "cost_reconciled", "account_reopened", "config_reloaded", "config_rejected", "replica_joined",
-  "replica_fenced", "login", "logout", "erasure", "subject_exported", "content_destroyed", "log_archived", "signing_key_rotated",
-  "master_key_rotated",
+  "replica_fenced", "login", "logout", "erasure", "subject_exported", "content_destroyed", "log_archived", "log_exported",
+  "signing_key_rotated", "master_key_rotated",
 ];
 
 function Filters({ search, change }: { search: AuditSearch; change: (next: AuditSearch) => void }) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"io"
 	"time"
@@ -63,35 +64,50 @@ type exportLast struct {
 	End ExportEnd `json:"end"`
 }
 
-// Export writes the chosen records that the newest checkpoint covers, in the order of the log and in memory that does not
-// grow with it. An error means that what was written is not whole.
-func Export(ctx context.Context, src LogSource, out io.Writer, o ExportOptions) (Exported, error) {
+// ExportJob is an export that can be written: the log has a checkpoint, under which everything is proven.
+type ExportJob struct {
+	src    LogSource
+	o      ExportOptions
+	signed []byte
+	size   int64
+}
+
+// NewExport begins an export under the newest checkpoint. The error is of code not_found where there is none.
+func NewExport(ctx context.Context, src LogSource, o ExportOptions) (*ExportJob, error) {
 	signed, c, err := newestCheckpoint(ctx, src)
 	if err != nil {
-		return Exported{}, err
+		return nil, err
 	}
 	if o.Decode == nil {
 		o.Decode = Decode
 	}
+	return &ExportJob{src, o, signed, c.Size}, nil
+}
+
+// Export is [NewExport] and [ExportJob.Write].
+func Export(ctx context.Context, src LogSource, out io.Writer, o ExportOptions) (Exported, error) {
+	j, err := NewExport(ctx, src, o)
+	if err != nil {
+		return Exported{}, err
+	}
+	return j.Write(ctx, out)
+}
+
+// Size is that of the checkpoint: no later record is exported.
+func (j *ExportJob) Size() int64 { return j.size }
+
+// Write writes the chosen records that the checkpoint covers, in the order of the log and in memory that does not grow
+// with it. An error means that what was written is not whole.
+func (j *ExportJob) Write(ctx context.Context, out io.Writer) (Exported, error) {
 	buffered := bufio.NewWriterSize(out, 1<<16)
 	x := &exporter{
-		ExportOptions: o, out: buffered, sum: sha256.New(), size: c.Size, hashes: hashReader(ctx, src, c.Size), done: Exported{Size: c.Size},
+		ExportOptions: j.o, out: buffered, sum: sha256.New(), size: j.size, hashes: hashReader(ctx, j.src, j.size), done: Exported{Size: j.size},
 	}
-	for e, err := range src.Entries(ctx, 0) {
-		if err == nil && e.Index >= c.Size {
-			break
-		}
-		if err == nil {
-			err = x.entry(e)
-		}
-		if err != nil {
-			return x.done, err
-		}
+	err := x.entries(ctx, j.src)
+	if err == nil {
+		err = x.end(string(j.signed))
 	}
-	if err := x.end(string(signed)); err != nil {
-		return x.done, err
-	}
-	return x.done, buffered.Flush()
+	return x.done, errors.Join(err, buffered.Flush()) // What can be read of a broken one ends where it broke.
 }
 
 type exporter struct {
@@ -101,6 +117,21 @@ type exporter struct {
 	size   int64
 	hashes tlog.HashReader
 	done   Exported
+}
+
+func (x *exporter) entries(ctx context.Context, src LogSource) error {
+	for e, err := range src.Entries(ctx, 0) {
+		if err == nil && e.Index >= x.size {
+			return nil
+		}
+		if err == nil {
+			err = x.entry(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *exporter) entry(e signalbox.Entry) error {
@@ -164,4 +195,14 @@ func (x *exporter) end(signed string) error {
 	return x.write(exportLast{ExportEnd{
 		Records: x.done.Records, Filter: x.Filter, Checkpoint: signed, SHA256: hex.EncodeToString(x.sum.Sum(nil)),
 	}})
+}
+
+// ReadExportEnd says what the last line of an export with proofs says of it. Nothing is checked; [VerifyExport] does.
+func ReadExportEnd(line []byte) (Exported, error) {
+	var last exportLast
+	if err := json.UnmarshalKnown(line, &last); err != nil {
+		return Exported{}, badExport("its last line is not the one with the checkpoint and the totals")
+	}
+	c, err := readCheckpoint([]byte(last.End.Checkpoint))
+	return Exported{Records: last.End.Records, Size: c.Size}, err
 }

@@ -146,7 +146,7 @@ func ocsfManaged(action string) int {
 	switch action {
 	case signalbox.ActionKeyCreated, signalbox.ActionRunOpened:
 		return 1 // Create.
-	case signalbox.ActionSubjectExported:
+	case signalbox.ActionSubjectExported, signalbox.ActionLogExported:
 		return 2 // Read.
 	case signalbox.ActionKeyRevoked, signalbox.ActionErasure, signalbox.ActionContentDestroyed:
 		return 4 // Delete.

@@ -56,7 +56,7 @@ func (s *Server) api() api.Options {
 		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health, AuditStatus: s.auditStatus,
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
-		Archives: &archivist{server: s}, Tenants: s.tenants,
+		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants,
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
 		Now:       s.options.Now, Version: s.options.Version,
 	}

@@ -92,6 +92,7 @@ type Options struct {
 	Alerts       Alerts
 	Subjects     Subjects
 	Archives     Archives
+	Export       Export
 	Reconcile    Reconcile
 	Tenants      func() []string // Those of the configuration in force.
 	Now          func() time.Time
@@ -129,6 +130,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerReconcile(api)
 	s.registerKeys(api)
 	s.registerAudit(api)
+	s.registerAuditExport(api)
 	s.registerAuditStatus(api)
 	s.registerSubjects(api)
 	s.registerArchives(api)

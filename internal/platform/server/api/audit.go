@@ -53,7 +53,7 @@ type Finding struct {
 }
 
 func (s *server) registerAudit(api huma.API) {
-	readers := []signalbox.Role{signalbox.RoleAdmin, signalbox.RoleOperator, signalbox.RoleAuditor}
+	readers := auditReaders()
 	huma.Register(api, operation("list-records", http.MethodGet, "/audit", "Records of the log, newest first", readers...), s.listRecords)
 	huma.Register(api, operation("get-record", http.MethodGet, "/audit/{index}", "One record with its leaf", readers...), s.getRecord)
 	huma.Register(api, operation("verify-log", http.MethodPost, "/audit/verify", "Recompute the whole log and compare", readers...), s.verify)

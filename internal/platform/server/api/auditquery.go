@@ -26,9 +26,14 @@ const (
 	auditPage      = 500
 )
 
-// AuditQuery are the filters of the log.
+// AuditQuery asks for a page of the log.
 type AuditQuery struct {
 	Paging
+	AuditFilter
+}
+
+// AuditFilter are the filters of the log.
+type AuditFilter struct {
 	Tenant  string    `query:"tenant" maxLength:"128"`
 	User    string    `query:"user" maxLength:"128"`
 	Subject string    `query:"subject" maxLength:"128" doc:"Whom the act was about."`
@@ -41,7 +46,7 @@ type AuditQuery struct {
 	To      time.Time `query:"to"`
 }
 
-func (q *AuditQuery) filter() audit.Filter {
+func (q *AuditFilter) filter() audit.Filter {
 	return audit.Filter{
 		Tenant: q.Tenant, User: q.User, Subject: q.Subject, Agent: q.Agent, Action: q.Action, Risk: q.Risk, Run: q.Run, Call: q.Call,
 		From: q.From, To: q.To,

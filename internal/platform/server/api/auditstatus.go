@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/signalbox/signalbox"
 )
 
 // AuditStatus says how the log is kept: its tree, where its checkpoints are brought, and for how long its content stays.
@@ -78,7 +76,7 @@ type AuditKeeping struct {
 }
 
 func (s *server) registerAuditStatus(api huma.API) {
-	readers := []signalbox.Role{signalbox.RoleAdmin, signalbox.RoleOperator, signalbox.RoleAuditor}
+	readers := auditReaders()
 	huma.Register(api, operation("get-audit-status", http.MethodGet, "/audit/status", "How the log is kept: tree, anchors, retention", readers...), s.getAuditStatus)
 }
 

@@ -56,6 +56,7 @@ type site struct {
 	refusals  *gate.Refusals
 	mux       *http.ServeMux
 	verified  int
+	broken    bool // Exports break off at their end.
 }
 
 // failer is what testing.TB and rapid.T have in common.
@@ -166,6 +167,7 @@ func (s *site) serve(clock func() time.Time) {
 		Runs: runs.New(runs.Options{
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
 		}),
+		Subjects: nobody{}, Archives: nowhere{}, Export: s.export,
 		RunView: views.RunByID, Accounts: accounts{s.db}, Alerts: alerts{s.db, s.writer}, Tenants: func() []string { return tenants },
 		Reconcile: func(_ context.Context, _ signalbox.Caller, call string, cost signalbox.Money) (*signalbox.Money, bool, error) {
 			if call == "call_gone" {
