@@ -37,7 +37,7 @@ func Check(file, publicKey string, saved []byte) (Report, error) {
 	if err != nil {
 		return r, err
 	}
-	defer db.Close() //nolint:errcheck // It was only read.
+	defer db.Close() // It was only read.
 	rows, err := readRows(db)
 	if err != nil {
 		return r, err

@@ -25,7 +25,7 @@ func readRows(db *sql.DB) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has what matters.
+	defer rows.Close() // rows.Err has what matters.
 	var all []row
 	for rows.Next() {
 		var x row

@@ -74,7 +74,7 @@ func readTiles(db *sql.DB) (map[tile][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has what matters.
+	defer rows.Close() // rows.Err has what matters.
 	all := map[tile][]byte{}
 	for rows.Next() {
 		var at tile

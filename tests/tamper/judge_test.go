@@ -85,7 +85,7 @@ func replace(t *testing.T, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close() //nolint:errcheck // It was only read.
+	defer in.Close() // It was only read.
 	out, err := os.Create(to)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func query(t *testing.T, file, text string, into any) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // It was only read.
+	defer db.Close() // It was only read.
 	return db.QueryRow(text).Scan(into)
 }
 

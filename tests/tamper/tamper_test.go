@@ -53,7 +53,7 @@ func TestEveryTamperingIsFoundAndNamed(t *testing.T) {
 	o := record(t)
 	o.mustBe(t, o.file, nil, "as it was written")
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // The seed is printed, so that a failure can be repeated.
+	random := rand.New(rand.NewPCG(seed, seed)) // The seed is printed, so that a failure can be repeated.
 	count := map[string]int{}
 	for n := range tamperings(t) {
 		way := ways[n%len(ways)]

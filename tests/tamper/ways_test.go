@@ -31,25 +31,30 @@ func open(t *testing.T, from, to string) *hands {
 	h := &hands{t: t, db: db}
 	h.exec("PRAGMA journal_mode = DELETE")
 	h.exec("PRAGMA synchronous = OFF")
-	rows, err := db.Query("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var triggers []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		triggers = append(triggers, name)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range triggers {
+	for _, name := range h.triggers() {
 		h.exec("DROP TRIGGER " + name)
 	}
 	return h
+}
+
+func (h *hands) triggers() (names []string) {
+	h.t.Helper()
+	rows, err := h.db.Query("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			h.t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		h.t.Fatal(err)
+	}
+	return names
 }
 
 func (h *hands) exec(text string, args ...any) {

@@ -59,7 +59,7 @@ func (d *decoder) look(i int) {
 
 // refused tells an entry that can never be decoded from one that can not be decoded now.
 func (d *decoder) refused(err error) {
-	switch signalbox.CodeOf(err) { //nolint:exhaustive // All others will be the same the next time.
+	switch signalbox.CodeOf(err) { // All others will be the same the next time.
 	case signalbox.CodeUnavailable, signalbox.CodeTimeout:
 		d.failed = err
 	default:
