@@ -20,6 +20,10 @@ const (
 	HealthcareMinDays = 2190 // Six years, as HIPAA asks for documentation (45 CFR 164.316).
 )
 
+// LeastContentDays is the shortest time after which content can be destroyed: longer than the longest call, which needs its
+// intent until it has ended.
+const LeastContentDays = 3
+
 // MaxRetentionDays is the longest retention that can be given: a hundred years.
 const MaxRetentionDays = 36525
 
@@ -38,7 +42,7 @@ func (d Domain) MinDays() int64 {
 type TenantRetention struct {
 	Domain      Domain `json:"domain"`       // "" declares none.
 	MinDays     int64  `json:"min_days"`     // Nothing is destroyed before; 0: what the domain and audit.min_retention_days say.
-	ContentDays int64  `json:"content_days"` // After which content is destroyed; 0: never.
+	ContentDays int64  `json:"content_days"` // After which content is destroyed, [LeastContentDays] at least; 0: never.
 }
 
 // Content is [TenantRetention.ContentDays] as a duration.

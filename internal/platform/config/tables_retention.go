@@ -31,6 +31,9 @@ func checkRetention(r *reader, all int64) {
 		least := t.atLeast(all)
 		switch {
 		case t.ContentDays == 0:
+		case t.ContentDays < LeastContentDays:
+			t.problem("content_days", fmt.Sprintf("%d is below %d, and a call may be open for two days (cluster.longest_call): its records must not go before it ends",
+				t.ContentDays, LeastContentDays), fmt.Sprintf("give %d or more, or 0 to keep content for ever", LeastContentDays))
 		case t.ContentDays < legal:
 			t.below("content_days", t.ContentDays, legal)
 		case t.ContentDays < least && least == t.MinDays:
