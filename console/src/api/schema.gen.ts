@@ -685,7 +685,7 @@ export interface components {
             content_days: number;
             /**
              * Format: int64
-             * @description Records whose content was destroyed.
+             * @description Records whose content was destroyed, as far as the projections are.
              */
             destroyed: number;
             domain: string;
@@ -695,6 +695,7 @@ export interface components {
         };
         AuditStatus: {
             anchors: components["schemas"]["AuditAnchor"][];
+            /** @description The newest first, 100 at the most; as far as the projections are. */
             archives: components["schemas"]["AuditArchive"][];
             retention: components["schemas"]["AuditRetention"][];
             /** @description Null where it is not known. */

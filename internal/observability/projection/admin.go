@@ -23,6 +23,8 @@ func (f *folder) admin(c *callState, it *Item) {
 		f.correct(c, it)
 	case signalbox.ActionErasure, signalbox.ActionSubjectExported:
 		f.subject(it)
+	case signalbox.ActionContentDestroyed, signalbox.ActionLogArchived:
+		f.evidence = append(f.evidence, signalbox.SealedBlock{Key: ActionKey(it.Record.What.Action), Block: it.Index / signalbox.SealedBlockSize})
 	}
 }
 
@@ -54,6 +56,10 @@ func SubjectOf(r *signalbox.Record) (subject [32]byte, ok bool) {
 
 // EvidenceKey is what stands in [signalbox.SealedBlock].Key for the records of erasures and access requests about a subject.
 func EvidenceKey(subject [32]byte) string { return "subject:" + hex.EncodeToString(subject[:]) }
+
+// ActionKey is what stands in [signalbox.SealedBlock].Key for the records that say how the log is kept: of content that was
+// destroyed, and of archives.
+func ActionKey(action string) string { return "action:" + action }
 
 // open lists a run before it has any call.
 func (f *folder) open(it *Item) {

@@ -49,6 +49,7 @@ type database interface {
 type subjectKeys interface {
 	seal.Keys
 	SubjectKeys(ctx context.Context, after string, limit int) ([]signalbox.SubjectKey, error)
+	CountSubjectKeys(ctx context.Context) (open, destroyed int64, err error)
 }
 
 // views is what the server needs of a store's projections.

@@ -53,7 +53,8 @@ func (s *Server) api() api.Options {
 			return projection.Overview(ctx, views, q)
 		},
 		Decode: s.data.vault.Decode, Auth: s.keys.door,
-		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health, AuditStatus: s.auditStatus,
+		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
+		AuditStatus: s.auditStatus, AuditKeeping: newKeeping(s).api(),
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
 		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants,

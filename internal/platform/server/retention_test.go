@@ -14,7 +14,7 @@ import (
 
 const shortRetention = `
 tenants:
-  - {id: acme, retention: {min_days: 1, content_days: 2}}
+  - {id: acme, retention: {min_days: 1, content_days: 3}}
   - {id: globex}
 keys:
   - {id: admin, secret: the-admin-key-of-acme, tenant: acme, role: admin}
@@ -56,12 +56,12 @@ func TestContentIsDestroyedWithEvidence(t *testing.T) {
 	}
 	k := &keeper{Server: i.Server, from: map[string]int64{}}
 	own, _ := contents(t, i.Server, "")
-	k.keepAt(t.Context(), time.Now().Add(2*retention.Day-time.Hour))
+	k.keepAt(t.Context(), time.Now().Add(3*retention.Day-time.Hour))
 	if kept, destroyed := contents(t, i.Server, "acme"); kept < 4 || destroyed != 0 {
 		t.Fatalf("before the end of the retention %d are kept and %d destroyed", kept, destroyed)
 	}
 	for range 2 { // The second time there is nothing left to do.
-		k.keepAt(t.Context(), time.Now().Add(3*retention.Day))
+		k.keepAt(t.Context(), time.Now().Add(4*retention.Day))
 	}
 	if kept, destroyed := contents(t, i.Server, "acme"); kept != 0 || destroyed < 4 {
 		t.Fatalf("%d are kept and %d destroyed", kept, destroyed)
@@ -105,7 +105,7 @@ func checkEvidence(t *testing.T, s *Server) {
 		}
 		if r.What.Action == signalbox.ActionContentDestroyed {
 			d := r.What.Detail
-			if d["tenant"] != "acme" || d["rule"] != "tenants.acme.retention.content_days: 2" || d["records"] == "0" || d["before"] == "" {
+			if d["tenant"] != "acme" || d["rule"] != "tenants.acme.retention.content_days: 3" || d["records"] == "0" || d["before"] == "" {
 				t.Fatalf("the evidence says %v", d)
 			}
 			return
@@ -127,7 +127,7 @@ func TestDestroyedContentLeavesTheRawFiles(t *testing.T) {
 			content = e.Content
 		}
 	}
-	(&keeper{Server: i.Server, from: map[string]int64{}}).keepAt(t.Context(), time.Now().Add(3*retention.Day))
+	(&keeper{Server: i.Server, from: map[string]int64{}}).keepAt(t.Context(), time.Now().Add(4*retention.Day))
 	for _, suffix := range []string{"", "-wal"} {
 		raw, err := os.ReadFile(i.config.Database.Path + suffix)
 		if err != nil {

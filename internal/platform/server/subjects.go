@@ -252,7 +252,7 @@ func (x *subjects) Export(
 // evidence gives the erasures of a subject that are projected, oldest first.
 func (x *subjects) evidence(ctx context.Context, hash [32]byte) ([]api.SubjectEvidence, error) {
 	list := []api.SubjectEvidence{}
-	for e, err := range x.inBlocks(ctx, []string{projection.EvidenceKey(hash)}, 1<<62) {
+	for e, err := range x.inBlocks(ctx, []string{projection.EvidenceKey(hash)}, 0, 1<<62) {
 		if err != nil {
 			return nil, err
 		}
@@ -292,7 +292,7 @@ func (x *subjects) sealedBy(ctx context.Context, keys []string) iter.Seq2[signal
 			}
 			return yield(e, err) && err == nil
 		}
-		for e, err := range x.inBlocks(ctx, keys, progress.Cursor) {
+		for e, err := range x.inBlocks(ctx, keys, 0, progress.Cursor) {
 			if !ours(e, err) {
 				return
 			}
@@ -305,16 +305,16 @@ func (x *subjects) sealedBy(ctx context.Context, keys []string) iter.Seq2[signal
 	}
 }
 
-// inBlocks gives the entries of the blocks that are noted for those keys, before that index.
-func (x *subjects) inBlocks(ctx context.Context, keys []string, before int64) iter.Seq2[signalbox.Entry, error] {
+// inBlocks gives the entries of the blocks that are noted for those keys, from one index on and before another.
+func (s *Server) inBlocks(ctx context.Context, keys []string, first, before int64) iter.Seq2[signalbox.Entry, error] {
 	return func(yield func(signalbox.Entry, error) bool) {
-		for from := int64(0); ; {
-			blocks, err := x.data.views.SealedBlocks(ctx, keys, from, blocksPage)
+		for from := first / signalbox.SealedBlockSize; ; {
+			blocks, err := s.data.views.SealedBlocks(ctx, keys, from, blocksPage)
 			for i := 0; i < len(blocks) && err == nil; i++ {
 				var entries []signalbox.Entry
-				entries, err = x.data.db.Page(ctx, blocks[i]*signalbox.SealedBlockSize, signalbox.SealedBlockSize)
+				entries, err = s.data.db.Page(ctx, blocks[i]*signalbox.SealedBlockSize, signalbox.SealedBlockSize)
 				for _, e := range entries {
-					if e.Index < before && e.Index/signalbox.SealedBlockSize == blocks[i] && !yield(e, nil) {
+					if first <= e.Index && e.Index < before && e.Index/signalbox.SealedBlockSize == blocks[i] && !yield(e, nil) {
 						return
 					}
 				}

@@ -13,7 +13,7 @@ type AuditStatus struct {
 	Tree        AuditTree        `json:"tree"`
 	Anchors     []AuditAnchor    `json:"anchors"`
 	Retention   []AuditRetention `json:"retention"`
-	Archives    []AuditArchive   `json:"archives"`
+	Archives    []AuditArchive   `json:"archives" doc:"The newest first, 100 at the most; as far as the projections are."`
 	SubjectKeys *AuditSubjects   `json:"subject_keys" doc:"Null where it is not known."`
 }
 
@@ -49,7 +49,7 @@ type AuditRetention struct {
 	Domain      string `json:"domain"`
 	MinDays     int64  `json:"min_days"`
 	ContentDays int64  `json:"content_days" doc:"0 keeps it for ever."`
-	Destroyed   int64  `json:"destroyed" doc:"Records whose content was destroyed."`
+	Destroyed   int64  `json:"destroyed" doc:"Records whose content was destroyed, as far as the projections are."`
 }
 
 // AuditArchive is a range of the log that was written to files.
@@ -61,7 +61,7 @@ type AuditArchive struct {
 	SHA256 string    `json:"sha256"`
 }
 
-// AuditSubjects counts the keys of data subjects.
+// AuditSubjects counts the keys of data subjects, as of some seconds ago. A subject can have several.
 type AuditSubjects struct {
 	Open      int64 `json:"open"`
 	Destroyed int64 `json:"destroyed"`

@@ -16,6 +16,7 @@ const (
 	rewrapKey      = "UPDATE subject_keys SET wrapped = $2, master = $3 WHERE id = $1 AND wrapped IS NOT NULL"
 
 	selectSubjectKeys = "SELECT id, tenant, subject, wrapped, master, created, gone FROM subject_keys "
+	countSubjectKeys  = "SELECT count(*) - count(gone), count(gone) FROM subject_keys WHERE id <> 'index'" // That is nobody's.
 )
 
 // SubjectKey gives one key, which may be destroyed. An id that no key has is an error of code not_found.
@@ -41,6 +42,12 @@ func (d *DB) SubjectKeysOf(ctx context.Context, tenant string, subject [32]byte)
 func (d *DB) SubjectKeys(ctx context.Context, after string, limit int) ([]signalbox.SubjectKey, error) {
 	return collect(ctx, d.pool, "read subjects' keys", scanSubjectKey,
 		selectSubjectKeys+"WHERE id > $1 ORDER BY id LIMIT $2", text(after), limit)
+}
+
+// CountSubjectKeys counts the keys of data subjects that are there and those that were destroyed. It reads them all.
+func (d *DB) CountSubjectKeys(ctx context.Context) (open, destroyed int64, err error) {
+	err = d.readers.QueryRow(ctx, countSubjectKeys).Scan(&open, &destroyed)
+	return open, destroyed, explain("count subjects' keys", err)
 }
 
 func scanSubjectKey(r pgx.CollectableRow) (k signalbox.SubjectKey, err error) {

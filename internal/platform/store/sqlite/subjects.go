@@ -14,6 +14,7 @@ const (
 	destroySubject    = "UPDATE subject_keys SET wrapped = NULL, gone = ? WHERE tenant = ? AND subject = ? AND wrapped IS NOT NULL"
 	rewrapSubjectKey  = "UPDATE subject_keys SET wrapped = ?, master = ? WHERE id = ? AND wrapped IS NOT NULL"
 	selectSubjectKeys = "SELECT id, tenant, subject, wrapped, master, created, gone FROM subject_keys "
+	countSubjectKeys  = "SELECT count(*) - count(gone), count(gone) FROM subject_keys WHERE id <> 'index'" // That is nobody's.
 )
 
 // SubjectKey gives one key, which may be destroyed. An id that no key has is an error of code not_found.
@@ -39,6 +40,12 @@ func (d *DB) SubjectKeysOf(ctx context.Context, tenant string, subject [32]byte)
 func (d *DB) SubjectKeys(ctx context.Context, after string, limit int) ([]signalbox.SubjectKey, error) {
 	return collect(ctx, d.readers, "read subjects' keys", scanSubjectKey,
 		selectSubjectKeys+"WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+}
+
+// CountSubjectKeys counts the keys of data subjects that are there and those that were destroyed. It reads them all.
+func (d *DB) CountSubjectKeys(ctx context.Context) (open, destroyed int64, err error) {
+	err = d.readers.QueryRowContext(ctx, countSubjectKeys).Scan(&open, &destroyed)
+	return open, destroyed, explain("count subjects' keys", err)
 }
 
 func scanSubjectKey(r *sql.Rows) (k signalbox.SubjectKey, err error) {

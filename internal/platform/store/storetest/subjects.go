@@ -16,6 +16,7 @@ type Subjects interface {
 	SubjectKey(ctx context.Context, id string) (signalbox.SubjectKey, error)
 	SubjectKeysOf(ctx context.Context, tenant string, subject [32]byte) ([]signalbox.SubjectKey, error)
 	SubjectKeys(ctx context.Context, after string, limit int) ([]signalbox.SubjectKey, error)
+	CountSubjectKeys(ctx context.Context) (open, destroyed int64, err error)
 }
 
 // RunSubjects tests the keys of data subjects, which Run does not touch. The store's Log has to be [Subjects] too.
@@ -72,6 +73,20 @@ var subjectTests = map[string]func(*testing.T, Store){
 		checkKeys(t, list(keys.SubjectKeysOf(t.Context(), "initech", subject(1))))
 		checkKeys(t, list(keys.SubjectKeys(t.Context(), "", 3)), index, b, a)
 		checkKeys(t, list(keys.SubjectKeys(t.Context(), "sk_b", 3)), c)
+	},
+	"counted": func(t *testing.T, s Store) {
+		check := func(open, destroyed int64) {
+			t.Helper()
+			if o, d, err := subjects(t, s).CountSubjectKeys(t.Context()); err != nil || o != open || d != destroyed {
+				t.Fatalf("%d open, %d destroyed (%v), want %d and %d", o, d, err, open, destroyed)
+			}
+		}
+		check(0, 0)
+		act(t, s, 0, signalbox.PutSubjectKey{Key: subjectKey("index", "", 0, 0)}, signalbox.PutSubjectKey{Key: subjectKey("sk_1", "acme", 1, 0)},
+			signalbox.PutSubjectKey{Key: subjectKey("sk_2", "acme", 1, 1)}, signalbox.PutSubjectKey{Key: subjectKey("sk_3", "acme", 2, 1)})
+		check(3, 0)
+		act(t, s, 1, signalbox.DestroySubject{Tenant: "acme", Subject: subject(1), At: start})
+		check(1, 2)
 	},
 	"putting a key again changes nothing, even one that was destroyed": func(t *testing.T, s Store) {
 		k := subjectKey("sk_1", "acme", 1, 0)
