@@ -18,13 +18,17 @@ func (s *Server) exportLog(ctx context.Context, by signalbox.Caller, o audit.Exp
 		return nil, err
 	}
 	now := s.data.now().UTC()
+	detail := map[string]string{"format": string(o.Format), "size": strconv.FormatInt(job.Size(), 10), detailByKey: by.Key, detailByRole: string(by.Role)}
+	if filter := filterNames(o.Filter); filter != "" {
+		detail["filter"] = filter
+	}
+	if o.Filter.Tenant != "" {
+		detail["of_tenant"] = o.Filter.Tenant
+	}
 	_, err = s.data.writer.Append(ctx, signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		Who: signalbox.Who{TenantID: by.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User},
-		What: signalbox.What{Action: signalbox.ActionLogExported, Detail: map[string]string{
-			"format": string(o.Format), "size": strconv.FormatInt(job.Size(), 10), "filter": filterNames(o.Filter), "of_tenant": o.Filter.Tenant,
-			detailByKey: by.Key, detailByRole: string(by.Role),
-		}},
+		Who:     signalbox.Who{TenantID: by.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User},
+		What:    signalbox.What{Action: signalbox.ActionLogExported, Detail: detail},
 		Context: signalbox.Context{Replica: s.data.replica},
 	})
 	if err != nil {
