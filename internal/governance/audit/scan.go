@@ -17,6 +17,7 @@ type scan struct {
 	s     string // What is not read yet.
 	first bool   // The next member is the first of its object.
 	odd   bool   // It has given up.
+	spare *spare // Nil but where nobody wants the record.
 }
 
 // scanRecord reads a record; false where that has to be left to another reader.
@@ -58,7 +59,8 @@ func (s *scan) member(name string) bool {
 		}
 		rest = rest[1:]
 	}
-	if len(rest) < len(name)+3 || rest[0] != '"' || rest[1:1+len(name)] != name || rest[1+len(name):3+len(name)] != `":` {
+	// The first letter tells most names apart.
+	if len(rest) < len(name)+3 || rest[1] != name[0] || rest[0] != '"' || rest[1:1+len(name)] != name || rest[1+len(name):3+len(name)] != `":` {
 		return false
 	}
 	s.s, s.first = rest[len(name)+3:], false
@@ -90,13 +92,8 @@ func (s *scan) quoted() string {
 	}
 	text := s.s[:end]
 	s.s = s.s[end+1:]
-	plain := true
-	for i := range len(text) {
-		c := text[i]
-		s.odd = s.odd || c < ' ' || c == '\\'
-		plain = plain && c < utf8.RuneSelf
-	}
-	s.odd = s.odd || !plain && !utf8.ValidString(text)
+	plain, ascii := plainBytes(text)
+	s.odd = s.odd || !plain || !ascii && !utf8.ValidString(text)
 	return text
 }
 
@@ -150,11 +147,8 @@ func (s *scan) flag(name string, into *bool) {
 // time reads a time in UTC as it is written, and no other form of it.
 func (s *scan) time(name string, into *time.Time) {
 	s.must(name)
-	text := s.quoted()
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || t.Location() != time.UTC || t.Format(time.RFC3339Nano) != text {
-		s.odd = true
-	}
+	t, ok := parseTime(s.quoted())
+	s.odd = s.odd || !ok
 	*into = t
 }
 
@@ -164,8 +158,9 @@ var strict64 = base64.StdEncoding.Strict()
 // bytes reads base64.
 func (s *scan) bytes(name string, into *[]byte) {
 	s.must(name)
-	b, err := strict64.DecodeString(s.quoted())
+	b, err := strict64.AppendDecode(s.spare.buffer(), []byte(s.quoted()))
 	s.odd = s.odd || err != nil
+	s.spare.keep(b)
 	*into = b
 }
 
@@ -182,8 +177,9 @@ func (s *scan) money(name string, into *signalbox.Money) {
 
 func (s *scan) price(name string, into **signalbox.Money) {
 	if s.member(name) {
-		m := s.amount()
-		*into = &m
+		m := s.spare.money()
+		*m = s.amount()
+		*into = m
 	}
 }
 
@@ -193,7 +189,9 @@ func list[T any](s *scan, name string, room int, into *[]T, element func(*T)) {
 		return
 	}
 	s.literal("[")
-	*into = make([]T, 0, room)
+	if cap(*into) == 0 { // Otherwise it is a spare one.
+		*into = make([]T, 0, room)
+	}
 	for !s.odd && !s.skip("]") {
 		if len(*into) > 0 {
 			s.literal(",")

@@ -76,8 +76,9 @@ func (s *scan) context(v *signalbox.Context) {
 	maybe(s, "request_id", &v.RequestID)
 	maybe(s, "run_id", &v.RunID)
 	if s.member("step_index") {
-		n := s.number()
-		v.StepIndex = &n
+		n := s.spare.number()
+		*n = s.number()
+		v.StepIndex = n
 	}
 	maybe(s, "step_kind", &v.StepKind)
 	maybe(s, "purpose", &v.Purpose)
@@ -101,7 +102,7 @@ func (s *scan) stations(into **signalbox.Stations) {
 	if !s.object("stations") {
 		return
 	}
-	v := &signalbox.Stations{}
+	v := s.spare.stations()
 	word(s, "gate", &v.Gate)
 	word(s, "resolve", &v.Resolve)
 	word(s, "policy", &v.Policy)
@@ -180,7 +181,7 @@ func (s *scan) usage(name string, into **signalbox.Usage) {
 	if !s.object(name) {
 		return
 	}
-	u := &signalbox.Usage{}
+	u := s.spare.usage()
 	s.integer("input", &u.Input)
 	s.integer("output", &u.Output)
 	s.count("cache_read", &u.CacheRead)
@@ -195,7 +196,7 @@ func (s *scan) rates(name string, into **signalbox.Rates) {
 	if !s.object(name) {
 		return
 	}
-	r := &signalbox.Rates{}
+	r := s.spare.rates()
 	s.money("input", &r.Input)
 	s.money("output", &r.Output)
 	s.price("cache_read", &r.CacheRead)

@@ -131,7 +131,9 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		var got, want signalbox.Record
-		if !scanRecord(content, &got) {
+		taken := scanRecord(content, &got)
+		sameSays(t, &spare{}, content, taken)
+		if !taken {
 			return
 		}
 		if err := json.Unmarshal(content, &want); err != nil || !reflect.DeepEqual(got, want) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"iter"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -48,30 +47,6 @@ func (d *DB) Newest(ctx context.Context, before int64, limit int) ([]signalbox.E
 	}
 	return collect(ctx, d.readers, "read the log", scanEntry,
 		selectEntries+"WHERE seq < ? ORDER BY seq DESC LIMIT ?", before, limit)
-}
-
-// Entries gives every entry with an index ≥ from that is stored when it begins, in order. It ends after the first error.
-// It reads in pages, so that a slow reader does not keep the WAL from being checkpointed; what it has read does
-// not change but where content is destroyed meanwhile.
-func (d *DB) Entries(ctx context.Context, from int64) iter.Seq2[signalbox.Entry, error] {
-	return func(yield func(signalbox.Entry, error) bool) {
-		size, err := d.Size(ctx)
-		for err == nil && from < size {
-			var page []signalbox.Entry
-			if page, err = d.Page(ctx, from, entryPage); len(page) == 0 {
-				break
-			}
-			for _, e := range page {
-				if e.Index >= size || !yield(e, nil) {
-					return
-				}
-				from = e.Index + 1
-			}
-		}
-		if err != nil {
-			yield(signalbox.Entry{}, err)
-		}
-	}
 }
 
 // Leaves gives the stored leaf hashes of the entries with from ≤ index < to, in order.

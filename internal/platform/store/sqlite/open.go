@@ -243,12 +243,21 @@ func openReaders(file string, n int) (*sql.DB, error) {
 
 // readOnlyDSN opens a file that this process must not change. Where no WAL lies beside it, the file is whole by itself
 // and is read as immutable: that works in a read-only directory too.
-func readOnlyDSN(file string) string {
+func readOnlyDSN(file string, pragmas ...string) string {
 	v := url.Values{"mode": {"ro"}}
 	if _, err := os.Stat(file + "-wal"); errors.Is(err, os.ErrNotExist) {
 		v.Set("immutable", "1")
 	}
-	return dsn(file, v, "query_only(1)")
+	return dsn(file, v, append(pragmas, "query_only(1)")...)
+}
+
+// sourceDSN names the log's file for a connection that reads much of it once.
+func (d *DB) sourceDSN() string {
+	pragmas := []string{cache(sourceCache)}
+	if d.writer == nil {
+		return readOnlyDSN(d.file, pragmas...)
+	}
+	return dsn(d.file, nil, append(pragmas, "query_only(1)")...)
 }
 
 // dsn makes the driver's name of a file. The path is escaped, so that it can hold any character.

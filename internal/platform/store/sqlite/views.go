@@ -87,11 +87,7 @@ func (v *Views) Page(_ context.Context, from int64, limit int) ([]signalbox.Entr
 	entries := make([]signalbox.Entry, 0, min(limit, fewEntries))
 	err := v.source.alone(func(t *transaction) error {
 		return t.query(selectEntries+"WHERE seq >= ? ORDER BY seq LIMIT ?", func(row []driver.Value) error {
-			e := signalbox.Entry{
-				Index: integer(row[0]), Time: time.UnixMicro(integer(row[1])).UTC(), Type: signalbox.RecordType(text(row[2])),
-				Tenant: text(row[3]), Call: text(row[4]), Content: blob(row[5]),
-			}
-			err := hashes(&e, blob(row[6]), blob(row[7]))
+			e, err := entryOf(row)
 			entries = append(entries, e)
 			return err
 		}, from, int64(limit))
