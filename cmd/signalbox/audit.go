@@ -164,6 +164,7 @@ func (k *auditVerifyCmd) offline(c *console) (api.VerifyReport, error) {
 		return api.VerifyReport{}, err
 	}
 	defer db.Close() //nolint:errcheck // It was only read.
+	setCollector()
 	o := audit.Options{}
 	if o.Verifier, err = audit.ReadVerifier(keyFile); err != nil {
 		return api.VerifyReport{}, err
