@@ -77,7 +77,7 @@ func TestParseTimeIsThatOfTheTimePackage(t *testing.T) {
 		t.Helper()
 		want, err := time.Parse(time.RFC3339Nano, text)
 		taken := err == nil && want.Location() == time.UTC && want.Format(time.RFC3339Nano) == text
-		if got, ok := parseTime(text); ok != taken || ok && got != want { //nolint:revive // The same down to the zone.
+		if got, ok := parseTime(text); ok != taken || ok && got != want { // The same down to the zone.
 			t.Fatalf("%q: got %v %t, want %v %t", text, got, ok, want, taken)
 		}
 	}

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"strings"
-	"unsafe"
 
 	"github.com/signalbox/signalbox"
 )
@@ -28,12 +27,11 @@ type says struct {
 }
 
 // read reports what a content says, if it was written as [text] does; otherwise it has to be left to [Decode], which accepts
-// whatever this does. The texts do not refer to the content.
+// whatever this does. The texts are small copies, that do not keep the content.
 func (p *spare) read(e *signalbox.Entry) (says, bool) {
 	r := &p.record
 	*r = signalbox.Record{Attempts: r.Attempts[:0], Ledger: r.Ledger[:0]}
-	// The texts in r are parts of the content. They are not looked at any more when the caller lets it go.
-	s := scan{s: unsafe.String(unsafe.SliceData(e.Content), len(e.Content)), spare: p}
+	s := scan{s: string(e.Content), spare: p}
 	s.record(r)
 	if s.odd || s.s != "" {
 		return says{}, false
