@@ -13,6 +13,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/governance/audit"
+	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
@@ -83,7 +84,7 @@ func signLog(ctx context.Context, file string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	key, _, err := audit.LoadOrCreateKey(file+server.AuditKeySuffix, "")
+	key, _, err := audit.LoadOrCreateKey(file+server.AuditKeySuffix, config.DefaultAuditOrigin)
 	if err != nil {
 		return err
 	}
