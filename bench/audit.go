@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/signalbox/signalbox/internal/governance/seal"
+	"github.com/signalbox/signalbox/internal/platform/server"
 )
 
 // The targets of the log's part. Those of time are for [targetRecords] records, and are not judged with fewer.
@@ -104,6 +108,11 @@ func (r *logReport) start(ctx context.Context, o options, dir string) error {
 	config := filepath.Join(dir, "signalbox.yml")
 	text := strings.NewReplacer("@DIR@", dir, "@URL@", "http://127.0.0.1:9").Replace(neither.text() + configText)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	// The payer that wrote the log has a key of zeros.
+	master := seal.MasterPrefix + base64.StdEncoding.EncodeToString(make([]byte, seal.KeySize))
+	if err := os.WriteFile(filepath.Join(dir, "signalbox.db"+server.MasterKeySuffix), []byte(master), 0o600); err != nil {
 		return err
 	}
 	binary, err := filepath.Abs(o.binary)
