@@ -20,19 +20,21 @@ const (
 // maxLag is how many records the projections may be behind before they count as degraded.
 const maxLag = 50_000
 
-// health reports on the parts of this instance. It asks no upstream.
-func (s *Server) health(ctx context.Context) (api.Health, error) {
-	progress, err := s.data.views.Progress(ctx)
-	if err != nil {
-		return api.Health{}, err
-	}
-	asOf := progress.AsOf
+// health reports on the parts of this instance. It asks no upstream, and is there while the database is not: then it
+// says so, with what was known of it last.
+func (s *Server) health(ctx context.Context) api.Health {
+	progress, unknown := s.data.views.Progress(ctx)
 	if progress.Cursor >= progress.Size {
-		asOf = s.options.Now().UTC()
+		progress.AsOf = s.options.Now().UTC()
+	}
+	if unknown == nil {
+		s.read.Store(&progress)
+	} else if last := s.read.Load(); last != nil {
+		progress = *last
 	}
 	stats := s.data.writer.Stats()
 	h := api.Health{
-		Version: s.options.Version, Started: s.started, DataAsOf: asOf,
+		Version: s.options.Version, Started: s.started, DataAsOf: progress.AsOf,
 		Log:         api.LogHealth{Size: progress.Size},
 		Queue:       api.QueueHealth{Depth: stats.Depth, Capacity: stats.Capacity},
 		Projections: api.Projections{Cursor: progress.Cursor, LagRecords: progress.Size - progress.Cursor},
@@ -40,7 +42,7 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 	}
 	h.Components = []api.Component{
 		s.writerHealth(stats.Depth, stats.Capacity, stats.Failed), s.checkpointHealth(ctx, &h.Log),
-		s.projectionHealth(h.Projections.LagRecords), s.ledgerHealth(),
+		s.projectionHealth(h.Projections.LagRecords, unknown), s.ledgerHealth(),
 	}
 	if s.cluster != nil {
 		h.Components = append(h.Components, s.replicaHealth())
@@ -49,7 +51,7 @@ func (s *Server) health(ctx context.Context) (api.Health, error) {
 		h.Components = append(h.Components, s.configurationHealth())
 	}
 	h.Components = append(h.Components, s.runtimes.current().tools.health()...)
-	return h, nil
+	return h
 }
 
 // ledgerHealth is degraded where so many calls wait for money that further ones are about to be refused.
@@ -108,7 +110,7 @@ func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.C
 	c := api.Component{Name: "checkpoint", Status: statusOK, Detail: "signed"}
 	signed, err := s.data.db.LatestCheckpoint(ctx)
 	if err != nil {
-		return api.Component{Name: "checkpoint", Status: statusDown, Detail: err.Error()}
+		return api.Component{Name: "checkpoint", Status: statusDown, Detail: signalbox.AsError(err).Message}
 	}
 	if signed == nil {
 		c.Detail = "none yet"
@@ -116,7 +118,7 @@ func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.C
 	}
 	point, err := audit.OpenCheckpoint(signed, s.data.key.Verifier())
 	if err != nil {
-		return api.Component{Name: "checkpoint", Status: statusDown, Detail: err.Error()}
+		return api.Component{Name: "checkpoint", Status: statusDown, Detail: signalbox.AsError(err).Message}
 	}
 	root := point.Root.String()
 	log.CheckpointSize, log.Root = &point.Size, &root
@@ -129,7 +131,11 @@ func (s *Server) checkpointHealth(ctx context.Context, log *api.LogHealth) api.C
 	return c
 }
 
-func (s *Server) projectionHealth(lag int64) api.Component {
+// projectionHealth is down where they can not be read.
+func (s *Server) projectionHealth(lag int64, unread error) api.Component {
+	if unread != nil {
+		return api.Component{Name: "projections", Status: statusDown, Detail: signalbox.AsError(unread).Message}
+	}
 	c := api.Component{Name: "projections", Status: statusOK, Detail: fmt.Sprintf("%d records behind", lag)}
 	status := s.data.projector.Status()
 	if lag > maxLag || status.Err != nil {

@@ -77,7 +77,8 @@ type Server struct {
 	listener  net.Listener
 
 	routes   []Route
-	reloaded atomic.Pointer[error] // What came of the last reload; nil where there was none.
+	read     atomic.Pointer[signalbox.Progress] // Of the projections, when they could be read last.
+	reloaded atomic.Pointer[error]              // What came of the last reload; nil where there was none.
 
 	stops []stop
 }

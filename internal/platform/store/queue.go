@@ -28,6 +28,7 @@ type queue struct {
 	waiting []*item
 	taken   []*item // The batch that is being written; its memory is the next one's.
 	closed  *signalbox.Error
+	stalled *signalbox.Error // Why records that begin something are refused for now; nil where they are not.
 	counts  Stats
 }
 
@@ -41,9 +42,9 @@ func newQueue(o Options) *queue {
 func (q *queue) push(it *item) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed != nil {
+	if reason := q.shutFor(it); reason != nil {
 		q.counts.Refused++
-		own := *q.closed // Callers may add to their error.
+		own := *reason // Callers may add to their error.
 		return &own
 	}
 	if !q.fits(it) {
@@ -60,6 +61,41 @@ func (q *queue) push(it *item) error {
 	return nil
 }
 
+// shutFor says why an item is refused whatever room there is; nil where it is not.
+func (q *queue) shutFor(it *item) *signalbox.Error {
+	if q.closed == nil && it.begins() {
+		return q.stalled
+	}
+	return q.closed
+}
+
+// stall refuses records that begin something, those that wait too, until the next resume: nobody knows for how long they
+// would. What ends something stays, since it can not be undone.
+func (q *queue) stall(reason *signalbox.Error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stalled = reason
+	q.waiting = slices.DeleteFunc(q.waiting, func(it *item) bool {
+		if !it.begins() {
+			return false
+		}
+		q.counts.Depth--
+		q.counts.Bytes -= it.size
+		q.counts.Refused++
+		own := *reason // Callers may add to their error.
+		it.err = &own
+		it.done <- struct{}{}
+		return true
+	})
+}
+
+// resume takes records again that begin something.
+func (q *queue) resume() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stalled = nil
+}
+
 // refused counts what was refused before it made a record.
 func (q *queue) refused() {
 	q.mu.Lock()
@@ -71,7 +107,7 @@ func (q *queue) refused() {
 // queue takes anything, so that no record is too large for ever.
 func (q *queue) fits(it *item) bool {
 	entries, bytes := q.options.QueueEntries, q.options.QueueBytes
-	if it.entry.Type != signalbox.RecordOutcome {
+	if it.begins() {
 		entries, bytes = entries-entries/4, bytes-bytes/4
 	}
 	return q.counts.Depth == 0 || q.counts.Depth < entries && q.counts.Bytes+it.size <= bytes

@@ -146,8 +146,9 @@ func (w *Writer) Failing() error {
 }
 
 // Closed says why nothing new should begin now: a commit has been under way for longer than [SlowCommit], so whoever
-// appends waits for nobody knows how long. It is nil again once that commit is done. Append does not look at it, since
-// calls under way must be able to end. Each time it is not nil counts as a refused record.
+// appends waits for nobody knows how long. It is nil again once that commit is done. Append refuses the same records
+// meanwhile, also those that have been waiting, but takes outcomes, since calls under way must be able to end. Each time
+// it is not nil counts as a refused record.
 func (w *Writer) Closed() error {
 	if !w.slow.is.Load() {
 		return nil
@@ -227,9 +228,16 @@ func (w *Writer) write(items []*item) error {
 
 // commit closes the gate while the transaction takes longer than it should.
 func (w *Writer) commit(b signalbox.Batch) error {
-	w.slow.begin(func() { w.queue.options.Changed(slowCommit()) })
+	w.slow.begin(func() {
+		w.queue.stall(slowCommit())
+		w.queue.options.Changed(slowCommit())
+	})
 	err := w.committer.Commit(context.Background(), b)
-	if w.slow.end() && err == nil && w.failing.Load() == nil {
+	if !w.slow.end() {
+		return err
+	}
+	w.queue.resume()
+	if err == nil && w.failing.Load() == nil {
 		w.queue.options.Changed(nil)
 	}
 	return err
@@ -274,6 +282,9 @@ type item struct {
 	err   error
 	done  chan struct{}
 }
+
+// begins reports whether nothing has happened yet of what the record tells.
+func (it *item) begins() bool { return it.entry.Type != signalbox.RecordOutcome }
 
 func (w *Writer) newItem(e signalbox.Entry) *item {
 	it, ok := w.items.Get().(*item)

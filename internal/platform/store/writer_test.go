@@ -412,6 +412,44 @@ func TestFailingIsTold(t *testing.T) {
 	})
 }
 
+// What has not begun does not wait behind a slow commit; what has, does. A call that came between two slow commits ran
+// into its own deadline before, which told its caller nothing of the log.
+func TestSlowCommitRefusesWhatWaitsToBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		w := store.NewWriter(d, &tree{}, store.Options{})
+		under := appendAsync(t.Context(), w, record("under way"))
+		synctest.Wait()
+		outcome := appendAsync(t.Context(), w, record("outcome"))
+		intent := appendAsync(t.Context(), w, signalbox.Record{Call: "waits", Type: signalbox.RecordIntent})
+		time.Sleep(store.SlowCommit + time.Millisecond)
+		late := appendAsync(t.Context(), w, signalbox.Record{Call: "late", Type: signalbox.RecordIntent})
+		for _, r := range []<-chan result{intent, late} {
+			if e := signalbox.AsError((<-r).err); e.Code != signalbox.CodeUnavailable || e.RetryAfter == 0 {
+				t.Fatalf("refused with %v", e)
+			}
+		}
+		d.permits <- nil
+		d.permits <- nil
+		for _, r := range []<-chan result{under, outcome} {
+			if got := <-r; got.err != nil {
+				t.Fatal(got.err)
+			}
+		}
+		d.permits <- nil
+		if got := <-appendAsync(t.Context(), w, signalbox.Record{Call: "after", Type: signalbox.RecordIntent}); got.err != nil {
+			t.Fatalf("after the slow commit: %v", got.err)
+		}
+		closeWriter(t, w)
+		if got, want := d.calls(), []string{"after", "outcome", "under way"}; !slices.Equal(got, want) {
+			t.Fatalf("stored %v, want %v", got, want)
+		}
+		if s := w.Stats(); s.Refused != 2 || s.Depth != 0 || s.Bytes != 0 {
+			t.Fatalf("the counters are %+v", s)
+		}
+	})
+}
+
 func TestSlowCommitClosesTheGateUntilItIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, cause := newDisk(), errors.New("disk full")

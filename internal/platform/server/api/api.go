@@ -84,7 +84,7 @@ type Options struct {
 	Verify       func(ctx context.Context) (VerifyReport, error)
 	AuditStatus  func(ctx context.Context) (AuditStatus, error)
 	AuditKeeping AuditKeeping
-	Health       func(ctx context.Context) (Health, error)
+	Health       func(ctx context.Context) Health
 	Prices       func() []Price
 	Runs         Runs
 	RunView      RunView

@@ -162,7 +162,7 @@ func (s *site) serve(clock func() time.Time) {
 		AuditStatus: func(context.Context) (api.AuditStatus, error) {
 			return api.AuditStatus{Tree: api.AuditTree{Origin: "signalbox/test", Keys: []api.AuditKey{}}, Anchors: []api.AuditAnchor{}}, nil
 		},
-		Health: func(context.Context) (api.Health, error) { return api.Health{Components: []api.Component{}}, nil },
+		Health: func(context.Context) api.Health { return api.Health{Components: []api.Component{}} },
 		Prices: func() []api.Price { return []api.Price{} },
 		Runs: runs.New(runs.Options{
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
