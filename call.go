@@ -101,6 +101,9 @@ type Candidate struct {
 	ContextWindow int64    // In tokens; 0 is unknown.
 	MaxOutput     int64    // The most output tokens it can give; 0 is unknown.
 	Simulated     bool     // Its answers are made up by Signalbox.
+
+	Annotations *Annotations // Of a tool, as its server lists it.
+	Schema      [32]byte     // SHA-256 of a tool's entry in its server's list; zero for models.
 }
 
 // Basis says how a usage and its cost are known.

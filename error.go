@@ -74,6 +74,7 @@ type Error struct {
 	Remedy     string        // What the reader can do about it.
 	Field      string        // The field of the request or configuration, "" where none is to blame.
 	RetryAfter time.Duration // When a retry makes sense; 0 is unknown.
+	Approval   string        // With [CodeApprovalRequired]: the id of the approval to wait for.
 	Cause      error         // For our own log; never shown.
 }
 

@@ -14,6 +14,10 @@ const (
 	RequestPrefix = "req_"
 	RunPrefix     = "run_"
 	KeyPrefix     = "key_"
+
+	ApprovalPrefix = "appr_"
+	GrantPrefix    = "grant_"
+	IncidentPrefix = "inc_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

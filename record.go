@@ -43,7 +43,21 @@ const (
 	ActionLogArchived       = "log_archived"        // A closed range of the log was written to files.
 	ActionLogExported       = "log_exported"        // Records were given out with what is sealed in them, more than a page.
 	ActionSigningKeyRotated = "signing_key_rotated" // Checkpoints are signed with a new key, and for a while with the old one too.
-	ActionMasterKeyRotated  = "master_key_rotated"  // The keys of data subjects are wrapped by a new master key.
+
+	ActionApprovalRequested = "approval_request"   // A call waits for people, in the words of the seed.
+	ActionApprovalVoted     = "approval_vote"      // Somebody has approved or denied it.
+	ActionApprovalEnded     = "approval_ended"     // It expired, became stale or was withdrawn.
+	ActionApprovalEscalated = "approval_escalated" // Nobody has decided for too long.
+	ActionBreakGlass        = "break_glass"        // Somebody was given what his permissions do not cover, for a while.
+	ActionBreakGlassEnded   = "break_glass_ended"  // Before its time.
+	ActionBreakGlassReview  = "break_glass_review" // Somebody has looked at what was done under it.
+	ActionBreakGlassOverdue = "break_glass_overdue"
+	ActionPolicyChanged     = "policy_changed" // Another policy is in force.
+	ActionIncidentOpened    = "incident_opened"
+	ActionIncidentClosed    = "incident_closed"
+	ActionSessionRevoked    = "session_revoked" // Somebody ended another's session.
+
+	ActionMasterKeyRotated = "master_key_rotated" // The keys of data subjects are wrapped by a new master key.
 )
 
 // Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.
@@ -178,7 +192,10 @@ type Context struct {
 	Downgraded     bool     `json:"downgraded,omitzero"` // A cheaper model was taken, because the call was throttled.
 	ApprovalStatus string   `json:"approval_status,omitzero"`
 	ApprovedBy     string   `json:"approved_by,omitzero"`
-	Replica        string   `json:"replica,omitzero"` // The process that serves the call; [LocalReplica] where there is one.
+	ApprovalID     string   `json:"approval_id,omitzero"`
+	PolicyRule     string   `json:"policy_rule,omitzero"` // What permitted or denied the call, for people.
+	BreakGlass     string   `json:"break_glass,omitzero"` // Id of the [Grant] without which the call had been denied.
+	Replica        string   `json:"replica,omitzero"`     // The process that serves the call; [LocalReplica] where there is one.
 }
 
 // Failure is the error a call ended with.

@@ -39,6 +39,7 @@ func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
 	w := signalbox.What{Action: signalbox.ActionModelCall, Kind: t.Call.Kind, InputSummary: r.input(t)}
 	if t.Call.Tool != nil {
 		w.Action, w.ToolName = signalbox.ActionToolCall, r.name(t, t.Call.Tool.ID())
+		w.Operation, w.ResourceID = string(t.Policy.Operation), r.resources(t.Policy.Accesses)
 	}
 	if kind == signalbox.RecordOutcome {
 		w.Tokens = t.Usage()
@@ -134,8 +135,9 @@ func when(t *Track, duration int64, kind signalbox.RecordType) signalbox.When {
 func (r *Recorder) context(t *Track) signalbox.Context {
 	c := signalbox.Context{
 		RequestID: t.Call.RequestID, RunID: t.Gate.Run, StepIndex: t.Call.Claims.Step, StepKind: t.Call.Claims.StepKind,
-		Purpose: r.short(t.Call.Claims.Purpose), RiskLevel: t.Policy.Risk, PolicyVersion: t.Policy.Version,
+		Purpose: r.short(t.Call.Claims.Purpose), RiskLevel: string(t.Policy.Risk), PolicyVersion: t.Policy.Version,
 		Route: t.Resolve.Route, Protocol: t.Call.Protocol, Stream: t.Call.Stream, ApprovedBy: t.Approval.By,
+		ApprovalStatus: approvalStatus(t.Approval.State), ApprovalID: t.Approval.ID, PolicyRule: t.Policy.Rule, BreakGlass: t.Policy.BreakGlass,
 		Replica: r.Replica, Downgraded: t.Resolve.Downgraded,
 	}
 	if t.Call.Model != nil {
@@ -149,6 +151,31 @@ func (r *Recorder) context(t *Track) signalbox.Context {
 		}
 	}
 	return c
+}
+
+// approvalStatus is the state in the words of the seed, which has three of them.
+func approvalStatus(s signalbox.ApprovalState) string {
+	switch s {
+	case signalbox.ApprovalPending, signalbox.ApprovalApproved, "":
+		return string(s)
+	case signalbox.ApprovalDenied, signalbox.ApprovalExpired, signalbox.ApprovalStale, signalbox.ApprovalWithdrawn:
+	}
+	return "rejected"
+}
+
+// resources names what a call touches.
+func (r *Recorder) resources(list []signalbox.Access) string {
+	switch len(list) {
+	case 0:
+		return ""
+	case 1:
+		return r.summary(list[0].Resource)
+	}
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = a.Resource
+	}
+	return r.summary(strings.Join(names, ", "))
 }
 
 // name is what the caller named to be called. Unless it is known, the name is a text like any other.

@@ -76,12 +76,16 @@ func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) er
 		rec.Type = signalbox.RecordAttempt
 	}
 	rec.Attempts = append(r.maskedAttempts(t), *a)
+	effects := t.Approval.Effects
+	if a.N > 1 { // The first attempt has used the approval up.
+		effects = nil
+	}
 	if t.Tab == nil {
-		_, err := r.Log.Append(ctx, rec)
+		_, err := r.Log.Append(ctx, rec, effects...)
 		return err
 	}
 	rec.Ledger = t.Tab.Entries(false)
-	if _, err := r.Log.Append(ctx, rec, r.effects(rec)...); err != nil {
+	if _, err := r.Log.Append(ctx, rec, append(r.effects(rec), effects...)...); err != nil {
 		t.Tab.Lost()
 		return err
 	}

@@ -34,11 +34,25 @@ type ResolveResult struct {
 	Downgraded bool // Cheaper models have taken the place of some, because the call is throttled.
 }
 
-// PolicyResult is the policy's. It is not built in this version.
+// PolicyResult is the policy's.
 type PolicyResult struct {
-	Status  signalbox.Status
-	Version string
-	Risk    string
+	Status     signalbox.Status
+	Version    string // Of all that decides.
+	Risk       signalbox.Risk
+	Operation  signalbox.Operation // The most harmful of Accesses; "" for calls of models.
+	Accesses   []signalbox.Access
+	Rule       string                // What permitted or denied the call, for people.
+	Require    signalbox.Requirement // Who must agree to it first.
+	Why        string                // What asks for them, for people; "" where nobody must.
+	Part       [32]byte              // Hash of the part of the policy that decided; an approval is bound to it.
+	BreakGlass string                // Id of the grant without which the call had been denied.
+	RateLimit  *RateLimit            // Of the permission that permitted the call.
+}
+
+// RateLimit is a limit of calls per minute that a permission sets for an agent.
+type RateLimit struct {
+	Name string // The permission's glob over tools: calls by it share the limit.
+	Max  int64
 }
 
 // GuardResult is the guardrails'. They are not built in this version.
@@ -46,10 +60,13 @@ type GuardResult struct {
 	Input, Output signalbox.Status
 }
 
-// ApprovalResult is the approval's. It is not built in this version.
+// ApprovalResult is the approval's.
 type ApprovalResult struct {
-	Status signalbox.Status
-	By     string
+	Status  signalbox.Status
+	ID      string // The approval that the call waits for, or that admits it; "" where it needs none.
+	State   signalbox.ApprovalState
+	By      string             // Who approved it, separated by commas.
+	Effects []signalbox.Effect // Of the first intent: they use the approval up.
 }
 
 // NewTrack starts a call's way. Until the gate has run, the caller is who the key says.

@@ -94,6 +94,9 @@ func (s *scan) context(v *signalbox.Context) {
 	s.flag("downgraded", &v.Downgraded)
 	maybe(s, "approval_status", &v.ApprovalStatus)
 	maybe(s, "approved_by", &v.ApprovedBy)
+	maybe(s, "approval_id", &v.ApprovalID)
+	maybe(s, "policy_rule", &v.PolicyRule)
+	maybe(s, "break_glass", &v.BreakGlass)
 	maybe(s, "replica", &v.Replica)
 	s.close()
 }

@@ -103,6 +103,9 @@ func (w *text) context(v *signalbox.Context) {
 	w.flag("downgraded", v.Downgraded)
 	w.optional("approval_status", v.ApprovalStatus)
 	w.optional("approved_by", v.ApprovedBy)
+	w.optional("approval_id", v.ApprovalID)
+	w.optional("policy_rule", v.PolicyRule)
+	w.optional("break_glass", v.BreakGlass)
 	w.optional("replica", v.Replica)
 	w.close()
 }

@@ -28,6 +28,11 @@ type Config struct {
 	Channels   map[string]Channel   `json:"channels"`
 	Runs       Runs                 `json:"runs"`
 	Cluster    Cluster              `json:"cluster"`
+	PublicURL  Endpoint             `json:"public_url"` // Where people reach this instance, for links; "": http://listen.
+	Policy     Policy               `json:"policy"`
+	Approvals  Approvals            `json:"approvals"`
+	BreakGlass BreakGlass           `json:"break_glass"`
+	OIDC       []OIDC               `json:"oidc"`
 }
 
 // TLS names the files of a certificate and its key, both in PEM. Both are set or none.
@@ -165,6 +170,8 @@ type Agent struct {
 	Name string `json:"name"`
 
 	Budgets []signalbox.Budget `json:"budgets"` // In each tenant by itself, whatever key the agent uses.
+
+	Permissions *signalbox.Permissions `json:"permissions"` // Nil: models, and no tools.
 }
 
 // MCPServer is a tool server, reached by URL or started as a child process.
@@ -175,7 +182,8 @@ type MCPServer struct {
 	Headers  map[string]Secret `json:"headers"` // Sent with every request.
 	Timeouts ToolTimeouts      `json:"timeouts"`
 	Price    ToolPrice         `json:"price"`
-	Tools    map[string]Tool   `json:"tools"` // By the name that the server gives them; only those that differ.
+	Trusted  bool              `json:"annotations"` // "trusted": what the server says of its tools is believed. "untrusted", the default: it is not.
+	Tools    map[string]Tool   `json:"tools"`       // By the name that the server gives them; only those that differ.
 }
 
 // PerCall is what one call of a tool of the server costs.
@@ -188,8 +196,64 @@ func (m MCPServer) PerCall(tool string) signalbox.Money {
 
 // Tool is what is said of one tool of a server.
 type Tool struct {
-	Price *ToolPrice `json:"price"` // Nil: as its server's.
+	Price   *ToolPrice             `json:"price"`   // Nil: as its server's.
+	Mapping *signalbox.ToolMapping `json:"mapping"` // Written as operation and resources beside the price. Nil: none.
 }
+
+// Policy is what decides besides the permissions of agents.
+type Policy struct {
+	Cedar []CedarFile          `json:"cedar"` // Further rules; their forbids win over all permissions.
+	Risk  []signalbox.RiskRule `json:"risk"`
+}
+
+// CedarFile is a file of rules in the language of Cedar.
+type CedarFile struct {
+	Path string `json:"path"`
+	Text string `json:"-"` // As it was read with the configuration.
+}
+
+// Approvals says which calls wait for people, and how.
+type Approvals struct {
+	Tiers         map[signalbox.Risk]signalbox.Requirement `json:"tiers"`          // By risk; every level is there.
+	Rules         []signalbox.ApprovalRule                 `json:"rules"`          // The first that fits wins over the tier.
+	ExpireAfter   time.Duration                            `json:"expire_after"`   // Of a pending approval.
+	UseWithin     time.Duration                            `json:"use_within"`     // Of an approved one.
+	EscalateAfter time.Duration                            `json:"escalate_after"` // Of a pending one; 0: never.
+	Channels      []string                                 `json:"channels"`       // That are told of new and escalated ones; none: nobody is told.
+}
+
+// BreakGlass says who may give grants that go beyond the permissions.
+type BreakGlass struct {
+	Roles        []signalbox.Role `json:"roles"`
+	MaxDuration  time.Duration    `json:"max_duration"`
+	ReviewWithin time.Duration    `json:"review_within"` // After its end; then it is escalated.
+	Channels     []string         `json:"channels"`      // Told at once.
+}
+
+// OIDC is an identity provider whose people may log in to the console, and call the control API with its tokens.
+type OIDC struct {
+	ID           string                    `json:"id"`
+	Issuer       Endpoint                  `json:"issuer"`
+	ClientID     string                    `json:"client_id"`
+	ClientSecret Secret                    `json:"client_secret"`
+	Audience     string                    `json:"audience"`     // Of tokens for the API; "": the client id.
+	Scopes       []string                  `json:"scopes"`       // Besides openid.
+	Tenant       string                    `json:"tenant"`       // Of all its people, unless a claim says it.
+	TenantClaim  string                    `json:"tenant_claim"` // "": none.
+	TeamClaim    string                    `json:"team_claim"`
+	RoleClaim    string                    `json:"role_claim"`   // A string or a list of strings; a dot leads into an object.
+	Roles        map[string]signalbox.Role `json:"roles"`        // By a value of the claim; of several the most powerful.
+	DefaultRole  signalbox.Role            `json:"default_role"` // Of people without such a value; "": they are refused.
+}
+
+// The defaults of approvals and break-glass grants.
+const (
+	DefaultApprovalExpires = 24 * time.Hour
+	DefaultApprovalUse     = 15 * time.Minute
+	DefaultBreakGlass      = time.Hour
+	DefaultBreakGlassMax   = 4 * time.Hour
+	DefaultReviewWithin    = 24 * time.Hour
+)
 
 // ToolPrice is what calling a server's tools costs.
 type ToolPrice struct {
