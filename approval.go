@@ -41,7 +41,7 @@ type Approval struct {
 	Agent    string
 	Key      string // Of the requester.
 	Kind     Kind
-	Tool     string // Its id; a model's name for a call of a model.
+	Tool     string    // Its id; a model's name for a call of a model.
 	Does     Operation // The most harmful of the call's operations.
 	Risk     Risk
 	Require  Requirement

@@ -82,8 +82,12 @@ const (
 	OwnerAgent    OwnerKind = "agent"
 	OwnerRun      OwnerKind = "run"
 	OwnerRunAgent OwnerKind = "run_agent" // An agent within a run.
-	OwnerPlanned  OwnerKind = "planned"   // The part of a run's plan that first attempts are paid from.
-	OwnerReserve  OwnerKind = "reserve"   // The part of a run's plan that is kept for further attempts.
+
+	// OwnerPermission is an agent by one of its permissions: Name is the agent, Agent the permission's glob over tools.
+	OwnerPermission OwnerKind = "permission"
+
+	OwnerPlanned OwnerKind = "planned" // The part of a run's plan that first attempts are paid from.
+	OwnerReserve OwnerKind = "reserve" // The part of a run's plan that is kept for further attempts.
 
 	// What of the planned part lies beyond the caps of agents of a higher priority.
 	OwnerPlannedNormal   OwnerKind = "planned_normal"   // Beyond those of critical agents.
@@ -95,7 +99,7 @@ type Account struct {
 	Kind   OwnerKind
 	Tenant string
 	Name   string // The team, key, agent or run; "" for a tenant.
-	Agent  string // The agent within a run, only for [OwnerRunAgent].
+	Agent  string // The agent within a run, only for [OwnerRunAgent]; the tools of an [OwnerPermission].
 	Unit   Unit
 	Per    Window
 	Start  time.Time // Of the window, UTC, whole seconds; zero for a run's life and for concurrency.

@@ -10,7 +10,7 @@ import (
 
 // Known gives the accounts of a tenant's budgets in the windows that now is in, used or not, in the order of their
 // identities: of the tenant itself, with the totals that alerts look at; of its teams; of those of the keys that are the
-// tenant's; and of every agent with budgets, since any agent can work for any tenant. Budgets per run are not among
+// tenant's; and of every agent with budgets or limited permissions, since any agent can work for any tenant. Budgets per run are not among
 // them, see [Policy.OfRun]. Nothing is wanted of any of them.
 func (p *Policy) Known(now time.Time, tenant string, keys []signalbox.Key) []Line {
 	t := p.tenant(tenant)
@@ -31,6 +31,11 @@ func (p *Policy) Known(now time.Time, tenant string, keys []signalbox.Key) []Lin
 	}
 	for id, agent := range p.agents {
 		c.budgets(signalbox.OwnerAgent, id, agent.forgetful())
+	}
+	for id, limits := range p.limits {
+		for _, l := range limits {
+			c.permission(id, l)
+		}
 	}
 	return c.idle()
 }
@@ -95,7 +100,7 @@ func (p *Policy) BudgetOf(a signalbox.Account, w Payer) (signalbox.Budget, time.
 			w.Caller.Agent = a.Agent
 		}
 		lines = p.OfRun(w)
-	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerAgent:
+	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerAgent, signalbox.OwnerPermission:
 		lines = p.Known(a.Start, a.Tenant, nil)
 	case signalbox.OwnerKey:
 		lines = p.Known(a.Start, a.Tenant, []signalbox.Key{{ID: a.Name, Tenant: a.Tenant, Budgets: w.KeyBudgets}})

@@ -25,7 +25,7 @@ func household(t testing.TB) (*budget.Policy, []signalbox.Key) {
 			{Tenant: "acme", ID: "customer service", Budgets: []signalbox.Budget{usd(signalbox.WindowDay, 50), usd(signalbox.WindowRun, 15)}},
 			{Tenant: "globex", ID: "cs", Budgets: []signalbox.Budget{usd(signalbox.WindowDay, 1)}},
 		},
-		Agents: []budget.Agent{{ID: "writer", Budgets: []signalbox.Budget{usd(signalbox.WindowHour, 5), usd(signalbox.WindowRun, 3)}}},
+		Agents: []budget.Agent{{ID: "writer", Budgets: []signalbox.Budget{usd(signalbox.WindowHour, 5), usd(signalbox.WindowRun, 3)}, Limits: []budget.Limit{{Tools: "files.*", Max: 30}}}},
 	})
 	return p, []signalbox.Key{
 		{ID: "support", Tenant: "acme", Budgets: []signalbox.Budget{usd(signalbox.WindowDay, 7), usd(signalbox.WindowRun, 9)}},
@@ -38,13 +38,15 @@ func TestKnown(t *testing.T) {
 	wantLines(t, p.Known(noon, "acme", keys),
 		"agent acme writer - usd hour 2026-11-22T12:00:00Z: 0 of 5",
 		"key acme support - usd day 2026-11-22T00:00:00Z: 0 of 7",
+		"permission acme writer files.* requests minute 2026-11-22T12:00:00Z: 0 of 30",
 		"team acme customer%20service - usd day 2026-11-22T00:00:00Z: 0 of 50",
 		"tenant acme - - concurrent - -: 0 of 8",
 		"tenant acme - - requests minute 2026-11-22T12:00:00Z: 0 of 600",
 		"tenant acme - - usd day 2026-11-22T00:00:00Z: 0 of 100",
 		"tenant acme - - usd month 2026-11-01T00:00:00Z: 0 of -1",
 	)
-	wantLines(t, p.Known(noon, "nobody", keys), "agent nobody writer - usd hour 2026-11-22T12:00:00Z: 0 of 5")
+	wantLines(t, p.Known(noon, "nobody", keys), "agent nobody writer - usd hour 2026-11-22T12:00:00Z: 0 of 5",
+		"permission nobody writer files.* requests minute 2026-11-22T12:00:00Z: 0 of 30")
 }
 
 func TestOfRun(t *testing.T) {

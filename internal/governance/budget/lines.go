@@ -26,6 +26,7 @@ type Payer struct {
 	RunID      string
 	Run        *signalbox.Run // Nil: it was not opened, only named.
 	KeyBudgets []signalbox.Budget
+	Limit      *Limit // Of the permission that permits the call; nil where it sets none.
 }
 
 // collector collects the lines of one call.
@@ -80,6 +81,9 @@ func (p *Policy) Attempt(now time.Time, w Payer, n int, u signalbox.Usage, cost 
 		c.units = laterUnits
 	}
 	p.owners(&c, t)
+	if n <= 1 && w.Limit != nil {
+		c.permission(w.Caller.Agent, *w.Limit)
+	}
 	if w.RunID == "" || w.Run == nil {
 		c.watch(t)
 		return [][]Line{c.lines}
@@ -153,6 +157,13 @@ func (c *collector) budgets(kind signalbox.OwnerKind, name string, o owned) {
 		}
 		c.add(signalbox.Account{Kind: kind, Name: name}, b, memory)
 	}
+}
+
+// permission adds the limit of a permission. Only the policy knows which one permits a call, so that its place is taken
+// with the first attempt and not in the gate.
+func (c *collector) permission(agent string, l Limit) {
+	b := l.budget()
+	c.add(signalbox.Account{Kind: signalbox.OwnerPermission, Name: agent, Agent: l.Tools}, &b, nil)
 }
 
 // watch adds the totals of money that only alerts look at.

@@ -31,6 +31,17 @@ type Team struct {
 type Agent struct {
 	ID      string
 	Budgets []signalbox.Budget
+	Limits  []Limit // Of its permissions.
+}
+
+// Limit is how often an agent may call the tools of one of its permissions, in each tenant by itself.
+type Limit struct {
+	Tools string // The permission's glob.
+	Max   int64  // Per minute.
+}
+
+func (l Limit) budget() signalbox.Budget {
+	return signalbox.Budget{Unit: signalbox.UnitRequests, Per: signalbox.WindowMinute, Max: l.Max}
 }
 
 // Options are what a policy is made of.
@@ -47,7 +58,8 @@ type Policy struct {
 	tenants   map[string]*tenant
 	teams     map[teamID]owned
 	agents    map[string]owned
-	stranger  *tenant // Stands for every tenant that is not known.
+	limits    map[string][]Limit // Of agents.
+	stranger  *tenant            // Stands for every tenant that is not known.
 	maxOutput int64
 }
 
@@ -83,7 +95,7 @@ func (o owned) forgetful() owned { return owned{list: o.list} }
 // as in "tenants[0].budgets[1].max".
 func NewPolicy(o Options) (*Policy, error) {
 	p := &Policy{
-		tenants: map[string]*tenant{}, teams: map[teamID]owned{}, agents: map[string]owned{},
+		tenants: map[string]*tenant{}, teams: map[teamID]owned{}, agents: map[string]owned{}, limits: map[string][]Limit{},
 		stranger: newTenant(Tenant{}), maxOutput: o.DefaultMaxOutput,
 	}
 	if p.maxOutput == 0 {
@@ -160,6 +172,9 @@ func (p *Policy) addAgents(o Options) *signalbox.Error {
 			return err
 		}
 		p.agents[a.ID] = own(a.Budgets)
+		if len(a.Limits) > 0 {
+			p.limits[a.ID] = slices.Clone(a.Limits)
+		}
 	}
 	return nil
 }

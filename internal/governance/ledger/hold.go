@@ -62,7 +62,11 @@ func (h *holding) ask(ctx context.Context, p patience, b budget.Bound) verdict {
 }
 
 func (h *holding) lines(b budget.Bound) [][]budget.Line {
-	return h.policy.Attempt(h.tab.ledger.Now(), h.tab.payer, h.attempt.N, b.Usage, b.Cost)
+	payer := h.tab.payer
+	if limit := h.track.Policy.RateLimit; limit != nil {
+		payer.Limit = &budget.Limit{Tools: limit.Name, Max: limit.Max}
+	}
+	return h.policy.Attempt(h.tab.ledger.Now(), payer, h.attempt.N, b.Usage, b.Cost)
 }
 
 // count makes the bound exact, where its input matters to what refused it and can be counted. It reports whether the

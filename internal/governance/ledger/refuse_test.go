@@ -115,6 +115,35 @@ func TestLimitsRefuseAtOnce(t *testing.T) {
 	})
 }
 
+// The limit of a permission is taken with the first attempt: a call that is refused for another reason does not count.
+func TestLimitsOfPermissions(t *testing.T) {
+	v := newVault()
+	l := open(t, v, acme(usdPerDay(100*dollar)), nil)
+	limited := func(agent string) *caller {
+		tr := track(agent)
+		tr.Policy.RateLimit = &call.RateLimit{Name: "files.*", Max: 2}
+		return begin(t, v, l, tr)
+	}
+	wantCode(t, limited("a").hold(101*dollar), signalbox.CodeBudgetExhausted)
+	for range 2 {
+		c := limited("a")
+		c.leave(dollar)
+		wantCode(t, c.hold(dollar), "") // A second attempt is the same call.
+		c.end(dollar)
+	}
+	err := limited("a").hold(dollar)
+	wantCode(t, err, signalbox.CodeRateLimited, "2 requests per minute of agent a for files.*")
+	if got := signalbox.AsError(err).RetryAfter; got != time.Minute {
+		t.Errorf("retry after %s, want the end of the window", got)
+	}
+	limited("b").leave(dollar)
+	begin(t, v, l, track("a")).leave(dollar)
+	wantTotal(t, v, signalbox.Account{
+		Kind: signalbox.OwnerPermission, Tenant: "acme", Name: "a", Agent: "files.*", Unit: signalbox.UnitRequests,
+		Per: signalbox.WindowMinute, Start: l.Now().Truncate(time.Minute),
+	}.String(), 2, 0)
+}
+
 type runsFake map[string]signalbox.Run
 
 func (r runsFake) Run(_ context.Context, _, id string) (signalbox.Run, error) {

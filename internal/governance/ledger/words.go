@@ -109,6 +109,8 @@ func owner(a signalbox.Account) string {
 		return "tenant " + a.Tenant
 	case signalbox.OwnerRunAgent:
 		return "agent " + a.Agent + " in run " + a.Name
+	case signalbox.OwnerPermission:
+		return "agent " + a.Name + " for " + a.Agent
 	case signalbox.OwnerPlanned:
 		return "the plan of run " + a.Name + " without its reserve"
 	case signalbox.OwnerPlannedNormal:

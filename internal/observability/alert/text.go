@@ -127,6 +127,8 @@ func owner(a signalbox.Account) string {
 		return fmt.Sprintf("tenant %q", a.Tenant)
 	case signalbox.OwnerRunAgent:
 		return fmt.Sprintf("agent %q in run %q", a.Agent, a.Name)
+	case signalbox.OwnerPermission:
+		return fmt.Sprintf("agent %q for %s", a.Name, a.Agent)
 	case signalbox.OwnerPlanned:
 		return fmt.Sprintf("run %q for first attempts", a.Name)
 	case signalbox.OwnerPlannedNormal:

@@ -73,7 +73,7 @@ func (x accounts) standing(ctx context.Context, v signalbox.AccountView, payers 
 			payers[id] = known
 		}
 		payer = known
-	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerAgent:
+	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerAgent, signalbox.OwnerPermission:
 	}
 	b, end, ok := x.runtimes.current().policy.BudgetOf(a, payer)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 
 // kinds are the kinds of owners in the order of their texts.
 var kinds = []signalbox.OwnerKind{
-	signalbox.OwnerAgent, signalbox.OwnerKey, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
+	signalbox.OwnerAgent, signalbox.OwnerKey, signalbox.OwnerPermission, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
 	signalbox.OwnerPlannedOptional, signalbox.OwnerReserve, signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerTeam,
 	signalbox.OwnerTenant,
 }
@@ -20,7 +20,7 @@ func OfRun(k signalbox.OwnerKind) bool {
 	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
 		signalbox.OwnerPlannedOptional, signalbox.OwnerReserve:
 		return true
-	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerKey, signalbox.OwnerAgent:
+	case signalbox.OwnerTenant, signalbox.OwnerTeam, signalbox.OwnerKey, signalbox.OwnerAgent, signalbox.OwnerPermission:
 	}
 	return false
 }

@@ -150,7 +150,7 @@ func (r *Account) owner(a signalbox.Account) {
 		r.Team = name
 	case signalbox.OwnerKey:
 		r.KeyID = name
-	case signalbox.OwnerAgent:
+	case signalbox.OwnerAgent, signalbox.OwnerPermission:
 		r.Agent = name
 	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
 		signalbox.OwnerPlannedOptional, signalbox.OwnerReserve:
