@@ -123,6 +123,9 @@ func (e *Engine) decide(o *Observation) {
 	}
 }
 
+// Raise raises an alert that others have decided on: it is recorded and told like any other. It never blocks.
+func (e *Engine) Raise(r Raised) { e.raise(r) }
+
 // raise sets the brake and queues the alert. A brake that would add nothing is left out, so that an operator has only
 // one to lift.
 func (e *Engine) raise(r Raised) {

@@ -45,11 +45,17 @@ type PayloadBrake struct {
 
 // notificationOf makes the message about an alert to one channel. Its id has no full stop, which parts the id from the
 // time where it is signed; channels' ids may have them, and no colons.
-func notificationOf(a signalbox.Alert, b *signalbox.Brake, channel string) signalbox.Notification {
-	return signalbox.Notification{
-		ID: a.ID + ":" + strings.ReplaceAll(channel, ".", ":"), Alert: a.ID, Channel: channel, Payload: payloadOf(a, b),
+func notificationOf(a signalbox.Alert, r Raised, channel string) signalbox.Notification {
+	n := signalbox.Notification{
+		ID: a.ID + ":" + strings.ReplaceAll(channel, ".", ":"), Alert: a.ID, Channel: channel,
 		Created: a.Raised.UTC(), Next: a.Raised.UTC(),
 	}
+	if r.Payload != nil {
+		n.Payload = r.Payload(channel)
+	} else {
+		n.Payload = payloadOf(a, r.Brake)
+	}
+	return n
 }
 
 func payloadOf(a signalbox.Alert, b *signalbox.Brake) []byte {

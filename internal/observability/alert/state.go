@@ -67,6 +67,9 @@ type Raised struct {
 	Alert    signalbox.Alert
 	Brake    *signalbox.Brake // Nil: none.
 	Channels []string         // Those that are told unless the action is to log; empty is all.
+
+	// Payload makes what a channel is sent, as JSON; nil: a [Payload].
+	Payload func(channel string) []byte
 }
 
 // State is what alerts were raised about and when. It decides alone from what it is told: the same observations give the

@@ -87,7 +87,7 @@ func (e *Engine) record(i item) (signalbox.Record, signalbox.PutAlert) {
 	put := signalbox.PutAlert{Alert: a, Brake: i.Brake}
 	channels := channelsOf(i.Raised, e.Channels())
 	for _, channel := range channels {
-		put.Notifications = append(put.Notifications, notificationOf(a, i.Brake, channel))
+		put.Notifications = append(put.Notifications, notificationOf(a, i.Raised, channel))
 	}
 	return signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: e.Now().UTC(), When: signalbox.When{Timestamp: a.Raised.UTC()},

@@ -199,3 +199,22 @@ func TestAnEngineWithoutOptions(t *testing.T) {
 		t.Errorf("got %+v", l.puts)
 	}
 }
+
+// What others raise is told with what they have to say, to the channels that they name.
+func TestRaise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.Raise(Raised{
+			Alert:    signalbox.Alert{ID: "appr_1", Rule: "approval", Level: signalbox.AlertWarning, Action: signalbox.ActionNotify, Raised: r.Now(), Text: "It waits."},
+			Channels: []string{"on-call"}, Payload: func(channel string) []byte { return []byte(`{"for":"` + channel + `"}`) },
+		})
+		r.stop(t)
+		puts := r.log.alerts()
+		if len(puts) != 1 || len(puts[0].Notifications) != 1 {
+			t.Fatalf("got %+v", puts)
+		}
+		if n := puts[0].Notifications[0]; n.ID != "appr_1:on-call" || string(n.Payload) != `{"for":"on-call"}` {
+			t.Errorf("the notification is %+v", n)
+		}
+	})
+}
