@@ -11,6 +11,9 @@
 // projections and the control API. A key that Encode has made goes into the store in the transaction of the first
 // record that needs it, as an effect of its entry; [Vault.Around] lets the vault know which batches were committed.
 //
+// [Vault.SealBytes] seals what is kept outside of the log, such as the arguments of a call that waits for approval, under
+// the same keys, so that an erasure takes it too.
+//
 // # Format
 //
 // Encode moves the fields of [signalbox.Personal] out of the record. Their JSON, which begins with 16 random bytes
@@ -21,6 +24,9 @@
 //
 // of the entry, the time as in the leaf (2006-01-02T15:04:05.000000Z), so that a part can not be moved to another
 // record. The log's leaf commits to the content with the ciphertext in it. It stays provable when the key is gone.
+//
+// Sealed bytes have the same data. With them is authenticated "signalbox sealed bytes v1\n", the tenant, "\n" and what
+// the caller says of their place.
 //
 // A subject's key is wrapped by AES-256-GCM under the master key with the text id "\n" tenant: nonce, ciphertext, tag.
 // The column subject is HMAC-SHA-256 under the index key of the tenant's length (8 bytes, big-endian), the tenant and

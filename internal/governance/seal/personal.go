@@ -9,8 +9,24 @@ import (
 // personalDetails are the details of admin records that name a person.
 var personalDetails = []string{"user", "subject", "user_id", "subject_id"}
 
-// PersonalDetails lists the details of admin records that name a person. They are sealed.
+// PersonalDetails lists the details of admin records that name a person. They are sealed, and so is [PersonalReason] in
+// some.
 func PersonalDetails() []string { return slices.Clone(personalDetails) }
+
+// reasoned are the actions whose detail "reason" is what a person wrote about a person's request; it may name anybody. In
+// other records a reason is evidence that must outlive an erasure, that of the erasure itself above all.
+var reasoned = []string{
+	signalbox.ActionApprovalVoted, signalbox.ActionApprovalEnded, signalbox.ActionBreakGlass, signalbox.ActionBreakGlassEnded,
+	signalbox.ActionBreakGlassReview,
+}
+
+// PersonalReason is the detail that is sealed only in records about approvals and break-glass grants.
+const PersonalReason = "reason"
+
+// personal reports whether a detail of an admin record is sealed.
+func personal(action, detail string) bool {
+	return slices.Contains(personalDetails, detail) || detail == PersonalReason && slices.Contains(reasoned, action)
+}
 
 // take moves the personal fields out of the record, which is the caller's own but for what it points to: that is copied
 // before it is changed. It reports whether there were any.
@@ -45,14 +61,14 @@ func takeAttempts(r *signalbox.Record, p *signalbox.Personal) {
 }
 
 func takeDetail(r *signalbox.Record, p *signalbox.Personal) bool {
-	for _, name := range personalDetails {
-		if _, ok := r.What.Detail[name]; !ok {
+	for name, value := range r.What.Detail {
+		if !personal(r.What.Action, name) {
 			continue
 		}
 		if p.Detail == nil {
 			p.Detail = map[string]string{}
 		}
-		p.Detail[name] = r.What.Detail[name]
+		p.Detail[name] = value
 	}
 	if p.Detail == nil {
 		return false
