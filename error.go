@@ -110,6 +110,14 @@ func (e *Error) WithCause(err error) *Error { e.Cause = err; return e }
 // WithRetryAfter says when a retry makes sense and returns the error.
 func (e *Error) WithRetryAfter(d time.Duration) *Error { e.RetryAfter = d; return e }
 
+// ApprovalURL is where the approval can be seen and waited for, without scheme and host; "" where there is none.
+func (e *Error) ApprovalURL() string {
+	if e.Approval == "" {
+		return ""
+	}
+	return "/api/v1/approvals/" + e.Approval
+}
+
 // CodeOf gives the code of an error: "" for nil, [CodeInternal] for an error that is not ours.
 func CodeOf(err error) Code {
 	if err == nil {

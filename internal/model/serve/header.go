@@ -20,6 +20,7 @@ const (
 	HeaderSimulated   = "X-Signalbox-Simulated"
 	HeaderShouldRetry = "X-Should-Retry"
 	HeaderRetryAfter  = "Retry-After"
+	HeaderApproval    = "X-Signalbox-Approval"
 
 	// HeaderAnthropicID is where Anthropic's SDKs look for the request id.
 	HeaderAnthropicID = "Request-Id"
@@ -90,6 +91,9 @@ func WriteError(w http.ResponseWriter, api API, e *signalbox.Error, requestID st
 	setRequestID(h, api.Protocol(), requestID)
 	if !e.Code.Retryable() {
 		h.Set(HeaderShouldRetry, "false")
+	}
+	if e.Approval != "" {
+		h.Set(HeaderApproval, e.Approval)
 	}
 	if after := retryAfter(e); after != "" {
 		h.Set(HeaderRetryAfter, after)

@@ -13,7 +13,9 @@
 //
 // Every answer carries X-Request-Id, X-Signalbox-Call and X-Signalbox-Trace; X-Signalbox-Run, -Model and -Simulated where
 // they apply; X-Signalbox-Cost-Usd where the cost is known: a header, and in a stream a trailer. An error says
-// `x-should-retry: false` unless the same request may succeed later, since the SDKs would otherwise repeat it.
+// `x-should-retry: false` unless the same request may succeed later, since the SDKs would otherwise repeat it. A call that
+// waits for a person is refused with the approval's id in X-Signalbox-Approval and in the error; whoever makes the call
+// asks there, and makes the same call again.
 //
 // # Streams
 //

@@ -348,3 +348,23 @@ func TestPlainErrorIsInternal(t *testing.T) {
 		t.Errorf("body %s", body)
 	}
 }
+
+func TestACallThatWaitsForApprovalSaysWhere(t *testing.T) {
+	for _, stream := range []string{"false", "true"} {
+		t.Run("stream "+stream, func(t *testing.T) {
+			waits := call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {
+				return nil, &signalbox.Error{Code: signalbox.CodeApprovalRequired, Message: "A person must approve this.", Approval: "appr_7"}
+			})
+			r, body := ask(t, waits, `{"model":"sim-large","stream":`+stream+`,"messages":[{"role":"user","content":"x"}]}`)
+			if r.StatusCode != http.StatusConflict || r.Header.Get(serve.HeaderApproval) != "appr_7" {
+				t.Errorf("got status %d, headers %v", r.StatusCode, r.Header)
+			}
+			if r.Header.Get(serve.HeaderShouldRetry) != "false" || r.Header.Get(serve.HeaderRetryAfter) != "" {
+				t.Errorf("an SDK would repeat it: %v", r.Header)
+			}
+			if !strings.Contains(body, `"approval":{"id":"appr_7","url":"/api/v1/approvals/appr_7"}`) {
+				t.Errorf("got %s", body)
+			}
+		})
+	}
+}

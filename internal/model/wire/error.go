@@ -9,7 +9,7 @@ import (
 // EncodeError writes an error in the format's shape: the body of a response whose status is that of the error's code.
 //
 // The format's own members come first, so that its SDKs make the exception they would make for the provider. Beside
-// them stand our code, the remedy and the request id. The error's cause is never written.
+// them stand our code, the remedy, the approval to wait for and the request id. The error's cause is never written.
 func EncodeError(format signalbox.Protocol, e *signalbox.Error, requestID string) []byte {
 	if format == signalbox.ProtocolAnthropic {
 		inner := typed(anthropicErrorType(e.Code)).text("message", sentence(e)).text("code", string(e.Code))
@@ -46,7 +46,15 @@ func sentence(e *signalbox.Error) string {
 
 // ours adds the members that the formats do not have.
 func ours(o *object, e *signalbox.Error) *object {
-	return o.raw("remedy", quoted(e.Remedy)).raw("field", quoted(e.Field))
+	return o.raw("remedy", quoted(e.Remedy)).raw("field", quoted(e.Field)).raw("approval", approval(e))
+}
+
+// approval names the approval to wait for, or nothing.
+func approval(e *signalbox.Error) []byte {
+	if e.Approval == "" {
+		return nil
+	}
+	return new(object).text("id", e.Approval).text("url", e.ApprovalURL()).bytes()
 }
 
 // quoted writes s as a JSON string, or nothing if it is empty.

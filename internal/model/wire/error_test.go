@@ -13,9 +13,18 @@ import (
 
 func TestEncodeError(t *testing.T) {
 	e := signalbox.Errorf(signalbox.CodeInvalid, "Wrong \"n\".").WithField("n").WithRemedy("Use 1.")
+	waits := &signalbox.Error{Code: signalbox.CodeApprovalRequired, Message: "x", Approval: "appr_1"}
 	tests := []struct {
 		name, got, want string
 	}{
+		{
+			"openai approval", string(wire.EncodeError(openAI, waits, "r")),
+			`{"error":{"message":"x","type":"invalid_request_error","param":null,"code":"approval_required","approval":{"id":"appr_1","url":"/api/v1/approvals/appr_1"},"request_id":"r"}}`,
+		},
+		{
+			"anthropic approval", string(wire.EncodeError(anthropic, waits, "r")),
+			`{"type":"error","error":{"type":"conflict_error","message":"x","code":"approval_required","approval":{"id":"appr_1","url":"/api/v1/approvals/appr_1"}},"request_id":"r"}`,
+		},
 		{
 			"openai", string(wire.EncodeError(openAI, e, "req_1")),
 			`{"error":{"message":"Wrong \"n\". Use 1.","type":"invalid_request_error","param":"n","code":"invalid","remedy":"Use 1.","field":"n","request_id":"req_1"}}`,
