@@ -50,7 +50,7 @@ func (l *toolList) encode(ttl time.Duration) []byte {
 		if i > 0 {
 			tools = append(tools, ',')
 		}
-		tools = append(tools, tool...)
+		tools = append(tools, tool.raw...)
 	}
 	var o object
 	o.add("tools", append(tools, ']'))

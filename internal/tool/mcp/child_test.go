@@ -29,7 +29,7 @@ func TestAChildSeesABareEnvironment(t *testing.T) {
 func TestALegacyChildIsInitializedAndAnswered(t *testing.T) {
 	s := newServers(t, child("child", "legacy"))
 	list, err := s.byID["child"].tools(t.Context())
-	if err != nil || strings.Join(list.names, " ") != "state" {
+	if err != nil || len(list.tools) != 1 || list.tools[0].name != "state" {
 		t.Fatalf("got %+v, %v", list, err)
 	}
 	got, err := use(t.Context(), s, "child", "state", `{}`)

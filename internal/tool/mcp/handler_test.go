@@ -32,8 +32,8 @@ func TestClientsOfEveryVersionReachServersOfEveryKind(t *testing.T) {
 			t.Run(id+" "+version, func(t *testing.T) {
 				session := connect(t, url+id, version)
 				list, err := session.ListTools(t.Context(), nil)
-				if err != nil || len(list.Tools) != 7 {
-					t.Fatalf("got %+v, %v; want 7 tools", list, err)
+				if err != nil || len(list.Tools) != 8 {
+					t.Fatalf("got %+v, %v; want 8 tools", list, err)
 				}
 				if list.CacheScope != "private" {
 					t.Errorf("got cache scope %q", list.CacheScope)

@@ -44,7 +44,7 @@ func playChild(role string) {
 		fmt.Fprintln(os.Stdout, "Welcome to my server!")
 		io.Copy(io.Discard, os.Stdin)
 	case "deaf": // Reads nothing, says nothing, ignores the end of its input.
-		select {}
+		sleepOn()
 	case "legacy":
 		playLegacy(os.Stdin, os.Stdout)
 	case "with a grandchild": // As npx does: the server is a child of the child, and holds its pipes.
@@ -57,7 +57,7 @@ func playChild(role string) {
 		if err := os.WriteFile(os.Getenv("PID_FILE"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600); err != nil {
 			os.Exit(5)
 		}
-		select {} // It does not end when its input does.
+		sleepOn() // It does not end when its input does.
 	default:
 		for i := range 3 * MaxStderrLines {
 			fmt.Fprintln(os.Stderr, "line", i)
@@ -65,6 +65,13 @@ func playChild(role string) {
 		if err := testServer().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
 			os.Exit(0)
 		}
+	}
+}
+
+// sleepOn never returns. A runtime without cgo would take a bare select for a deadlock and end the child.
+func sleepOn() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }
 
@@ -129,6 +136,9 @@ func testServer() *sdk.Server {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
+	destructive := true
+	s.AddTool(&sdk.Tool{Name: "wipe", InputSchema: schema, Annotations: &sdk.ToolAnnotations{DestructiveHint: &destructive}},
+		func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) { return text("wiped"), nil })
 	add("exit", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		os.Exit(1)
 		return nil, nil

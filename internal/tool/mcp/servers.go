@@ -57,8 +57,8 @@ func (s *Servers) Backends() map[string]call.Backend {
 	return backends
 }
 
-// Resolve gives the one candidate for a call of kind tool, and no route. Errors: not_found with the names that exist,
-// upstream or timeout where the server's tools can not be known, cancelled.
+// Resolve gives the one candidate for a call of kind tool, and no route. Errors: not_found, upstream or timeout where the
+// server's tools can not be known, cancelled. What tools there are is not said: it is for the policy to say who may know.
 func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
 	tool := t.Call.Tool
 	u, err := s.upstream(tool.Server)
@@ -69,13 +69,14 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	if err != nil {
 		return "", nil, err
 	}
-	if !list.has(tool.Name) {
+	listed, ok := list.find(tool.Name)
+	if !ok {
 		return "", nil, signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no tool %q.", u.ID, clip(tool.Name)).
-			WithField("name").WithRemedy("Use one of its tools: " + names(list.names) + ".")
+			WithField("name").WithRemedy("Use one of the names that tools/list gives, exactly as they are written there.")
 	}
 	return "", []signalbox.Candidate{{
 		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,
-		Price: u.priceOf(tool.Name),
+		Price: u.priceOf(tool.Name), Annotations: listed.annotations, Schema: listed.schema,
 	}}, nil
 }
 

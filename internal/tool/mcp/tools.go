@@ -11,14 +11,20 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// toolList is what an upstream has listed: each tool as it was written, in the upstream's order.
+// toolList is what an upstream has listed, in the upstream's order.
 type toolList struct {
-	tools   []json.Value
-	names   []string
+	tools   []listedTool
 	fetched time.Time
 }
 
-func (l *toolList) has(name string) bool { return slices.Contains(l.names, name) }
+// find gives the tool of exactly that name: no spelling but the server's own is its name.
+func (l *toolList) find(name string) (listedTool, bool) {
+	i := slices.IndexFunc(l.tools, func(t listedTool) bool { return t.name == name })
+	if i < 0 {
+		return listedTool{}, false
+	}
+	return l.tools[i], true
+}
 
 // tools gives the upstream's tools, from memory where they were read a moment ago.
 func (u *upstream) tools(ctx context.Context) (*toolList, error) {
@@ -106,19 +112,17 @@ func (l *toolList) add(result json.Value) (string, error) {
 		return "", fmt.Errorf("the list of tools can not be read: %w", err)
 	}
 	for _, raw := range page.Tools {
-		var tool struct {
-			Name string `json:"name"`
+		tool, err := readListed(raw)
+		if err != nil {
+			return "", err
 		}
-		if err := json.Unmarshal(raw, &tool); err != nil || tool.Name == "" {
-			return "", errors.New("the list of tools has an entry without a name")
-		}
-		if l.has(tool.Name) {
-			return "", fmt.Errorf("the list of tools has %q twice", tool.Name)
+		if _, twice := l.find(tool.name); twice {
+			return "", fmt.Errorf("the list of tools has %q twice", tool.name)
 		}
 		if len(l.tools) == MaxTools {
 			return "", fmt.Errorf("the list has more than %d tools", MaxTools)
 		}
-		l.tools, l.names = append(l.tools, raw), append(l.names, tool.Name)
+		l.tools = append(l.tools, tool)
 	}
 	return page.Next, nil
 }

@@ -1,0 +1,48 @@
+package mcp
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// listedTool is one entry of a server's list.
+type listedTool struct {
+	raw         json.Value // As it was written.
+	name        string
+	annotations *signalbox.Annotations // What the server says of the tool. Nothing here believes it.
+	schema      [32]byte               // SHA-256 of the entry as canonical JSON: it changes with whatever the server changes.
+}
+
+func readListed(raw json.Value) (listedTool, error) {
+	var entry struct {
+		Name        string     `json:"name"`
+		Annotations json.Value `json:"annotations"`
+	}
+	if err := json.Unmarshal(raw, &entry); err != nil || entry.Name == "" {
+		return listedTool{}, errors.New("the list of tools has an entry without a name")
+	}
+	canonical, err := json.Canonical(raw)
+	if err != nil {
+		return listedTool{}, fmt.Errorf("the entry of %q in the list of tools can not be read: %w", entry.Name, err)
+	}
+	return listedTool{
+		raw: raw, name: entry.Name, annotations: readAnnotations(entry.Annotations), schema: sha256.Sum256(canonical),
+	}, nil
+}
+
+// readAnnotations gives what is said of a tool, nil where nothing is. Annotations of which a part makes no sense say
+// nothing at all: whoever is allowed to believe them must not pick the part that suits him.
+func readAnnotations(raw json.Value) *signalbox.Annotations {
+	var a struct {
+		ReadOnly    *bool `json:"readOnlyHint"`
+		Destructive *bool `json:"destructiveHint"`
+	}
+	if len(raw) == 0 || json.Unmarshal(raw, &a) != nil || (a.ReadOnly == nil && a.Destructive == nil) {
+		return nil
+	}
+	return &signalbox.Annotations{ReadOnly: a.ReadOnly, Destructive: a.Destructive}
+}
