@@ -17,6 +17,9 @@ const (
 	TopicAccounts      = "accounts"      // Accounts were closed or opened again.
 	TopicNotifications = "notifications" // Notifications wait to be delivered.
 	TopicSubjects      = "subjects"      // Keys of data subjects were destroyed.
+	TopicApprovals     = "approvals"     // Approvals were asked for, voted on, decided, used.
+	TopicGrants        = "grants"        // Break-glass grants were given, ended, reviewed.
+	TopicSessions      = "sessions"      // Sessions of people were opened or ended.
 	TopicLedger        = "ledger"        // Another replica needs room in an account, which is the payload; "" is any account.
 )
 
@@ -49,13 +52,16 @@ func queueEffect(b *pgx.Batch, entry *signalbox.Entry, effect signalbox.Effect) 
 	case signalbox.PutSubjectKey:
 		putSubjectKey(b, e.Key)
 	case signalbox.DestroySubject:
-		b.Queue(destroySubject, text(e.Tenant), e.Subject[:], e.At.UnixMicro())
+		destroySubjectKeys(b, e)
 	case signalbox.RewrapSubjectKey:
 		b.Queue(rewrapKey, e.ID, e.Wrapped, e.Master)
 	case signalbox.DestroyContent:
 		destroyContent(b, entry, e)
 	case signalbox.Post, signalbox.OpenAccount, signalbox.PutRun, signalbox.PutAlert, signalbox.LiftBrake: // Stored by post.
 	default:
+		if isDecision(effect) {
+			return queueDecision(b, effect)
+		}
 		return fmt.Errorf("the store does not know the effect %T", effect)
 	}
 	return nil
@@ -80,7 +86,7 @@ func topicsOf(effect signalbox.Effect) []string {
 	case signalbox.PutAlert:
 		return alertTopics(e)
 	}
-	return nil
+	return decisionTopics(effect)
 }
 
 func alertTopics(e signalbox.PutAlert) (topics []string) {
@@ -118,7 +124,9 @@ func hasPost(entries []signalbox.Entry) bool {
 			switch effect.(type) {
 			case signalbox.PutKey, signalbox.RevokeKey, signalbox.PutSubjectKey, signalbox.DestroySubject, signalbox.RewrapSubjectKey, signalbox.DestroyContent:
 			default:
-				return true
+				if !isDecision(effect) {
+					return true
+				}
 			}
 		}
 	}

@@ -18,7 +18,10 @@ const (
 )
 
 // topics that are told when a connection is made: what was missed without one is not known.
-var topics = []string{TopicKeys, TopicBrakes, TopicRuns, TopicAccounts, TopicNotifications, TopicSubjects, TopicLedger}
+var topics = []string{
+	TopicKeys, TopicBrakes, TopicRuns, TopicAccounts, TopicNotifications, TopicSubjects, TopicApprovals, TopicGrants, TopicSessions,
+	TopicLedger,
+}
 
 // Watch tells what other replicas, or this one, have changed, until ctx ends: each change at least once within two
 // seconds, or once the database can be reached again. Payload is empty but for [TopicLedger]. At first, and whenever the

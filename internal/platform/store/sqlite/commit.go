@@ -103,13 +103,16 @@ func apply(t *transaction, entry *signalbox.Entry, effect signalbox.Effect) erro
 	case signalbox.PutSubjectKey:
 		return putSubjectKey(t, e.Key)
 	case signalbox.DestroySubject:
-		return t.exec(destroySubject, e.At.UnixMicro(), e.Tenant, e.Subject[:])
+		return destroySubjectKeys(t, e)
 	case signalbox.RewrapSubjectKey:
 		return t.exec(rewrapSubjectKey, e.Wrapped, e.Master, e.ID)
 	case signalbox.DestroyContent:
 		return destroyContent(t, entry, e)
 	case signalbox.Post, signalbox.OpenAccount:
 		return nil // All of the batch are booked together.
+	}
+	if known, err := applyDecision(t, effect); known {
+		return err
 	}
 	return fmt.Errorf("the store does not know the effect %T", effect)
 }

@@ -72,6 +72,7 @@ type DB struct {
 	next    int64 // Index of the next record; used by the one goroutine that commits.
 	ids     accountIDs
 	tail    tail
+	claims  claims
 }
 
 // Path gives the file of a database URL, "sqlite:data/signalbox.db". Other schemes are an error of code invalid.
