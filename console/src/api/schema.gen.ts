@@ -55,6 +55,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Approvals, newest first */
+        get: operations["list-approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deny several calls */
+        post: operations["deny-many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Approvals as they change, as server-sent events */
+        get: operations["watch-approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One approval; with wait, once it is decided */
+        get: operations["get-approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve a call */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deny a call */
+        post: operations["deny"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back the question whether a call may be made */
+        post: operations["withdraw-approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -191,6 +310,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Break-glass grants, newest first */
+        get: operations["list-grants"];
+        put?: never;
+        /** Let an agent do for a while what its permissions do not cover; for the roles of the configuration */
+        post: operations["give-grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/break-glass/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a break-glass grant before its time; for the roles of the configuration */
+        post: operations["end-grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/break-glass/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what was done under a break-glass grant; not by who gave it */
+        post: operations["review-grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls": {
         parameters: {
             query?: never;
@@ -293,6 +464,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Incidents, newest first */
+        get: operations["list-incidents"];
+        put?: never;
+        /** Report harm that a call or run has done */
+        post: operations["open-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how an incident was resolved */
+        post: operations["close-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -328,6 +534,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Identity providers to log in with */
+        get: operations["list-login-providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -337,6 +560,74 @@ export interface paths {
         };
         /** Totals of a range of time */
         get: operations["get-overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may do what */
+        get: operations["get-policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What would become of a call, and why */
+        post: operations["explain-policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Policies that were in force, newest first */
+        get: operations["list-policy-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A policy as text */
+        get: operations["get-policy-version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -428,6 +719,40 @@ export interface paths {
         post: operations["log-in"];
         /** Log out */
         delete: operations["log-out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Logins that are open: all for an admin, else one's own */
+        get: operations["list-sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a login */
+        post: operations["revoke-session"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -569,6 +894,90 @@ export interface components {
         };
         AnswerError: {
             error: components["schemas"]["ErrorBody"];
+        };
+        Approval: {
+            agent_id: string | null;
+            /** @description Of each approver who is not an admin. */
+            approver_role: string | null;
+            /** Format: int64 */
+            approvers_required: number;
+            /** @description What would be sent, as JSON. Null for those who may not see it, where it can not be opened, and in lists where it is longer than 64 KiB. */
+            arguments: string | null;
+            /**
+             * Format: int64
+             * @description Null where the arguments can not be seen.
+             */
+            arguments_bytes: number | null;
+            /** Format: date-time */
+            asked: string;
+            /** @description The call that asked first. */
+            call_id: string | null;
+            /**
+             * @description What could not be read: nothing where it is empty.
+             * @enum {string}
+             */
+            content: "" | "sealed" | "erased";
+            /** @description US dollars, decimal: what the call can cost at the most; null where that is not known. */
+            cost_bound: string | null;
+            /** Format: date-time */
+            decided: string | null;
+            edited_from: string | null;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @description Of the requester. */
+            key_id: string | null;
+            /** @enum {string} */
+            kind: "model" | "tool";
+            /**
+             * @description The most harmful of the call's operations.
+             * @enum {string|null}
+             */
+            operation: "read" | "write" | "delete" | null;
+            policy_version: string;
+            /** @description The last approved approval of the same tool and agent. */
+            previous: string | null;
+            /** @description Null for those who may not see the arguments. */
+            resources: string[] | null;
+            /** @enum {string} */
+            risk_level: "low" | "medium" | "high";
+            /** @description What of the policy asked for it. */
+            rule: string;
+            run_id: string | null;
+            /** @enum {string} */
+            state: "pending" | "approved" | "denied" | "expired" | "stale" | "withdrawn";
+            tenant: string;
+            /** @description The tool's id; a model's name for a call of a model. */
+            tool_name: string;
+            trace_id: string | null;
+            /**
+             * Format: date-time
+             * @description Until when an approved one admits its call.
+             */
+            use_by: string | null;
+            /** Format: date-time */
+            used: string | null;
+            /** @description The call that it has admitted. */
+            used_by: string | null;
+            user_id: string | null;
+            votes: components["schemas"]["ApprovalVote"][];
+        };
+        ApprovalRef: {
+            id: string;
+            /** @description Of this API; ?wait=45s waits for the decision. */
+            url: string;
+        };
+        ApprovalVote: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            reason: string;
+            role: string;
+            user: string | null;
+            /** @enum {string} */
+            verdict: "approve" | "deny";
+            /** @description api, console, cli, page or link. */
+            via: string;
         };
         Archive: {
             /**
@@ -881,6 +1290,9 @@ export interface components {
             message: string;
             remedy: string;
         };
+        CloseIncident: {
+            resolution: string;
+        };
         Component: {
             detail: string;
             name: string;
@@ -888,10 +1300,13 @@ export interface components {
             status: "ok" | "degraded" | "down";
         };
         Context: {
+            approval_id?: string;
             approval_status?: string;
             approved_by?: string;
+            break_glass?: string;
             downgraded?: boolean;
             model_name?: string;
+            policy_rule?: string;
             policy_version?: string;
             protocol?: string;
             provider?: string;
@@ -1002,6 +1417,18 @@ export interface components {
             /** Format: int64 */
             tries: number;
         };
+        Denied: {
+            items: components["schemas"]["DeniedOne"][];
+        };
+        DeniedOne: {
+            error: components["schemas"]["ErrorBody"];
+            id: string;
+            ok: boolean;
+        };
+        DenyMany: {
+            ids: string[];
+            reason: string;
+        };
         EraseRequest: {
             /** @description Why, such as the number of the request; it must not name the subject, because it stays in the log. */
             reason: string;
@@ -1034,11 +1461,28 @@ export interface components {
             tenant: string;
         };
         ErrorBody: {
+            /** @description Of a call that people have to agree to first: what to wait for before it is made again. */
+            approval?: components["schemas"]["ApprovalRef"];
             code: string;
             field: string | null;
             message: string;
             remedy: string;
             request_id: string | null;
+        };
+        ExplainRequest: {
+            /** @description Empty: a call without an agent. */
+            agent?: string;
+            /** @description Of the tool. */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            model?: string;
+            purpose?: string;
+            step_kind?: string;
+            /** @description The caller's own unless given. */
+            tenant?: string;
+            /** @description server.tool; or else a model is asked about. */
+            tool?: string;
         };
         FacetLists: {
             /** Format: date-time */
@@ -1060,6 +1504,46 @@ export interface components {
              */
             index: number | null;
             problem: string;
+        };
+        Grant: {
+            active: boolean;
+            agent_id: string;
+            by: string;
+            /**
+             * Format: date-time
+             * @description Null unless it was ended before its time.
+             */
+            ended: string | null;
+            ended_by: string | null;
+            /** Format: date-time */
+            from: string;
+            id: string;
+            /** @description Nobody has reviewed it in time. */
+            overdue: boolean;
+            reason: string;
+            review: string | null;
+            /** Format: date-time */
+            reviewed: string | null;
+            reviewer: string | null;
+            tenant: string;
+            /** @description Glob over ids of tools. */
+            tool: string;
+            /** Format: date-time */
+            until: string;
+        };
+        GrantRequest: {
+            /** @description Who may. */
+            agent: string;
+            /**
+             * Format: int64
+             * @description How long; 0 takes the configured time.
+             */
+            minutes?: number;
+            reason: string;
+            /** @description The caller's own unless given. */
+            tenant?: string;
+            /** @description Glob over ids of tools. */
+            tool: string;
         };
         Health: {
             components: components["schemas"]["Component"][];
@@ -1086,6 +1570,26 @@ export interface components {
             team: string | null;
             tenant: string;
             user: string | null;
+        };
+        Incident: {
+            agent_id: string | null;
+            call_id: string | null;
+            /** Format: date-time */
+            closed: string | null;
+            closed_by: string | null;
+            id: string;
+            /** Format: date-time */
+            opened: string;
+            opened_by: string;
+            resolution: string | null;
+            run_id: string | null;
+            /** @enum {string} */
+            severity: "low" | "medium" | "high";
+            tenant: string;
+            text: string;
+            tool_name: string | null;
+            /** @description The call was a write or a deletion. */
+            write: boolean;
         };
         ItemError: {
             code: string;
@@ -1123,6 +1627,23 @@ export interface components {
         };
         Login: {
             key: string;
+        };
+        LoginProvider: {
+            id: string;
+            issuer: string;
+        };
+        LoginProviders: {
+            providers: components["schemas"]["LoginProvider"][];
+        };
+        NewIncident: {
+            call_id?: string;
+            run_id?: string;
+            /** @enum {string} */
+            severity: "low" | "medium" | "high";
+            /** @description Whose run it is; needed where two tenants use one id. */
+            tenant?: string;
+            /** @description What happened. It stays in the log: it must not name people. */
+            text: string;
         };
         NewKey: {
             agent?: string;
@@ -1220,6 +1741,16 @@ export interface components {
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
+        PageApproval: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Approval"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
         PageBrake: {
             /**
              * Format: date-time
@@ -1240,6 +1771,26 @@ export interface components {
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
+        PageGrant: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Grant"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
+        PageIncident: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Incident"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
         PageKey: {
             /**
              * Format: date-time
@@ -1247,6 +1798,16 @@ export interface components {
              */
             as_of: string;
             items: components["schemas"]["Key"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
+        PagePolicyVersionRow: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["PolicyVersionRow"][];
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
@@ -1269,6 +1830,175 @@ export interface components {
             items: components["schemas"]["Run"][];
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
+        };
+        PageSessionRow: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["SessionRow"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
+        PolicyAccess: {
+            /** @enum {string} */
+            operation: "read" | "write" | "delete";
+            /** @description Normalised; empty where the tool declares none. */
+            resource: string;
+            /** @description What permits it; null where nothing does. */
+            rule: string | null;
+        };
+        PolicyAgent: {
+            /** @description Checked, and not enforced in this version. */
+            data: components["schemas"]["PolicyData"];
+            /** @description False where only a key names it. */
+            declared: boolean;
+            id: string;
+            /**
+             * Format: int64
+             * @description Input and output together, per run.
+             */
+            max_tokens: number | null;
+            /** @description Null: all that its tenant may use. */
+            models: string[] | null;
+            /** @description Checked, and not enforced in this version. */
+            network: components["schemas"]["PolicyNetwork"];
+            requires_approval: boolean;
+            /** @description Its part in a group of agents. */
+            role: string | null;
+            tools: components["schemas"]["PolicyPermission"][];
+        };
+        PolicyAnswer: {
+            accesses: components["schemas"]["PolicyAccess"][];
+            allowed: boolean;
+            approver_role: string | null;
+            /** Format: int64 */
+            approvers_required: number;
+            message: string;
+            /** @enum {string|null} */
+            operation: "read" | "write" | "delete" | null;
+            policy_version: string;
+            /** @enum {string} */
+            risk_level: "low" | "medium" | "high";
+            /** @description What has set the risk. */
+            risk_rule: string | null;
+            /** @description What permits or denies it, and where that is written. */
+            rule: string;
+            why_approval: string | null;
+            /** @description What would make the answer another one. */
+            would_change: string[];
+        };
+        PolicyApprovalRule: {
+            agent: string;
+            /** Format: int64 */
+            approvers: number;
+            role: string | null;
+            source: string;
+            tool: string;
+        };
+        PolicyData: {
+            columns: string[];
+            /** Format: int64 */
+            max_rows: number | null;
+            row_filter: string | null;
+            source: string;
+            tables: string[];
+        };
+        PolicyNetwork: {
+            allow: string[];
+            block: string[];
+            /** Format: int64 */
+            max_per_minute: number | null;
+            source: string;
+        };
+        PolicyPermission: {
+            /** Format: int64 */
+            max_per_minute: number | null;
+            /** @description Glob over ids of tools. */
+            name: string;
+            operations: ("read" | "write" | "delete")[];
+            /** @description Globs. */
+            resources: string[];
+            /** @description Where it is written. */
+            source: string;
+        };
+        PolicyResource: {
+            argument: string;
+            /** @enum {string} */
+            kind: "name" | "path" | "url";
+            /**
+             * @description Null: that of the tool.
+             * @enum {string|null}
+             */
+            operation: "read" | "write" | "delete" | null;
+        };
+        PolicyRisk: {
+            /** @enum {string} */
+            level: "low" | "medium" | "high";
+            source: string;
+            when: string;
+        };
+        PolicyTier: {
+            /** Format: int64 */
+            approvers: number;
+            role: string | null;
+        };
+        PolicyTiers: {
+            high: components["schemas"]["PolicyTier"];
+            low: components["schemas"]["PolicyTier"];
+            medium: components["schemas"]["PolicyTier"];
+        };
+        PolicyTool: {
+            id: string;
+            /**
+             * @description Null: as its server says, where that is trusted, else write.
+             * @enum {string|null}
+             */
+            operation: "read" | "write" | "delete" | null;
+            resources: components["schemas"]["PolicyResource"][];
+            server: string;
+            source: string | null;
+        };
+        PolicyVersionRow: {
+            /**
+             * Format: date-time
+             * @description When it was in force first.
+             */
+            time: string;
+            version: string;
+        };
+        PolicyVersionText: {
+            /** @description All that decides, one line for each rule, sorted. */
+            text: string;
+            /**
+             * Format: date-time
+             * @description When it was in force first.
+             */
+            time: string;
+            version: string;
+        };
+        PolicyView: {
+            agents: components["schemas"]["PolicyAgent"][];
+            /** @description The first that fits replaces the tier. */
+            approval_rules: components["schemas"]["PolicyApprovalRule"][];
+            /**
+             * Format: int64
+             * @description Files of further rules, whose forbids win over every permission.
+             */
+            forbids: number;
+            risk_rules: components["schemas"]["PolicyRisk"][];
+            /** Format: date-time */
+            since: string;
+            /** @description Who must agree, by risk, where no approval rule says else. */
+            tiers: components["schemas"]["PolicyTiers"];
+            tools: components["schemas"]["PolicyTool"][];
+            version: string;
+            warnings: components["schemas"]["PolicyWarning"][];
+        };
+        PolicyWarning: {
+            source: string;
+            text: string;
         };
         Price: {
             cache_read: string | null;
@@ -1404,6 +2134,9 @@ export interface components {
             /** Format: int64 */
             outcome_index: number | null;
         };
+        ReviewRequest: {
+            review: string;
+        };
         Run: {
             /** @description Of its first call, or of the key that opened it. */
             agent_id: string | null;
@@ -1507,6 +2240,23 @@ export interface components {
             reserve_usd: string;
             total_max_cost_usd: string;
         };
+        SessionRow: {
+            /** @description It is the one that this request was made with. */
+            current: boolean;
+            /** Format: date-time */
+            expires: string;
+            id: string;
+            /** @description The API key it was opened with; null for a login by an identity provider. */
+            key_id: string | null;
+            /** Format: date-time */
+            opened: string;
+            /** @enum {string} */
+            role: "agent" | "developer" | "approver" | "auditor" | "operator" | "admin";
+            /** @description The address it was opened from. */
+            source: string | null;
+            tenant: string;
+            user_id: string | null;
+        };
         Span: {
             agent_id: string | null;
             call_id: string | null;
@@ -1608,6 +2358,10 @@ export interface components {
             /** Format: int64 */
             records: number;
             root: string;
+        };
+        VoteRequest: {
+            /** @description Kept in the log and shown to all who see the approval. A denial needs one. */
+            reason?: string;
         };
         What: {
             action: string;
@@ -1748,6 +2502,260 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageAlert"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-approvals": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                tenant?: string;
+                /** @description One or more, separated by commas. */
+                state?: ("pending" | "approved" | "denied" | "expired" | "stale" | "withdrawn")[];
+                agent?: string;
+                tool?: string;
+                run?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageApproval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "deny-many": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the vote comes through, for the record. */
+                "X-Signalbox-Via"?: "api" | "console" | "cli" | "page";
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DenyMany"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Denied"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "watch-approvals": {
+        parameters: {
+            query?: {
+                tenant?: string;
+                /** @description Only this approval; the stream ends when it is not pending any more. */
+                id?: string;
+            };
+            header?: {
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The first event is reset, with the pending approvals as {"items": […]}, also after a reconnection, so that nothing is missed. Each further one is approval, whose data is an approval that is new, has changed or was decided. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-approval": {
+        parameters: {
+            query?: {
+                /** @description How long to wait for a decision, such as 45s; at most 60s. Without it the answer comes at once. */
+                wait?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the vote comes through, for the record. */
+                "X-Signalbox-Via"?: "api" | "console" | "cli" | "page";
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VoteRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    deny: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the vote comes through, for the record. */
+                "X-Signalbox-Via"?: "api" | "console" | "cli" | "page";
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VoteRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "withdraw-approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VoteRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description Error */
@@ -2031,6 +3039,137 @@ export interface operations {
             };
         };
     };
+    "list-grants": {
+        parameters: {
+            query?: {
+                tenant?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageGrant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "give-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "end-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "review-grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
     "list-calls": {
         parameters: {
             query?: {
@@ -2235,6 +3374,108 @@ export interface operations {
             };
         };
     };
+    "list-incidents": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                tenant?: string;
+                state?: "open" | "closed";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageIncident"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "open-incident": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIncident"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "close-incident": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseIncident"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
     "list-keys": {
         parameters: {
             query?: {
@@ -2331,6 +3572,35 @@ export interface operations {
             };
         };
     };
+    "list-login-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginProviders"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
     "get-overview": {
         parameters: {
             query?: {
@@ -2350,6 +3620,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "explain-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyAnswer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-policy-versions": {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePolicyVersionRow"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-policy-version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersionText"];
                 };
             };
             /** @description Error */
@@ -2593,6 +3987,67 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-sessions": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSessionRow"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "revoke-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;

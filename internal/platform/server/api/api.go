@@ -94,7 +94,14 @@ type Options struct {
 	Archives     Archives
 	Export       Export
 	Reconcile    Reconcile
-	Tenants      func() []string // Those of the configuration in force.
+	Approvals    Approvals
+	Policy       Policy
+	BreakGlass   BreakGlass
+	Incidents    Incidents
+	OpenSessions OpenSessions
+	Providers    func() []LoginProvider // That people can log in with, by the configuration in force.
+	Stopping     <-chan struct{}        // Closed when the server stops, so that nobody waits on; nil: never.
+	Tenants      func() []string        // Those of the configuration in force.
 	Now          func() time.Time
 	Version      string
 }
@@ -102,6 +109,7 @@ type Options struct {
 type server struct {
 	Options
 	arranged arrangements
+	watchers watchers
 }
 
 var setup sync.Once
@@ -134,6 +142,11 @@ func New(mux humago.Mux, o Options) {
 	s.registerAuditStatus(api)
 	s.registerSubjects(api)
 	s.registerArchives(api)
+	s.registerApprovals(api)
+	s.registerPolicy(api)
+	s.registerBreakGlass(api)
+	s.registerIncidents(api)
+	s.registerSessions(api)
 	s.registerHealth(api)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,17 @@ type ErrorBody struct {
 	Remedy    string         `json:"remedy"`
 	Field     *string        `json:"field"`
 	RequestID *string        `json:"request_id"`
+	Approval  *ApprovalRef   `json:"approval,omitempty" doc:"Of a call that people have to agree to first: what to wait for before it is made again."`
 }
+
+// ApprovalRef says where to wait for an approval.
+type ApprovalRef struct {
+	ID  string `json:"id"`
+	URL string `json:"url" doc:"Of this API; ?wait=45s waits for the decision."`
+}
+
+// ApprovalPath is where an approval is, below the server's address.
+func ApprovalPath(id string) string { return "/api/v1/approvals/" + url.PathEscape(id) }
 
 // Error gives the message.
 func (f *AnswerError) Error() string { return string(f.Err.Code) + ": " + f.Err.Message }
@@ -55,6 +66,9 @@ func NewAnswerError(err error, requestID string) *AnswerError {
 		Code: e.Code, Message: mask.Mask(e.Message), Remedy: e.Remedy, Field: orNull(mask.Mask(e.Field)),
 		RequestID: orNull(requestID),
 	}}
+	if e.Approval != "" {
+		f.Err.Approval = &ApprovalRef{e.Approval, ApprovalPath(e.Approval)}
+	}
 	f.retryAfter = retryAfter(e)
 	return f
 }
