@@ -43,22 +43,6 @@ func (r *rawResult) MarshalJSON() ([]byte, error) {
 	return o.bytes(), nil
 }
 
-// encode writes the list as the result of tools/list. Callers may keep it as long as we do.
-func (l *toolList) encode(ttl time.Duration) []byte {
-	tools := []byte{'['}
-	for i, tool := range l.tools {
-		if i > 0 {
-			tools = append(tools, ',')
-		}
-		tools = append(tools, tool.raw...)
-	}
-	var o object
-	o.add("tools", append(tools, ']'))
-	o.add("ttlMs", strconv.AppendInt(nil, ttl.Milliseconds(), 10))
-	o.text("cacheScope", cacheScope)
-	return o.bytes()
-}
-
 // setHeaders sets the headers that every answer has. A request without a valid key has no call, and one that lists tools
 // or shakes hands is none: an id would be found nowhere.
 func setHeaders(h http.Header, c *signalbox.Call, recorded bool) {
@@ -67,7 +51,7 @@ func setHeaders(h http.Header, c *signalbox.Call, recorded bool) {
 		return
 	}
 	if recorded {
-		h.Set("X-Signalbox-Call", c.ID)
+		h.Set(headerCall, c.ID)
 	}
 	h.Set("X-Signalbox-Trace", c.Span.TraceID)
 	if c.Claims.Run != "" {
@@ -99,6 +83,12 @@ func rpcFailure(c *signalbox.Call, err error) *jsonrpc.Error {
 	}
 	data.text("request_id", c.RequestID)
 	data.text("call", c.ID)
+	if e.Approval != "" {
+		var approval object
+		approval.text("id", e.Approval)
+		approval.text("url", e.ApprovalURL())
+		data.add("approval", approval.bytes())
+	}
 	if e.RetryAfter > 0 {
 		data.add("retry_after_ms", strconv.AppendInt(nil, e.RetryAfter.Milliseconds(), 10))
 	}

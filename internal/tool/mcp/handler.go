@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
 // Pattern is where the handler belongs in an http.ServeMux.
@@ -34,15 +36,30 @@ type Handler struct {
 	door        Door
 	next        call.Handler
 	logger      *slog.Logger
-	endpoints   map[string]http.Handler
+	endpoints   map[string]endpoint
 	crossOrigin *http.CrossOriginProtection
+
+	callerOf CallerOf // Nil: who the key says.
+	visible  Visible  // Nil: lists show everything.
+	waiter   Waiter   // Nil: nothing waits for an approval.
+	wait     time.Duration
+	waiting  atomic.Int64
 }
 
+// endpoint is the SDK's handler for one server, in two forms: one answers with a JSON message, the other with a stream of
+// events, which can carry progress before the answer.
+type endpoint struct{ unary, stream http.Handler }
+
 // NewHandler makes the handler: requests come in by the door, and calls go to next, the first station.
-func NewHandler(servers *Servers, door Door, next call.Handler, version string, logger *slog.Logger) *Handler {
+func NewHandler(
+	servers *Servers, door Door, next call.Handler, version string, logger *slog.Logger, options ...HandlerOption,
+) *Handler {
 	h := &Handler{
 		servers: servers, door: door, next: next, logger: logger,
-		endpoints: map[string]http.Handler{}, crossOrigin: http.NewCrossOriginProtection(),
+		endpoints: map[string]endpoint{}, crossOrigin: http.NewCrossOriginProtection(),
+	}
+	for _, set := range options {
+		set(h)
 	}
 	for id, u := range servers.byID {
 		h.endpoints[id] = h.endpoint(u, version)
@@ -50,18 +67,29 @@ func NewHandler(servers *Servers, door Door, next call.Handler, version string, 
 	return h
 }
 
-// endpoint makes the SDK's handler for one server. The SDK's own check of the Host header is off: it protects servers
+// endpoint makes the SDK's handlers for one server. The SDK's own check of the Host header is off: it protects servers
 // without authentication from web pages, and breaks those behind a proxy on the same machine.
-func (h *Handler) endpoint(u *upstream, version string) http.Handler {
+func (h *Handler) endpoint(u *upstream, version string) endpoint {
 	server := sdk.NewServer(&sdk.Implementation{Name: "signalbox/" + u.ID, Version: version}, &sdk.ServerOptions{
 		Logger:       slog.New(slog.DiscardHandler),
 		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}},
 		SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = cacheScope },
 	})
 	server.AddReceivingMiddleware(h.middleware(u))
-	return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{
-		Stateless: true, JSONResponse: true, DisableLocalhostProtection: true, Logger: slog.New(slog.DiscardHandler),
-	})
+	handler := func(unary bool) http.Handler {
+		return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{
+			Stateless: true, JSONResponse: unary, DisableLocalhostProtection: true, Logger: slog.New(slog.DiscardHandler),
+		})
+	}
+	return endpoint{unary: handler(true), stream: handler(false)}
+}
+
+// form gives the form of the endpoint that the message wants. Only a call that may wait has progress to tell.
+func (h *Handler) form(e endpoint, m request) http.Handler {
+	if m.method == methodCallTool && m.progress != nil && h.waiter != nil {
+		return e.stream
+	}
+	return e.unary
 }
 
 // ServeHTTP serves one request.
@@ -78,16 +106,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("server")
-	endpoint := h.endpoints[id]
-	if r.Method != http.MethodPost && endpoint != nil {
-		endpoint.ServeHTTP(w, r) // It says that only POST is allowed.
+	endpoint, known := h.endpoints[id]
+	if r.Method != http.MethodPost && known {
+		endpoint.unary.ServeHTTP(w, r) // It says that only POST is allowed.
 		return
 	}
-	h.post(w, r, c, id, endpoint)
+	h.post(w, r, c, id)
 }
 
 // post serves one message.
-func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call, id string, endpoint http.Handler) {
+func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call, id string) {
 	var m request
 	if h.door.ReadBody(w, r, c); c.Invalid == nil {
 		m, c.Invalid = parseRequest(c.Body)
@@ -95,19 +123,34 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call
 	c.Tool = &signalbox.ToolRequest{Server: id, Name: m.name, Arguments: m.arguments}
 	c.Span = m.span(c.Span)
 	setHeaders(w.Header(), c, c.Invalid != nil || m.method == methodCallTool)
-	if c.Invalid != nil || (endpoint == nil && m.method == methodCallTool) {
+	endpoint, known := h.endpoints[id]
+	switch {
+	case c.Invalid != nil || (!known && m.method == methodCallTool):
 		writeError(w, m.id, c, h.refuse(r.Context(), c))
-		return
-	}
-	if endpoint == nil {
+	case !known:
 		_, err := h.servers.upstream(id)
 		writeError(w, m.id, c, err)
-		return
+	default:
+		h.hand(w, r, c, m, endpoint)
 	}
-	x := &exchange{call: c, http: r.Context()}
+}
+
+// hand hands a message to the SDK. A call that the SDK refused by itself, such as one whose headers contradict its body,
+// goes to the stations as a refused one, so that it is in the log.
+func (h *Handler) hand(w http.ResponseWriter, r *http.Request, c *signalbox.Call, m request, e endpoint) {
+	x := &exchange{call: c, http: r.Context(), progress: m.progress}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
-	endpoint.ServeHTTP(&costWriter{ResponseWriter: w, exchange: x}, r)
+	h.form(e, m).ServeHTTP(&headWriter{ResponseWriter: w, exchange: x}, r)
+	if m.method != methodCallTool || !x.begin() {
+		return
+	}
+	if c.Invalid = errCancelled(); r.Context().Err() == nil {
+		c.Invalid = invalid("", errors.New("its headers or parameters are none that the protocol allows"))
+	}
+	if err := h.refuse(context.WithoutCancel(r.Context()), c); !errors.Is(err, c.Invalid) {
+		h.logger.WarnContext(r.Context(), "a call that the SDK refused was not refused by the stations", "call", c.ID, "error", err)
+	}
 }
 
 // refuse sends a call that can not be served through the stations, so that its refusal is recorded, and gives the error.
@@ -121,10 +164,15 @@ func (h *Handler) refuse(ctx context.Context, c *signalbox.Call) error {
 
 // exchange is what belongs to one HTTP request while the SDK handles its message.
 type exchange struct {
-	call *signalbox.Call
-	http context.Context //nolint:containedctx // The SDK hides its end from handlers.
-	cost atomic.Pointer[signalbox.Money]
+	call     *signalbox.Call
+	http     context.Context //nolint:containedctx // The SDK hides its end from handlers.
+	progress json.Value      // As in the request.
+	begun    atomic.Bool     // The call is before the stations, or was.
+	said     atomic.Pointer[headline]
 }
+
+// begin reports whether the call may go to the stations: once.
+func (x *exchange) begin() bool { return x.begun.CompareAndSwap(false, true) }
 
 type exchangeKey struct{}
 
@@ -149,32 +197,12 @@ func (h *Handler) middleware(u *upstream) sdk.Middleware {
 			if method == methodListTools {
 				return h.list(ctx, x.call, u)
 			}
-			return h.call(ctx, x)
+			if !x.begin() {
+				return nil, rpcFailure(x.call, errCancelled())
+			}
+			return h.call(ctx, x, req)
 		}
 	}
-}
-
-// list answers tools/list.
-func (h *Handler) list(ctx context.Context, c *signalbox.Call, u *upstream) (sdk.Result, error) {
-	list, err := u.tools(ctx)
-	if err != nil {
-		h.logger.WarnContext(ctx, "the tools of an MCP server could not be listed", "server", u.ID, "request_id", c.RequestID, "error", err)
-		return nil, rpcFailure(c, err)
-	}
-	return &rawResult{data: list.encode(u.ListTTL)}, nil
-}
-
-// call answers tools/call: the stations decide and serve.
-func (h *Handler) call(ctx context.Context, x *exchange) (sdk.Result, error) {
-	t := call.NewTrack(x.call)
-	data, err := h.serve(ctx, t)
-	if cost, _ := t.Cost(); cost != nil && len(t.Attempts) > 0 {
-		x.cost.Store(cost)
-	}
-	if err != nil {
-		return nil, rpcFailure(x.call, err)
-	}
-	return &rawResult{data: data}, nil
 }
 
 func (h *Handler) serve(ctx context.Context, t *call.Track) ([]byte, error) {

@@ -250,7 +250,9 @@ func chain(s *Servers, log call.Log) call.Handler {
 }
 
 // gateway serves the handler on a real port.
-func gateway(t *testing.T, s *Servers, next func(call.Handler) call.Handler) (string, *memoryLog) {
+func gateway(
+	t *testing.T, s *Servers, next func(call.Handler) call.Handler, options ...HandlerOption,
+) (string, *memoryLog) {
 	t.Helper()
 	log := &memoryLog{}
 	h := chain(s, log)
@@ -258,28 +260,39 @@ func gateway(t *testing.T, s *Servers, next func(call.Handler) call.Handler) (st
 		h = next(h)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(Pattern, NewHandler(s, testDoor{}, h, "test", slog.New(slog.DiscardHandler)))
-	srv := httptest.NewServer(mux)
-	t.Cleanup(srv.Close)
-	return srv.URL + "/mcp/", log
+	mux.Handle(Pattern, NewHandler(s, testDoor{}, h, "test", slog.New(slog.DiscardHandler), options...))
+	return serveOn(t, mux) + "/mcp/", log
 }
 
-// withKey adds the key to every request of a client.
-type withKey struct{ base *http.Transport }
+func serveOn(t *testing.T, h http.Handler) string {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// withKey adds the key to every request of a client, and further headers.
+type withKey struct {
+	base    *http.Transport
+	headers []string // Names and values.
+}
 
 func (k withKey) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", testKey)
+	for i := 0; i+1 < len(k.headers); i += 2 {
+		r.Header.Set(k.headers[i], k.headers[i+1])
+	}
 	return k.base.RoundTrip(r)
 }
 
 // connect connects a client of the SDK; version pins the protocol.
-func connect(t *testing.T, url, version string) *sdk.ClientSession {
+func connect(t *testing.T, url, version string, headers ...string) *sdk.ClientSession {
 	t.Helper()
 	transport := &http.Transport{}
 	c := sdk.NewClient(&sdk.Implementation{Name: "client", Version: "1"}, nil)
 	session, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{
-		Endpoint: url, HTTPClient: &http.Client{Transport: withKey{transport}},
+		Endpoint: url, HTTPClient: &http.Client{Transport: withKey{transport, headers}},
 	}, &sdk.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatal(err)

@@ -15,13 +15,14 @@ type request struct {
 	name      string     // Of the tool, for tools/call.
 	arguments json.Value
 	meta      json.Members
+	progress  json.Value // The token with which the caller wants to hear of progress; nil where he does not.
 }
 
 // Names that we read, and that nobody may spell otherwise.
 var (
 	messageNames = json.NewNames("jsonrpc", "id", "method", "params", "result", "error")
 	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor")
-	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", metaVersion, metaClient, metaCapabilities)
+	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", metaVersion, metaClient, metaCapabilities)
 )
 
 // parseRequest reads a message. The error is of code invalid and names the field; what was read before it stays, so that
@@ -43,13 +44,30 @@ func parseRequest(body []byte) (request, *signalbox.Error) {
 	if err := members.Known(messageNames); err != nil {
 		return r, invalid("body", err)
 	}
-	if id := members.Get("id"); id.Kind() == '"' || id.Kind() == '0' {
-		r.id = id.Bytes()
+	if err := r.readID(members.Get("id")); err != nil {
+		return r, invalid("id", err)
 	}
 	if version, err := members.Get("jsonrpc").Text(); err != nil || version != "2.0" {
 		return r, invalid("jsonrpc", errors.New(`"2.0" is expected`))
 	}
 	return r.readMethod(members)
+}
+
+// maxID bounds ids that are numbers: beyond it the SDK, which keeps them as floats, would answer to another id.
+const maxID = 1<<53 - 1
+
+func (r *request) readID(id json.Node) error {
+	switch id.Kind() {
+	case '"':
+		r.id = id.Bytes()
+	case '0':
+		n, err := id.Int()
+		if err != nil || n > maxID || n < -maxID {
+			return errors.New("a number that is no integer of at most 53 bits; use a string for such an id")
+		}
+		r.id = id.Bytes()
+	}
+	return nil
 }
 
 func (r request) readMethod(members json.Members) (request, *signalbox.Error) {
@@ -101,6 +119,9 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 		}
 		if err := r.meta.Known(metaNames); err != nil {
 			return r, invalid("params._meta", err)
+		}
+		if token := r.meta.Get("progressToken"); token.Kind() == '"' || token.Kind() == '0' {
+			r.progress = token.Bytes()
 		}
 	}
 	if r.method != methodCallTool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -15,11 +16,12 @@ import (
 type Servers struct {
 	byID map[string]*upstream
 	ids  []string
+	now  func() time.Time
 }
 
 // New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
 func New(o Options) (*Servers, error) {
-	s := &Servers{byID: make(map[string]*upstream, len(o.Servers))}
+	s := &Servers{byID: make(map[string]*upstream, len(o.Servers)), now: o.Now}
 	for _, server := range o.Servers {
 		complete, err := server.complete()
 		if err != nil {
