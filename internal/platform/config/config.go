@@ -33,6 +33,7 @@ type Config struct {
 	Approvals  Approvals            `json:"approvals"`
 	BreakGlass BreakGlass           `json:"break_glass"`
 	OIDC       []OIDC               `json:"oidc"`
+	Warnings   []Warning            `json:"-"` // What Options.CheckPolicy has found.
 }
 
 // TLS names the files of a certificate and its key, both in PEM. Both are set or none.

@@ -56,6 +56,13 @@ func TestDefaultsOfAFileThatSaysNothing(t *testing.T) {
 		Alerts:    Alerts{Defaults: true, Rules: DefaultAlertRules()},
 		Runs:      Runs{time.Hour},
 		Cluster:   Cluster{15 * time.Second, time.Hour},
+		Approvals: Approvals{
+			Tiers: map[signalbox.Risk]signalbox.Requirement{
+				"low": {}, "medium": {Approvers: 1, Role: "approver"}, "high": {Approvers: 2, Role: "approver"},
+			},
+			ExpireAfter: 24 * time.Hour, UseWithin: 15 * time.Minute,
+		},
+		BreakGlass: BreakGlass{Roles: []signalbox.Role{"operator", "admin"}, MaxDuration: 4 * time.Hour, ReviewWithin: 24 * time.Hour},
 	}
 	equal(t, "config", got, want)
 	equal(t, "TLS", got.TLS.Enabled(), true)

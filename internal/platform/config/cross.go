@@ -71,8 +71,9 @@ func (r *reader) circle(models []string) {
 }
 
 // crossCheck reports what concerns several sections.
-func (r *reader) crossCheck() {
+func (r *reader) crossCheck(c *Config) {
 	r.checkDowngrades()
+	r.checkTools(slices.Sorted(maps.Keys(c.MCPServers)))
 	for name, where := range r.names[aRoute] {
 		if model, found := r.names[aModel][name]; found {
 			r.problem(where, "a model has the same name, see line "+strconv.Itoa(model.line), "rename one: requests ask for both by name")

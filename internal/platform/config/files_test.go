@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,13 +29,28 @@ func testEnv(name string) (string, bool) {
 	return v, found
 }
 
-// testOptions stand in for the compiler of expressions.
-var testOptions = Options{CheckExpression: func(s string) error {
+// testOptions stand in for the compiler of expressions, and for files beside the configuration.
+var testOptions = Options{CheckExpression: checkExpression, CheckRisk: checkExpression, ReadFile: testFile}
+
+func checkExpression(s string) error {
 	if strings.Contains(s, "invalid") {
 		return errors.New("syntax error:\n  | at 1:8")
 	}
 	return nil
-}}
+}
+
+const someCedar = "forbid (principal, action, resource);\n"
+
+func testFile(name string) ([]byte, error) {
+	content, found := map[string]string{
+		"rules.cedar": someCedar, "more/rules.cedar": someCedar, "empty.cedar": "\n \n", "latin1.cedar": "caf\xe9",
+		"large.cedar": strings.Repeat("/", MaxCedarBytes+1),
+	}[name]
+	if !found {
+		return nil, &fs.PathError{Op: "open", Path: "/" + mark + "/" + name, Err: fs.ErrNotExist}
+	}
+	return []byte(content), nil
+}
 
 func matching(t *testing.T, pattern string, least int) []string {
 	t.Helper()

@@ -11,13 +11,16 @@ import (
 	"time"
 )
 
-// Fingerprint identifies what is configured: the first 128 bits of a SHA-256, in hexadecimal. Comments, order of keys
-// and spelling of defaults do not count; of a secret only whether there is one.
+// Fingerprint identifies what is configured: the first 128 bits of a SHA-256, in hexadecimal. Comments, order of keys, the
+// lines that rules stand on, and spelling of defaults do not count; of a secret only whether there is one.
 func (c *Config) Fingerprint() string {
 	h := sha256.New()
 	canonical(h, reflect.ValueOf(*c))
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
+
+// sourceField is where parts of the configuration keep their place in the file.
+const sourceField = "Source"
 
 // canonical writes a value so that different values of one type give different bytes.
 func canonical(w io.Writer, v reflect.Value) {
@@ -30,11 +33,16 @@ func canonical(w io.Writer, v reflect.Value) {
 		case time.Duration:
 			fmt.Fprintf(w, "%d;", known)
 			return
+		case []Warning:
+			return
 		}
 	}
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if v.Type().Field(i).Name == sourceField {
+				continue
+			}
 			fmt.Fprintf(w, "%s=", v.Type().Field(i).Name)
 			canonical(w, v.Field(i))
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/signalbox/signalbox"
 )
 
@@ -84,6 +86,7 @@ func checkWhole(t *testing.T, c *Config) {
 		}
 	}
 	checkBudgets(t, c)
+	checkPermissions(t, c)
 	for _, k := range c.Keys {
 		if len(k.Secret.Reveal()) < MinSecret || !k.Role.Valid() {
 			t.Errorf("key %+v", k)
@@ -122,6 +125,39 @@ func checkBudgets(t *testing.T, c *Config) {
 				t.Errorf("shrinking of %+v", b)
 			}
 			accounts[account] = true
+		}
+	}
+}
+
+// checkPermissions holds what every permission and every tier promises.
+func checkPermissions(t *testing.T, c *Config) {
+	for _, a := range c.Agents {
+		if a.Permissions == nil {
+			continue
+		}
+		if a.Permissions.Source == "" || a.Permissions.MaxTokens < 0 {
+			t.Errorf("permissions %+v", a.Permissions)
+		}
+		for _, p := range a.Permissions.Tools {
+			if p.Name == "" || len(p.Operations) == 0 || len(p.Resources) == 0 || p.MaxPerMinute < 0 || p.Source == "" {
+				t.Errorf("permission %+v", p)
+			}
+			for _, pattern := range append(p.Resources, p.Name) {
+				if _, err := doublestar.Match(pattern, "docs/a"); err != nil || pattern == "" {
+					t.Errorf("pattern %q: %v", pattern, err)
+				}
+			}
+		}
+	}
+	for _, risk := range signalbox.Risks() {
+		q, found := c.Approvals.Tiers[risk]
+		if !found || (q.Approvers > 0) != q.Role.Valid() || q.Approvers > MaxApprovers || (risk == signalbox.RiskHigh && q.Approvers < 1) {
+			t.Errorf("tier %s: %+v", risk, q)
+		}
+	}
+	for _, o := range c.OIDC {
+		if o.Issuer.IsZero() || o.TokensFor() == "" || (o.Tenant == "" && o.TenantClaim == "") || (len(o.Roles) == 0 && o.DefaultRole == "") {
+			t.Errorf("identity provider %+v", o)
 		}
 	}
 }

@@ -17,6 +17,8 @@ type reader struct {
 	problems Problems
 	names    map[category]map[string]place
 	mentions []mention
+	tools    []mention // Patterns over ids of tools.
+	placed   map[string]place
 	secrets  []secretAt
 	cheaper  map[string]downgrade // By model.
 	retained []retained
@@ -116,6 +118,7 @@ const (
 	anAgent   category = "agent"
 	aChannel  category = "channel"
 	anAlert   category = "alert rule"
+	anIssuer  category = "identity provider"
 )
 
 // declare notes a name; names are unique within their category.

@@ -15,7 +15,8 @@ var restartSections = []string{"listen", "tls", "database", "retention", "record
 var restartLimits = []string{"max_body_bytes", "max_header_bytes", "max_queued_records", "budget_wait", "budget_waiting"}
 
 // Reloadable compares what runs with what is to run. It gives the top-level keys that differ, in the order of [Config];
-// none means that there is nothing to do. Values of secrets count. The error, a *signalbox.Error of code invalid, names
+// none means that there is nothing to do. Values of secrets count, and the lines that rules of the policy stand on, as
+// answers name them; warnings do not. The error, a *signalbox.Error of code invalid, names
 // the keys that only a restart changes; the new configuration must not be taken into use then: half of it would be.
 func Reloadable(running, next *Config) (changed []string, err error) {
 	var restart []string
@@ -45,7 +46,9 @@ func forEachChange(before, after reflect.Value, report func(key string)) {
 		if (empty(a) && empty(b)) || reflect.DeepEqual(a.Interface(), b.Interface()) {
 			continue
 		}
-		report(before.Type().Field(i).Tag.Get("json"))
+		if name := before.Type().Field(i).Tag.Get("json"); name != "-" {
+			report(name)
+		}
 	}
 }
 

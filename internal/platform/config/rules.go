@@ -127,15 +127,23 @@ var modelGlob = rule{check: func(r *reader, text, shown string, where place) {
 	}
 }}
 
-// expression is a condition, compiled by whoever loads the configuration.
-var expression = rule{check: func(r *reader, text, _ string, where place) {
-	if r.options.CheckExpression == nil {
-		return
-	}
-	if err := r.options.CheckExpression(text); err != nil {
-		r.problem(where, "not a valid condition: "+oneLine(err.Error()), "correct the expression")
-	}
-}}
+// expression is the condition of a route, and riskExpression that of a risk, compiled by whoever loads the configuration.
+var (
+	expression     = compiled(func(o Options) func(string) error { return o.CheckExpression })
+	riskExpression = compiled(func(o Options) func(string) error { return o.CheckRisk })
+)
+
+func compiled(by func(Options) func(string) error) rule {
+	return rule{check: func(r *reader, text, _ string, where place) {
+		compile := by(r.options)
+		if compile == nil {
+			return
+		}
+		if err := compile(text); err != nil {
+			r.problem(where, "not a valid condition: "+oneLine(err.Error()), "correct the expression")
+		}
+	}}
+}
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 

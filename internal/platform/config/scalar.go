@@ -271,6 +271,7 @@ type endpoint struct {
 	into    *Endpoint
 	query   bool // A query is allowed.
 	private bool // Path and query may be a credential. The URL is kept as it is.
+	exact   bool // A slash at the end counts.
 }
 
 func (v endpoint) read(r *reader, n ast.Node, field string) {
@@ -288,9 +289,12 @@ func (v endpoint) read(r *reader, n ast.Node, field string) {
 		r.problem(r.place(n, field), wrong.message, wrong.remedy)
 		return
 	}
-	if v.private {
+	switch {
+	case v.private:
 		*v.into = NewPrivateEndpoint(s)
-		return
+	case v.exact:
+		*v.into = NewEndpoint(s)
+	default:
+		*v.into = NewEndpoint(strings.TrimSuffix(s, "/"))
 	}
-	*v.into = NewEndpoint(strings.TrimSuffix(s, "/"))
 }

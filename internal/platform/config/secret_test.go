@@ -30,13 +30,14 @@ mcp_servers:
   b: {command: [x], env: {A: "`+mark+`"}}
 channels:
   c: {kind: webhook, url: "https://h/`+mark+`", secret: "`+mark+`-0123456789", headers: {x: "`+mark+`"}}
+oidc: [{id: i, issuer: "https://h", client_id: c, client_secret: "`+mark+`", tenant: default, default_role: agent}]
 database: "postgres://u:`+mark+`@h/d?password=`+mark+`"
 audit: {key: k.pem, master_key: m.key}
 `)
 	s, e := NewSecret(mark), NewEndpoint("http://h?k="+mark)
 	values := map[string]any{
 		"secret": s, "pointer": &s, "endpoint": e, "config": *c, "pointer to config": c, "keys": c.Keys,
-		"database": c.Database, "channels": c.Channels, "list": []Secret{s}, "map": map[string]Secret{"a": s},
+		"database": c.Database, "channels": c.Channels, "oidc": c.OIDC, "list": []Secret{s}, "map": map[string]Secret{"a": s},
 		"unexported": holder{s, e, []Secret{s}, map[string]Secret{"a": s}, c},
 	}
 	for name, v := range values {

@@ -90,6 +90,7 @@ func (o object) read(r *reader, n ast.Node, fieldName string) {
 			r.problem(r.place(e.key, path), fmt.Sprintf("`%s` is not built in this version", e.name), "remove it")
 		default:
 			s.keys[e.name] = r.place(e.value, path)
+			r.placed[path] = s.keys[e.name]
 			f.value.read(r, e.value, path)
 		}
 	}
@@ -201,7 +202,9 @@ func (l list[T]) read(r *reader, n ast.Node, fieldName string) {
 	}
 	items := make([]T, len(nodes))
 	for i, e := range nodes {
-		l.elem(&items[i]).read(r, e, fmt.Sprintf("%s[%d]", fieldName, i))
+		path := fmt.Sprintf("%s[%d]", fieldName, i)
+		r.placed[path] = r.place(e, path)
+		l.elem(&items[i]).read(r, e, path)
 	}
 	*l.into = items
 }

@@ -33,6 +33,11 @@ func configTable(c *Config) object {
 		key("channels", "Where alerts are sent, by name.", dictOf(&c.Channels, each(nameText, declares(aChannel)), channelTable)),
 		key("runs", "Runs that were opened with a budget.", runsTable(&c.Runs)),
 		key("cluster", "Replicas that share one PostgreSQL; with SQLite it means nothing.", clusterTable(&c.Cluster)),
+		key("public_url", "Where people reach this instance, for links in messages and for logins; without it, http:// and the address listened on.", endpoint{into: &c.PublicURL}),
+		key("policy", "What decides besides the permissions of agents.", policyTable(&c.Policy)),
+		key("approvals", "Which calls wait for people, and how long.", approvalsTable(&c.Approvals)),
+		key("break_glass", "Grants for a while that go beyond the permissions.", breakGlassTable(&c.BreakGlass)),
+		key("oidc", "Identity providers (OpenID Connect) whose people may log in.", listOf(&c.OIDC, oidcTable())),
 		later("flows"), later("guardrails"), later("sampling"), later("slos"), later("rollouts"), later("compliance"),
 		later("cache"), later("a2a"),
 	}, check: func(s seen) {
@@ -104,7 +109,7 @@ func agentTable(a *Agent) value {
 		key("role", "Its part in a group of agents, such as research.", textInto(&a.Role, label)),
 		key("name", "What people call it.", textInto(&a.Name, label)),
 		key("budgets", "Budgets of the agent in each tenant, whatever key it uses, or of each of its runs (per: run).", budgetListTable(&a.Budgets)),
-		later("permissions"),
+		key("permissions", "What it may do; without them it may use its tenant's models, and no tools.", permissionsTable(&a.Permissions)),
 	}}
 }
 

@@ -36,9 +36,10 @@ func (v keySource) schema() *schemaNode {
 	return &schemaNode{AnyOf: []*schemaNode{v.table().schema(), {Type: "string", MinLength: 1}}}
 }
 
-// aVariable is the name of an environment variable.
+// aVariable is the name of an environment variable that holds a secret. What is no name is not shown: it may be the secret
+// itself.
 var aVariable = rule{pattern: variableName.String(), check: func(r *reader, text, _ string, where place) {
-	if !variableName.MatchString(text) { // Not shown: it may be the key itself.
+	if !variableName.MatchString(text) {
 		r.problem(where, "is not the name of a variable", "write its name alone, without $")
 	}
 }}

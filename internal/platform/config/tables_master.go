@@ -29,7 +29,7 @@ func masterKeyTable(k *MasterKey) value { return masterKey{k} }
 func (v masterKey) table() object {
 	return object{fields: []field{
 		key("file", "File with the key.", textInto(&v.into.File, singleLine)),
-		key("env", "Variable of the environment with the key itself.", textInto(&v.into.Env, secretName)),
+		key("env", "Variable of the environment with the key itself.", textInto(&v.into.Env, aVariable)),
 		key("command", "Program and arguments; it writes the key to its standard output.", listOf(&v.into.Command, func(s *string) value {
 			return textInto(s, singleLine)
 		}).atLeastOne()),
@@ -54,11 +54,3 @@ func (v masterKey) read(r *reader, n ast.Node, field string) {
 func (v masterKey) schema() *schemaNode {
 	return &schemaNode{AnyOf: []*schemaNode{v.table().schema(), {Type: "string", MinLength: 1}}}
 }
-
-// secretName is the name of an environment variable that holds a secret. What is no name is not shown: it may be the
-// secret itself.
-var secretName = rule{pattern: variableName.String(), check: func(r *reader, text, _ string, where place) {
-	if !variableName.MatchString(text) {
-		r.problem(where, "is not the name of a variable", "write its name alone, without $")
-	}
-}}

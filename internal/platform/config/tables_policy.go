@@ -1,0 +1,127 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/signalbox/signalbox"
+)
+
+// MaxCedarBytes bounds a file of Cedar rules.
+const MaxCedarBytes = 1 << 20
+
+func policyTable(p *Policy) value {
+	return object{fields: []field{
+		key("cedar", "Files with further rules in the language of Cedar, beside this file; a forbid of theirs wins over all permissions.", listOf(&p.Cedar, cedarFile)),
+		key("risk", "Conditions that raise the risk of calls.", listOf(&p.Risk, riskTable)),
+	}, check: func(s seen) {
+		paths := make([]string, len(p.Cedar))
+		for i, f := range p.Cedar {
+			paths[i] = f.Path
+		}
+		once(s, "cedar", paths, "file")
+	}}
+}
+
+// cedarFile reads the file with the configuration, so that both change together. The rules are compiled by
+// [Options.CheckPolicy].
+func cedarFile(f *CedarFile) value {
+	return textInto(&f.Path, singleLine, rule{check: func(r *reader, text, shown string, where place) {
+		if r.options.ReadFile == nil {
+			r.problem(where, shown+" can not be read: the configuration itself is not read from a file", "put both into files")
+			return
+		}
+		data, err := r.options.ReadFile(text)
+		switch {
+		case err != nil:
+			r.problem(where, shown+" can not be read: "+reason(err), "check the path, which begins at the folder of this file, and its permissions")
+		case len(data) > MaxCedarBytes:
+			r.problem(where, fmt.Sprintf("%s is larger than %d bytes", shown, MaxCedarBytes), "split it")
+		case !utf8.Valid(data):
+			r.problem(where, shown+" is not text in UTF-8", "save it as UTF-8")
+		case strings.TrimSpace(string(data)) == "":
+			r.problem(where, shown+" is empty", "write rules into it, or remove it here")
+		default:
+			f.Text = string(data)
+		}
+	}})
+}
+
+func riskTable(rule *signalbox.RiskRule) value {
+	return object{fields: []field{
+		need("when", "Condition in CEL over call, agent, tool, operation, resources, arguments and purpose.", textInto(&rule.When, riskExpression)),
+		need("level", "The risk of such calls, where it is not higher anyway: medium or high.", oneOf(&rule.Level, signalbox.RiskMedium, signalbox.RiskHigh).hinting(lowRisk)),
+	}, check: func(s seen) { rule.Source = s.source() }}
+}
+
+func lowRisk(text string) (fault, bool) {
+	return fault{"can not be set: a condition raises a risk, and low is the lowest", "use medium or high, or remove the rule"}, text == string(signalbox.RiskLow)
+}
+
+// policy asks whoever knows the policy's language, once all else is right.
+func (r *reader) policy(c *Config) {
+	if r.options.CheckPolicy == nil {
+		return
+	}
+	warnings, err := r.options.CheckPolicy(c)
+	c.Warnings = warnings
+	r.refused(err)
+}
+
+// refused makes problems of what is wrong with the policy.
+func (r *reader) refused(err error) {
+	var several interface{ Unwrap() []error }
+	var problems Problems
+	var one *signalbox.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &several):
+		for _, e := range several.Unwrap() {
+			r.refused(e)
+		}
+	case errors.As(err, &problems):
+		r.problems = append(r.problems, problems...)
+	case errors.As(err, &one):
+		remedy := one.Remedy
+		if remedy == "" {
+			remedy = "correct it"
+		}
+		r.problem(r.placeOf(one.Field), oneLine(one.Message), remedy)
+	default:
+		r.problem(r.placeOf("policy"), oneLine(err.Error()), "correct it")
+	}
+}
+
+// placeOf gives where a key stands, or the nearest one around it.
+func (r *reader) placeOf(field string) place {
+	for around := field; around != ""; {
+		if where, found := r.placed[around]; found {
+			where.field = field
+			return where
+		}
+		around = around[:max(0, strings.LastIndexAny(around, ".["))]
+	}
+	return place{field: field}
+}
+
+// decider is a role that may decide something about others' calls.
+func decider(into *signalbox.Role) value {
+	roles := slices.DeleteFunc(signalbox.Roles(), idle)
+	return oneOf(into, roles...).hinting(func(text string) (fault, bool) {
+		return fault{"decides nothing: agents ask, and auditors only read", "use one of: " + words(roles)}, idle(signalbox.Role(text))
+	})
+}
+
+// idle are the roles that decide nothing.
+func idle(r signalbox.Role) bool { return r == signalbox.RoleAgent || r == signalbox.RoleAuditor }
+
+func words(roles []signalbox.Role) string {
+	texts := make([]string, len(roles))
+	for i, r := range roles {
+		texts[i] = string(r)
+	}
+	return strings.Join(texts, ", ")
+}

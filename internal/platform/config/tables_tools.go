@@ -1,0 +1,78 @@
+package config
+
+import "github.com/signalbox/signalbox"
+
+// Whether the annotations of a server's tools are believed.
+const (
+	annotationsTrusted   = "trusted"
+	annotationsUntrusted = "untrusted"
+)
+
+func mcpServerTable(_ string, m *MCPServer) value {
+	m.Timeouts = DefaultToolTimeouts()
+	var annotations string
+	return object{fields: []field{
+		key("url", "Address of a Streamable HTTP server.", endpoint{into: &m.URL, query: true}),
+		key("command", "Program and arguments of a stdio server.", listOf(&m.Command, func(s *string) value { return textInto(s, singleLine) }).atLeastOne()),
+		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
+		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
+		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
+		key("price", "What calls of its tools cost.", toolPriceTable(&m.Price)),
+		key("tools", "Tools that differ, by the name that the server gives them.", dictOf(&m.Tools, toolText, toolTable)),
+		key("annotations", "Whether what the server says of its tools (read-only, destructive) is believed; untrusted by default.", oneOf(&annotations, annotationsUntrusted, annotationsTrusted)),
+	}, check: func(s seen) {
+		m.Trusted = annotations == annotationsTrusted
+		checkMCPServer(s)
+	}}
+}
+
+func toolTable(_ string, t *Tool) value {
+	var p ToolPrice
+	price := toolPriceTable(&p)
+	price.check = func(seen) { t.Price = &p }
+	m := &signalbox.ToolMapping{}
+	return object{fields: []field{
+		key("price", "What calls of this tool cost, instead of the server's price.", price),
+		key("operation", "What the tool does: read, write or delete.", oneOf(&m.Operation, signalbox.Operations()...)),
+		key("resources", "The arguments that say what it does that to.", listOf(&m.Resources, resourceArgumentTable)),
+	}, check: func(s seen) {
+		if m.Operation == "" && len(m.Resources) == 0 {
+			return
+		}
+		var names []string
+		for _, a := range m.Resources {
+			names = append(names, a.Argument)
+		}
+		once(s, "resources", names, "argument")
+		m.Source = s.source()
+		t.Mapping = m
+	}}
+}
+
+// argumentText is the name of a member of a tool's arguments, or a way into one.
+var argumentText = pattern(`[^\s.]+(\.[^\s.]+)*`, "the argument's name, with a dot before each member of an object within")
+
+func resourceArgumentTable(a *signalbox.ResourceArgument) value {
+	return object{fields: []field{
+		need("arg", "The argument; a.b is the member b of the object a.", textInto(&a.Argument, argumentText)),
+		need("kind", "How its value is read: as a path of files, a URL, or a name.", oneOf(&a.Kind, signalbox.ResourcePath, signalbox.ResourceURL, signalbox.ResourceName)),
+		key("operation", "What is done to this one, where that is not the tool's operation.", oneOf(&a.Operation, signalbox.Operations()...)),
+	}}
+}
+
+func toolPriceTable(p *ToolPrice) object {
+	return object{fields: []field{need("per_call", "US dollars per call.", money(&p.PerCall))}}
+}
+
+func checkMCPServer(s seen) {
+	switch {
+	case s.has("url") && s.has("command"):
+		s.problem("command", "a server has either a url or a command", "remove one")
+	case s.has("url"):
+		s.refuse("belongs to servers with a command", "env")
+	case s.has("command"):
+		s.refuse("belongs to servers with a url", "headers")
+	default:
+		s.r.problem(s.self, "has neither url nor command", "add one")
+	}
+}
