@@ -9,7 +9,9 @@
 //     a span and claims, and reads the body within its limits. Nothing is read of the body of a request without a
 //     valid key.
 //   - [Refusals] counts what came without a valid key, by source and minute, so that nobody can flood the log.
-//   - [Sessions] are the console's logins, each tied to a key.
+//   - [Sessions] are the console's logins, each tied to a key or to a person of an identity provider. They are kept in the
+//     store, known to all replicas, and end by expiry, log-out, revocation, or with their key. Package people knows whom
+//     identity providers vouch for.
 //   - [Station] is the station itself: it holds the claims of a call against what its key is bound to, and takes its
 //     places in the process and in the ledger.
 //
@@ -30,5 +32,7 @@
 //   - A secret is never kept, logged or put into an error.
 //   - A header narrows what a key is bound to and never widens it.
 //   - A place under a limit is given back exactly once, after a panic too.
+//   - A person is known by a session or by a token of his identity provider, for the control API and the console only: calls
+//     are made with API keys.
 //   - All memory is bounded, by constants of this package or by the number of keys that exist.
 package gate

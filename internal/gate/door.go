@@ -27,6 +27,7 @@ type DoorOptions struct {
 	Keys     *Keyring
 	Refusals *Refusals
 	Sessions *Sessions // Nil: no cookie is accepted.
+	People   People    // Nil: no token of an identity provider is accepted.
 	Secrets  Secrets   // Nil: ids are not looked at.
 	Now      func() time.Time
 
@@ -75,7 +76,10 @@ func (d *Door) Admit(
 		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: d.requestID(r.Header),
 		Kind: kind, Protocol: protocol, Received: now, Source: Source(r.RemoteAddr), Span: span(r.Header),
 	}
-	key, err := d.byHeader(r)
+	key, token, err := d.byHeader(r)
+	if token != "" {
+		err = errTokenForCall()
+	}
 	if err != nil {
 		d.refuse(w, r, err)
 		return c, err
@@ -90,9 +94,11 @@ func (d *Door) Admit(
 	return c, nil
 }
 
-// Authenticate gives the key of a request to the control API: from its headers, else from the console's cookie. A request
-// that changes something is accepted with a cookie only from our own pages. Errors are of code unauthenticated, invalid
-// (two keys that differ) or forbidden (a foreign page), and are counted like those of Begin.
+// Authenticate says who makes a request to the control API: the key of its headers, the person of a token there, or else
+// who holds the console's cookie; a person has the shape of a key. A request that changes something is accepted with a
+// cookie only from our own pages. Errors are of code unauthenticated, invalid (two keys that differ), forbidden (a foreign
+// page, or a person without a tenant or role) or unavailable (whether a token or session is good can not be found out), and
+// are counted like those of Begin.
 func (d *Door) Authenticate(w http.ResponseWriter, r *http.Request) (signalbox.Key, error) {
 	key, err := d.authenticate(r)
 	if err != nil {
@@ -104,37 +110,56 @@ func (d *Door) Authenticate(w http.ResponseWriter, r *http.Request) (signalbox.K
 func (d *Door) authenticate(r *http.Request) (signalbox.Key, error) {
 	cookie, err := r.Cookie(SessionCookie)
 	if err != nil || d.o.Sessions == nil || len(r.Header["Authorization"])+len(r.Header["X-Api-Key"]) > 0 {
-		return d.byHeader(r)
+		key, token, err := d.byHeader(r)
+		if token != "" {
+			return d.o.People.Bearer(r.Context(), token)
+		}
+		return key, err
 	}
 	if err := d.crossOrigin.Check(r); err != nil {
 		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeForbidden, "The request comes from a page of another origin.").
 			WithRemedy("Use the console itself, or send an API key in a header.").WithCause(err)
 	}
-	return d.o.Sessions.Key(cookie.Value)
+	return d.o.Sessions.Key(r.Context(), cookie.Value)
 }
 
-// byHeader finds the key that the headers carry.
-func (d *Door) byHeader(r *http.Request) (signalbox.Key, error) {
+// byHeader finds the key that the headers carry, or gives the token of an identity provider that is there instead.
+func (d *Door) byHeader(r *http.Request) (key signalbox.Key, token string, err error) {
 	bearer, err := bearerToken(r.Header)
 	if err != nil {
-		return signalbox.Key{}, err
+		return signalbox.Key{}, "", err
 	}
 	plain, invalid := single(r.Header, "X-Api-Key")
 	if invalid != nil {
-		return signalbox.Key{}, invalid
+		return signalbox.Key{}, "", invalid
 	}
 	plain = strings.TrimSpace(plain)
 	switch {
 	case bearer == "" && plain == "":
-		return signalbox.Key{}, errNoKey()
+		return signalbox.Key{}, "", errNoKey()
 	case bearer != "" && plain != "" && HashSecret(bearer) != HashSecret(plain):
-		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeInvalid,
+		return signalbox.Key{}, "", signalbox.Errorf(signalbox.CodeInvalid,
 			"The headers Authorization and x-api-key carry different keys.").WithField("x-api-key").
 			WithRemedy("Send one of them.")
-	case bearer != "":
-		return d.o.Keys.Lookup(bearer)
+	case bearer == "":
+		key, err = d.o.Keys.Lookup(plain)
+		return key, "", err
 	}
-	return d.o.Keys.Lookup(plain)
+	key, err = d.o.Keys.Lookup(bearer)
+	if err != nil && d.o.People != nil && signed(bearer) { // A key may look like a token too.
+		return signalbox.Key{}, bearer, nil
+	}
+	return key, "", err
+}
+
+// signed reports whether a bearer token has the shape of one that an identity provider has signed (a JWT).
+func signed(bearer string) bool {
+	return strings.HasPrefix(bearer, "eyJ") && strings.Count(bearer, ".") == 2
+}
+
+func errTokenForCall() *signalbox.Error {
+	return signalbox.Errorf(signalbox.CodeUnauthenticated, "Calls need an API key; a token of an identity provider opens only the control API.").
+		WithField("Authorization").WithRemedy("Send an API key; `signalbox key create` makes one.")
 }
 
 // bearerToken gives the token of the Authorization header, "" where there is none.

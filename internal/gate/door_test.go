@@ -354,9 +354,10 @@ func TestAuthenticate(t *testing.T) {
 	k := ring(t, staticKey(t, signalbox.Key{ID: "main"}, staticSecret))
 	refusals := StartRefusals(&memoryLog{}, time.Now, slog.New(slog.DiscardHandler))
 	defer refusals.Close()
-	sessions := NewSessions(k, at(noon))
+	people := friends{"eyJ.good.x": {ID: "person:corp:1", Role: signalbox.RoleApprover}}
+	sessions := newStoredSessions(k, at(noon)).Sessions
 	key, _ := k.Key("main")
-	cookie, err := sessions.Start(key, false)
+	_, cookie, err := sessions.OpenKey(t.Context(), key, "192.0.2.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,12 +375,20 @@ func TestAuthenticate(t *testing.T) {
 		{"cookie changes from another origin", "POST", "forbidden", []string{session, "Origin: https://evil.example"}},
 		{"foreign cookie", "GET", "unauthenticated", []string{"Cookie: " + SessionCookie + "=x"}},
 		{"a key wins over the cookie", "GET", "unauthenticated", []string{session, "x-api-key: sb_unknown"}},
+		{"a token wins over the cookie", "GET", "unauthenticated", []string{session, "Authorization: Bearer eyJ.bad.x"}},
+		{"token changes", "POST", "", []string{"Authorization: Bearer eyJ.good.x"}},
+		{"token of a stranger", "GET", "unauthenticated", []string{"Authorization: Bearer eyJ.bad.x"}},
+		{"token beside another key", "GET", "invalid", []string{"Authorization: Bearer eyJ.good.x", "x-api-key: sb_x"}},
+		{"token as a key", "GET", "unauthenticated", []string{"x-api-key: eyJ.good.x"}},
 	}
 	for _, c := range cases {
 		for _, withSessions := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, sessions %v", c.name, withSessions), func(t *testing.T) {
-				o := DoorOptions{Keys: k, Refusals: refusals, Now: at(noon)}
-				want := c.code
+				o := DoorOptions{Keys: k, Refusals: refusals, People: people, Now: at(noon)}
+				want, id := c.code, "main"
+				if c.name == "token changes" {
+					id = "person:corp:1"
+				}
 				if withSessions {
 					o.Sessions = sessions
 				} else if len(c.headers) > 0 && strings.HasPrefix(c.headers[0], "Cookie") {
@@ -389,11 +398,39 @@ func TestAuthenticate(t *testing.T) {
 				r.Method, r.RemoteAddr = c.method, "192.0.2.1:5"
 				got, err := NewDoor(o).Authenticate(httptest.NewRecorder(), r)
 				wantCode(t, err, want)
-				if err == nil && got.ID != "main" {
+				if err == nil && got.ID != id {
 					t.Errorf("got key %q", got.ID)
 				}
 			})
 		}
+	}
+}
+
+// A token of an identity provider opens the control API and makes no calls, however good it is. A key that looks like a
+// token is a key.
+func TestTokensMakeNoCalls(t *testing.T) {
+	const odd = "eyJ.looks-like-a-token.x"
+	k := ring(t, staticKey(t, signalbox.Key{ID: "odd"}, odd))
+	refusals := StartRefusals(&memoryLog{}, time.Now, slog.New(slog.DiscardHandler))
+	defer refusals.Close()
+	door := NewDoor(DoorOptions{
+		Keys: k, Refusals: refusals, People: friends{"eyJ.good.x": {ID: "person:corp:1", Role: signalbox.RoleAdmin}}, Now: at(noon),
+	})
+	admit := func(token string) (*signalbox.Call, error) {
+		r := request(t, "http://signalbox.example/v1/messages", "{}", "Authorization: Bearer "+token)
+		r.RemoteAddr = "192.0.2.1:5"
+		return door.Admit(httptest.NewRecorder(), r, signalbox.KindModel, signalbox.ProtocolAnthropic)
+	}
+	c, err := admit("eyJ.good.x")
+	e := wantCode(t, err, signalbox.CodeUnauthenticated)
+	if !strings.Contains(e.Message, "API key") || c.Caller.Key != "" || c.Caller.Tenant != "" {
+		t.Errorf("got %v for %+v", e, c.Caller)
+	}
+	if refusals.Total() != 1 {
+		t.Errorf("%d refusals are counted", refusals.Total())
+	}
+	if c, err := admit(odd); err != nil || c.Caller.Key != "odd" {
+		t.Errorf("got %+v, %v", c.Caller, err)
 	}
 }
 

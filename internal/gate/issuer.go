@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,16 +17,18 @@ type Issuer struct {
 	ring *Keyring
 	log  call.Log
 	now  func() time.Time
+
+	tenants func() []string
 }
 
-// NewIssuer makes an issuer for a keyring and the log that its acts are recorded in.
-func NewIssuer(ring *Keyring, log call.Log, now func() time.Time) *Issuer {
-	return &Issuer{ring: ring, log: log, now: now}
+// NewIssuer makes an issuer for a keyring, the log that its acts are recorded in, and the tenants that are configured.
+func NewIssuer(ring *Keyring, log call.Log, now func() time.Time, tenants func() []string) *Issuer {
+	return &Issuer{ring: ring, log: log, now: now, tenants: tenants}
 }
 
 // Create makes a key bound as the template says (tenant, team, agent, user, role, limits; the rest of it is ignored),
 // records it, and returns it with its secret, which exists nowhere else from then on. When it returns, the key is durable
-// and good. Errors: invalid for a bad template, unavailable where the log can not be written.
+// and good. Errors: invalid for a bad template or a tenant that is not configured, unavailable where the log can not be written.
 func (i *Issuer) Create(ctx context.Context, by signalbox.Caller, template signalbox.Key) (signalbox.Key, string, error) {
 	secret, now := NewSecret(), i.now().UTC()
 	key := template
@@ -33,6 +36,10 @@ func (i *Issuer) Create(ctx context.Context, by signalbox.Caller, template signa
 	key.Static, key.Created, key.Revoked = false, now, time.Time{}
 	if err := checkKey(key); err != nil {
 		return signalbox.Key{}, "", err
+	}
+	if !slices.Contains(i.tenants(), key.Tenant) {
+		return signalbox.Key{}, "", signalbox.Errorf(signalbox.CodeInvalid, "There is no tenant %q.", clip(key.Tenant)).WithField("tenant").
+			WithRemedy("Use one of `tenants` in the configuration, or add it there.")
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/signalbox/signalbox"
 )
@@ -116,9 +115,12 @@ func TestKeyringRefusesCollisionsAndKeepsWhatItHad(t *testing.T) {
 	}
 }
 
+// acme is the tenants of the tests.
+func acme() []string { return []string{"acme"} }
+
 func TestIssuerCreatesAndRevokes(t *testing.T) {
 	log, k := &memoryLog{}, ring(t)
-	issuer := NewIssuer(k, log, at(noon))
+	issuer := NewIssuer(k, log, at(noon), acme)
 	by := signalbox.Caller{Tenant: "ops", Key: "boss", Role: signalbox.RoleAdmin}
 	key, secret, err := issuer.Create(t.Context(), by, signalbox.Key{Tenant: "acme", Agent: "writer", Role: signalbox.RoleAgent})
 	if err != nil {
@@ -163,7 +165,7 @@ func TestIssuerCreatesAndRevokes(t *testing.T) {
 func TestIssuerErrors(t *testing.T) {
 	log := &memoryLog{}
 	k := ring(t, staticKey(t, signalbox.Key{ID: "main"}, staticSecret))
-	issuer := NewIssuer(k, log, at(noon))
+	issuer := NewIssuer(k, log, at(noon), acme)
 	key, secret, err := issuer.Create(t.Context(), signalbox.Caller{}, signalbox.Key{Tenant: "acme", Role: signalbox.RoleAgent})
 	if err != nil {
 		t.Fatal(err)
@@ -180,6 +182,16 @@ func TestIssuerErrors(t *testing.T) {
 	t.Run("bad template", func(t *testing.T) {
 		_, _, err := issuer.Create(t.Context(), signalbox.Caller{}, signalbox.Key{Tenant: "acme", Role: "root"})
 		wantCode(t, err, signalbox.CodeInvalid)
+	})
+	t.Run("tenant that is not configured", func(t *testing.T) {
+		before := len(k.List())
+		_, _, err := issuer.Create(t.Context(), signalbox.Caller{}, signalbox.Key{Tenant: "acne", Role: signalbox.RoleAgent})
+		if e := wantCode(t, err, signalbox.CodeInvalid); e.Field != "tenant" {
+			t.Errorf("got field %q", e.Field)
+		}
+		if len(k.List()) != before {
+			t.Error("a key was made")
+		}
 	})
 	log.fail(down)
 	t.Run("log down at revoke: the key stays good", func(t *testing.T) {
@@ -213,77 +225,4 @@ func TestListPutsStaticKeysFirst(t *testing.T) {
 	if want := "y z key_a key_b"; strings.Join(got, " ") != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
-}
-
-func TestSessions(t *testing.T) {
-	now := noon
-	k := ring(t, staticKey(t, signalbox.Key{ID: "main"}, staticSecret))
-	s := NewSessions(k, func() time.Time { return now })
-	start := func(id string) string {
-		t.Helper()
-		key, _ := k.Key(id)
-		c, err := s.Start(key, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !c.HttpOnly || !c.Secure || c.SameSite == 0 {
-			t.Errorf("got cookie %v", c)
-		}
-		return c.Value
-	}
-	ended := func(t *testing.T, token string) {
-		t.Helper()
-		_, err := s.Key(token)
-		wantCode(t, err, signalbox.CodeUnauthenticated)
-	}
-	token := start("main")
-	if key, err := s.Key(token); err != nil || key.ID != "main" {
-		t.Fatalf("got %q, %v", key.ID, err)
-	}
-	t.Run("unknown", func(t *testing.T) { ended(t, "x"); ended(t, ""); ended(t, strings.Repeat("x", 1000)) })
-	t.Run("ended", func(t *testing.T) {
-		token := start("main")
-		if c := s.End(token, true); c.MaxAge >= 0 || c.Value != "" {
-			t.Errorf("got cookie %v", c)
-		}
-		ended(t, token)
-	})
-	t.Run("oldest gives way", func(t *testing.T) {
-		for range MaxSessionsPerKey {
-			now = now.Add(time.Second)
-			start("main")
-		}
-		ended(t, token)
-	})
-	t.Run("expired", func(t *testing.T) {
-		token := start("main")
-		now = now.Add(SessionLife)
-		ended(t, token)
-	})
-	t.Run("key revoked", func(t *testing.T) {
-		if err := k.Put(signalbox.Key{ID: "key_1", Hash: HashSecret("sb_1")}); err != nil {
-			t.Fatal(err)
-		}
-		token := start("key_1")
-		k.Revoke("key_1", now)
-		ended(t, token)
-	})
-	t.Run("static key with another secret", func(t *testing.T) {
-		token := start("main")
-		if err := k.SetStatic([]signalbox.Key{staticKey(t, signalbox.Key{ID: "main"}, "another-secret-xyz")}); err != nil {
-			t.Fatal(err)
-		}
-		ended(t, token)
-	})
-}
-
-func TestSessionsAreBounded(t *testing.T) {
-	s := NewSessions(ring(t), at(noon))
-	for i := range MaxSessions {
-		if _, err := s.Start(signalbox.Key{ID: string(rune('a' + i%26*1000 + i/26))}, false); err != nil {
-			t.Fatal(i, err)
-		}
-	}
-	_, err := s.Start(signalbox.Key{ID: "one more"}, false)
-	wantCode(t, err, signalbox.CodeUnavailable)
 }

@@ -1,12 +1,14 @@
 package gate
 
 import (
+	"context"
 	"encoding/hex"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
 )
 
 // SessionCookie is the name of the console's cookie.
@@ -17,103 +19,186 @@ const SessionPrefix = "session_"
 
 // Bounds of sessions.
 const (
-	SessionLife       = 12 * time.Hour
-	MaxSessions       = 4096
-	MaxSessionsPerKey = 16 // The oldest ends when one more begins.
+	SessionLife          = 12 * time.Hour
+	MaxSessions          = 4096 // Of all replicas together, as far as this one knows of them.
+	MaxSessionsPerHolder = 16   // Of one key or person; the oldest ends when one more begins.
+	MaxSessionLookups    = 50   // A second: of tokens that this process does not know, in the store.
 )
 
-// Sessions are the logins of the console. They live in memory: a restart ends them all. It is safe for concurrent use.
+// SessionStore keeps sessions. It is safe for concurrent use and changes nothing; errors are of code unavailable.
+type SessionStore interface {
+	// Sessions gives those that are open and have not expired.
+	Sessions(ctx context.Context) ([]signalbox.Session, error)
+	// Session gives the one of a token's hash, ended or expired ones too; false where there is none.
+	Session(ctx context.Context, hash [32]byte) (signalbox.Session, bool, error)
+}
+
+// People are those whom identity providers vouch for. It is safe for concurrent use.
+type People interface {
+	// Bearer gives the person of a signed token in the shape of a key. Errors are of code unauthenticated, forbidden or
+	// unavailable.
+	Bearer(ctx context.Context, token string) (signalbox.Key, error)
+	// Key gives a person who has logged in before in the shape of a key; false where nobody vouches for him any more.
+	Key(p signalbox.Person) (signalbox.Key, bool)
+}
+
+// SessionsOptions configures [Sessions]. Keys, Log, Store and Now are required.
+type SessionsOptions struct {
+	Keys   KeyFinder
+	People People // Nil: sessions are opened with keys only.
+	Log    call.Log
+	Store  SessionStore
+	Now    func() time.Time
+	Secure bool // The console is reached over TLS.
+}
+
+// Sessions are the logins of the console, by key or by person. Both ends of one are records, whose transaction writes the
+// session itself: it outlives a restart and is known to every replica. That one has expired, or has ended with its key or
+// person, follows from other records.
+//
+// What was loaded from the store answers for it; only a token that is not known is looked for there. It is safe for
+// concurrent use.
 type Sessions struct {
-	keys KeyFinder
-	now  func() time.Time
+	o       SessionsOptions
+	changes sync.Mutex // Held while sessions are written or loaded, so that neither undoes the other here.
 
-	mu   sync.Mutex
-	list map[[32]byte]session // By the hash of the token.
+	mu      sync.Mutex
+	open    map[[32]byte]signalbox.Session // By the hash of the token.
+	turns   int64                          // How often sessions were loaded or ended.
+	lookups lookups
 }
 
-type session struct {
-	key     string
-	hash    [32]byte // Of the key's secret: a static key that got another secret is another key.
-	expires time.Time
+// lookups counts those of the current second.
+type lookups struct {
+	second time.Time
+	count  int
 }
 
-// NewSessions makes an empty set of sessions.
-func NewSessions(keys KeyFinder, now func() time.Time) *Sessions {
-	return &Sessions{keys: keys, now: now, list: map[[32]byte]session{}}
+// NewSessions makes an empty set of sessions; Refresh loads those that are open.
+func NewSessions(o SessionsOptions) *Sessions {
+	return &Sessions{o: o, open: map[[32]byte]signalbox.Session{}}
 }
 
-// Start begins a session for a key and gives its cookie. Secure says that the console is served over TLS. The error is
-// unavailable where [MaxSessions] are open.
-func (s *Sessions) Start(key signalbox.Key, secure bool) (*http.Cookie, error) {
-	token, now := NewSecret()[len(SecretPrefix):], s.now()
+// Refresh loads the open sessions, at the start and whenever another replica has changed some. On an error nothing
+// changes.
+func (s *Sessions) Refresh(ctx context.Context) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	list, err := s.o.Store.Sessions(ctx)
+	if err != nil {
+		return err
+	}
+	open := make(map[[32]byte]signalbox.Session, len(list))
+	now := s.o.Now()
+	for _, one := range list {
+		if current(one, now) {
+			open[one.Hash] = one
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.makeRoom(key.ID, now)
-	if len(s.list) >= MaxSessions {
-		return nil, signalbox.Errorf(signalbox.CodeUnavailable, "%d sessions of the console are open, which is the limit.",
-			MaxSessions).WithRemedy("Log out elsewhere, or wait until sessions end.").WithRetryAfter(time.Minute)
-	}
-	s.list[HashSecret(token)] = session{key: key.ID, hash: key.Hash, expires: now.Add(SessionLife)}
-	return cookie(token, int(SessionLife/time.Second), secure), nil
+	s.open = open
+	s.turns++
+	return nil
 }
 
-// Key gives the key of a session's token as it is now. The error is of code unauthenticated: unknown, expired, or ended
-// with its key.
-func (s *Sessions) Key(token string) (signalbox.Key, error) {
-	if len(token) > MaxSecret {
+func current(s signalbox.Session, now time.Time) bool {
+	return s.Ended.IsZero() && now.Before(s.Expires)
+}
+
+// Key gives the holder of a session's token as he is now. The error is of code unauthenticated (unknown, expired, ended, or
+// ended with its key or person), or unavailable where a token that is not known can not be looked for.
+func (s *Sessions) Key(ctx context.Context, token string) (signalbox.Key, error) {
+	if len(token) != sessionToken {
 		return signalbox.Key{}, errSession()
 	}
-	hash := HashSecret(token)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	open, ok := s.list[hash]
+	one, err := s.find(ctx, HashSecret(token))
+	if err != nil {
+		return signalbox.Key{}, err
+	}
+	key, ok := s.holder(one)
 	if !ok {
-		return signalbox.Key{}, errSession()
-	}
-	key, ok := s.keys.Key(open.key)
-	if !ok || !key.Revoked.IsZero() || key.Hash != open.hash || !s.now().Before(open.expires) {
-		delete(s.list, hash)
+		s.forget(one.Hash)
 		return signalbox.Key{}, errSession()
 	}
 	return key, nil
 }
 
-// End ends a session and gives the cookie that makes the browser forget it. An unknown token is no error.
-func (s *Sessions) End(token string, secure bool) *http.Cookie {
+// find gives the open session of a hash.
+func (s *Sessions) find(ctx context.Context, hash [32]byte) (signalbox.Session, error) {
+	now := s.o.Now()
+	s.mu.Lock()
+	one, ok := s.open[hash]
+	turns := s.turns
+	ask := !ok && s.lookups.take(now)
+	s.mu.Unlock()
+	switch {
+	case ok && current(one, now):
+		return one, nil
+	case !ask:
+		return one, errSession()
+	}
+	one, ok, err := s.o.Store.Session(ctx, hash) // Another replica may have just opened it.
+	if err != nil {
+		return one, err
+	}
+	if !ok || !current(one, now) {
+		return one, errSession()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.list, HashSecret(token))
-	return cookie("", -1, secure)
+	if turns == s.turns && len(s.open) < MaxSessions { // Else it may have ended meanwhile.
+		s.open[hash] = one
+	}
+	return one, nil
 }
 
-// SessionID names a session in records: the beginning of its token's hash, which opens nothing.
-func SessionID(token string) string {
-	hash := HashSecret(token)
-	return SessionPrefix + hex.EncodeToString(hash[:8])
+// take reports whether one more lookup may be made.
+func (l *lookups) take(now time.Time) bool {
+	if second := now.Truncate(time.Second); !second.Equal(l.second) {
+		l.second, l.count = second, 0
+	}
+	l.count++
+	return l.count <= MaxSessionLookups
 }
 
-// makeRoom drops what has expired, and the oldest session of a key that has its full number.
-func (s *Sessions) makeRoom(key string, now time.Time) {
-	var oldest [32]byte
-	var first time.Time
-	n := 0
-	for hash, open := range s.list {
-		if !now.Before(open.expires) {
-			delete(s.list, hash)
-			continue
+// holder gives the key or person of a session as it is now.
+func (s *Sessions) holder(one signalbox.Session) (signalbox.Key, bool) {
+	if one.Key == "" {
+		if s.o.People == nil {
+			return signalbox.Key{}, false
 		}
-		if open.key != key {
-			continue
-		}
-		n++
-		if first.IsZero() || open.expires.Before(first) {
-			oldest, first = hash, open.expires
-		}
+		return s.o.People.Key(one.Person)
 	}
-	if n >= MaxSessionsPerKey {
-		delete(s.list, oldest)
-	}
+	key, ok := s.o.Keys.Key(one.Key)
+	// A static key that got another secret is another key.
+	return key, ok && key.Revoked.IsZero() && key.Hash == one.KeyHash
 }
+
+func (s *Sessions) forget(hashes ...[32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, hash := range hashes {
+		delete(s.open, hash)
+	}
+	s.turns++
+}
+
+// SessionID names a session: the beginning of its token's hash, which opens nothing.
+func SessionID(token string) string { return sessionID(HashSecret(token)) }
+
+func sessionID(hash [32]byte) string { return SessionPrefix + hex.EncodeToString(hash[:8]) }
+
+// CurrentSession names the session that a request's cookie is about, "" where it has none. It is not looked for.
+func CurrentSession(r *http.Request) string {
+	if c, err := r.Cookie(SessionCookie); err == nil && len(c.Value) == sessionToken {
+		return SessionID(c.Value)
+	}
+	return ""
+}
+
+// sessionToken is the length of a token: that of a key's secret without its prefix.
+var sessionToken = len(NewSecret()) - len(SecretPrefix)
 
 // cookie is out of reach of scripts and of requests from other sites.
 func cookie(token string, maxAge int, secure bool) *http.Cookie {
@@ -124,5 +209,5 @@ func cookie(token string, maxAge int, secure bool) *http.Cookie {
 }
 
 func errSession() *signalbox.Error {
-	return signalbox.Errorf(signalbox.CodeUnauthenticated, "The session has ended.").WithRemedy("Log in again with an API key.")
+	return signalbox.Errorf(signalbox.CodeUnauthenticated, "The session has ended.").WithRemedy("Log in again.")
 }

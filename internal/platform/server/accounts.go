@@ -315,7 +315,10 @@ func (s *Server) admin(ctx context.Context, by signalbox.Caller, tenant string, 
 
 // tenants lists those of the configuration in force.
 func (s *Server) tenants() []string {
-	c := s.runtimes.current().config
+	c := s.config // Until there is a runtime.
+	if now := s.runtimes.current(); now != nil {
+		c = now.config
+	}
 	list := make([]string, len(c.Tenants))
 	for i, t := range c.Tenants {
 		list[i] = t.ID

@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/seal"
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/projection"
+	"github.com/signalbox/signalbox/internal/orchestration/approval"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/platform/store"
@@ -26,6 +27,7 @@ type database interface {
 	audit.CheckpointStore
 	api.Records
 	gate.KeySource
+	gate.SessionStore
 	ledger.Vault
 	subjectKeys
 	subjectStore
@@ -38,11 +40,23 @@ type database interface {
 	Headers(ctx context.Context, from int64, limit int) ([]signalbox.Entry, error)
 	DestroyedUntil(ctx context.Context, tenant string) (until int64, err error)
 	Sweep(ctx context.Context) error
+	approval.Store
+	governance
 	Brakes(ctx context.Context) ([]signalbox.Brake, error)
 	FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error)
 	Alerts(ctx context.Context, f signalbox.AlertFilter) (items []signalbox.Alert, next string, err error)
 	Notifications(ctx context.Context, alert string) ([]signalbox.Notification, error)
 	Close() error
+}
+
+// governance is what the server needs of what people have decided.
+type governance interface {
+	Grants(ctx context.Context, tenants []string, limit int) ([]signalbox.Grant, error)
+	Grant(ctx context.Context, id string) (signalbox.Grant, error)
+	Incidents(ctx context.Context, tenants []string, open *bool, limit int, cursor string) ([]signalbox.Incident, string, error)
+	Incident(ctx context.Context, id string) (signalbox.Incident, error)
+	PolicyVersions(ctx context.Context, limit int) ([]signalbox.PolicyVersion, error)
+	PolicyVersion(ctx context.Context, version string) (signalbox.PolicyVersion, error)
 }
 
 // subjectKeys is what the server needs of the keys of data subjects.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/gate/people"
 	"github.com/signalbox/signalbox/internal/governance/guard"
 	"github.com/signalbox/signalbox/internal/platform/config"
 )
@@ -21,6 +22,7 @@ const AdminKeyFile = "admin.key"
 type keys struct {
 	ring     *gate.Keyring
 	issuer   *gate.Issuer
+	people   *people.People
 	sessions *gate.Sessions
 	refusals *gate.Refusals
 	door     *gate.Door
@@ -31,12 +33,16 @@ func (s *Server) startKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k := &keys{ring: ring, issuer: gate.NewIssuer(ring, s.data.writer, s.options.Now)}
-	k.sessions = gate.NewSessions(ring, s.options.Now)
+	k := &keys{ring: ring, people: s.newPeople()}
+	k.issuer = gate.NewIssuer(ring, s.data.writer, s.options.Now, s.tenants)
+	if k.sessions, err = s.newSessions(ctx, k); err != nil {
+		return err
+	}
 	k.refusals = gate.StartRefusals(s.data.writer, s.options.Now, s.options.Logger)
 	s.onStop("refusals", func(context.Context) error { return k.refusals.Close() })
 	k.door = gate.NewDoor(gate.DoorOptions{
-		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, Secrets: guard.New(), Now: s.options.Now, MaxBody: s.config.Limits.MaxBodyBytes,
+		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, People: k.people, Secrets: guard.New(), Now: s.options.Now,
+		MaxBody: s.config.Limits.MaxBodyBytes,
 	})
 	s.keys = k
 	if len(ring.List()) == 0 {

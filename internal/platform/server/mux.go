@@ -38,6 +38,8 @@ func (s *Server) handler() http.Handler {
 	r.HandleFunc("/audit/", s.noOperation)
 	r.handle("GET /audit", ClassFree, ui) // The console's view of the log; without this line it would be sent to /audit/.
 	r.handle("GET /metrics", ClassFree, s.readers(s.telemetry.Handler()))
+	r.HandleFunc("GET /login/{id}", s.login)
+	r.HandleFunc("GET /login/{id}/callback", s.loggedIn)
 	r.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	r.HandleFunc("GET /readyz", s.ready)
 	r.handle("/", ClassFree, ui)
@@ -58,6 +60,8 @@ func (s *Server) api() api.Options {
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
 		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants,
+		OpenSessions: openSessions{s.keys.sessions}, Providers: s.loginProviders,
+		Approvals: approvals{s.approvals, s}, Policy: policies{s}, BreakGlass: &breakGlass{Server: s}, Incidents: &incidents{Server: s},
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
 		Now:       s.options.Now, Version: s.options.Version,
 	}

@@ -58,6 +58,10 @@ func (s *Server) reload(ctx context.Context) {
 		s.options.Logger.ErrorContext(ctx, "the changed configuration was not taken; the one before stays in force", "error", err)
 	} else {
 		s.options.Logger.InfoContext(ctx, "the configuration was reloaded", "changed", changed)
+		s.warn(ctx)
+		if err := s.keepPolicy(ctx); err != nil && ctx.Err() == nil {
+			s.options.Logger.WarnContext(ctx, "the policy in force could not be recorded", "error", err)
+		}
 	}
 	s.reloaded.Store(&err)
 	detail["config"] = s.runtimes.current().config.Fingerprint()
@@ -90,6 +94,7 @@ func (s *Server) take() ([]string, error) {
 		return nil, err
 	}
 	s.runtimes.replace(rt)
+	s.keys.people.Set(providers(next))
 	s.ledger.Replan()
 	return changed, nil
 }

@@ -3,27 +3,37 @@ package server
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/gate"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
 )
 
-// sessions gives the control API the logins of the console. Both ends of a session are records, without which they do not
-// happen; that one has expired, or ended with its key or for a newer one of the same key, follows from other records.
-type sessions struct {
-	*keys
-	log    func(context.Context, signalbox.Record) error
-	secure bool
-	now    func() time.Time
+// sessions gives the control API the logins of the console.
+type sessions struct{ *keys }
+
+// replicaLog names this replica in the records that it appends.
+type replicaLog struct{ data *data }
+
+// Append appends a record with its effects.
+func (l replicaLog) Append(ctx context.Context, r signalbox.Record, effects ...signalbox.Effect) (int64, error) {
+	r.Context.Replica = l.data.replica
+	return l.data.writer.Append(ctx, r, effects...)
 }
 
-func (s *Server) sessions() sessions {
-	return sessions{s.keys, func(ctx context.Context, r signalbox.Record) error {
-		r.Context.Replica = s.data.replica
-		_, err := s.data.writer.Append(ctx, r)
-		return err
-	}, s.config.TLS.Enabled(), s.options.Now}
+// newSessions loads the open sessions.
+func (s *Server) newSessions(ctx context.Context, k *keys) (*gate.Sessions, error) {
+	open := gate.NewSessions(gate.SessionsOptions{
+		Keys: k.ring, People: k.people, Log: replicaLog{s.data}, Store: s.data.db, Now: s.options.Now, Secure: s.secure(),
+	})
+	return open, open.Refresh(ctx)
+}
+
+// secure reports whether people reach the console over TLS, be it that of a proxy.
+func (s *Server) secure() bool {
+	return s.config.TLS.Enabled() || strings.HasPrefix(s.config.PublicURL.Reveal(), "https://")
 }
 
 // Secret gives the key of a secret typed in. A wrong one is looked for and counted as if it had come in a header.
@@ -34,19 +44,12 @@ func (x sessions) Secret(w http.ResponseWriter, r *http.Request, secret string) 
 
 // Open begins a session and sets its cookie.
 func (x sessions) Open(w http.ResponseWriter, r *http.Request, key signalbox.Key) (time.Time, error) {
-	cookie, err := x.keys.sessions.Start(key, x.secure)
+	session, cookie, err := x.keys.sessions.OpenKey(r.Context(), key, gate.Source(r.RemoteAddr))
 	if err != nil {
 		return time.Time{}, err
 	}
-	expires := x.now().Add(time.Duration(cookie.MaxAge) * time.Second).UTC()
-	record := x.record(r, signalbox.ActionLogin, key, cookie.Value)
-	record.What.Detail = map[string]string{"expires": expires.Format(time.RFC3339)}
-	if err := x.log(r.Context(), record); err != nil {
-		x.keys.sessions.End(cookie.Value, x.secure)
-		return time.Time{}, err
-	}
 	http.SetCookie(w, cookie)
-	return expires, nil
+	return session.Expires, nil
 }
 
 // Close ends the request's session and takes its cookie away. A request without one changes nothing.
@@ -55,24 +58,32 @@ func (x sessions) Close(w http.ResponseWriter, r *http.Request) error {
 	if c, err := r.Cookie(gate.SessionCookie); err == nil {
 		token = c.Value
 	}
-	if key, err := x.keys.sessions.Key(token); err == nil {
-		if err := x.log(r.Context(), x.record(r, signalbox.ActionLogout, key, token)); err != nil {
-			return err
-		}
+	cookie, err := x.keys.sessions.Close(r.Context(), token, gate.Source(r.RemoteAddr))
+	if err != nil {
+		return err
 	}
-	http.SetCookie(w, x.keys.sessions.End(token, x.secure))
+	http.SetCookie(w, cookie)
 	return nil
 }
 
-// record is that of an end of a session: whose it is, and where it was opened or closed from.
-func (x sessions) record(r *http.Request, action string, key signalbox.Key, token string) signalbox.Record {
-	now := x.now().UTC()
-	return signalbox.Record{
-		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		Who: signalbox.Who{
-			TenantID: key.Tenant, Team: key.Team, KeyID: key.ID, Role: key.Role, AgentID: key.Agent, UserID: key.User,
-			Source: gate.Source(r.RemoteAddr),
-		},
-		What: signalbox.What{Action: action, ResourceID: gate.SessionID(token)},
+// openSessions gives the control API the sessions of everybody.
+type openSessions struct{ *gate.Sessions }
+
+// List gives those that are open.
+func (x openSessions) List(context.Context) ([]api.OpenSession, error) {
+	open := x.Sessions.List()
+	list := make([]api.OpenSession, len(open))
+	for i, one := range open {
+		list[i] = api.OpenSession(one)
 	}
+	return list, nil
+}
+
+// Revoke ends one; one that has ended meanwhile is no error.
+func (x openSessions) Revoke(ctx context.Context, by signalbox.Caller, id string) error {
+	_, err := x.Sessions.Revoke(ctx, by, id)
+	if signalbox.CodeOf(err) == signalbox.CodeNotFound {
+		return nil
+	}
+	return err
 }
