@@ -11,6 +11,9 @@
 //     tokens and steps. Amounts are read once their unit is known, whatever order the keys have.
 //   - [Alerts] holds the rules in force: those of the file, and the default ones wherever the file has none of the same
 //     scope ([DefaultAlertRules]).
+//   - Permissions, tool mappings, and rules about risk and approval know their place in the file (Source), as answers name
+//     it. What the policy's languages need is asked of [Options]: conditions, and at the end the policy as a whole, which
+//     may have [Warning]s.
 //   - [Reloadable] says what differs between two configurations, and whether a running process can take the second one.
 //   - [Secret] and [Endpoint] are values that must not be seen. They print as "[secret]" in every way Go can print.
 //   - [Default] is the configuration of the quickstart, made from a file like any other.
@@ -26,9 +29,11 @@
 // replaced after the YAML is parsed, so that no variable can change the structure, and what a variable contains is not
 // replaced again. ${NAME} demands that the variable is set; the default counts when it is not set or empty.
 //
+// Files of Cedar rules, at most [MaxCedarBytes] each, are found from the folder of the configuration and are part of it.
+//
 // # Invariants
 //
-//   - Parse is a pure function of its arguments and never panics.
+//   - Parse is a pure function of its arguments, Options.ReadFile among them, and never panics.
 //   - No problem, and no way to print a Config, shows a secret or the content of an environment variable.
 //   - A Config that Parse returns has no dangling reference and every default filled in.
 //   - Prices, budgets and thresholds are read from the digits of the file, never through a float.

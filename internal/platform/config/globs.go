@@ -59,7 +59,7 @@ func globFault(text string) fault {
 	for _, one := range all {
 		for segment := range strings.SplitSeq(one, "/") {
 			switch {
-			case segment == "." || segment == "..":
+			case segment == ".." || (segment == "." && one != "."): // "." alone is a server's root.
 				return fault{"has a segment " + segment + ", which no path has after it was cleaned", "write the path without it"}
 			case strings.Contains(segment, "**") && segment != "**":
 				return fault{"has ** beside other characters, where it means no more than *", "write /**/ as a segment of its own, or *"}
