@@ -32,6 +32,8 @@ func TestStore(t *testing.T) { storetest.Run(t, schemas(t)) }
 
 func TestSubjects(t *testing.T) { storetest.RunSubjects(t, schemas(t)) }
 
+func TestDecisions(t *testing.T) { storetest.RunDecisions(t, schemas(t)) }
+
 // schemas gives what opens one empty store after another.
 func schemas(t *testing.T) func(t *testing.T) storetest.Store {
 	t.Helper()

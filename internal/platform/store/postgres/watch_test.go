@@ -43,7 +43,7 @@ func TestWatch(t *testing.T) {
 	db, other := replica(t, url, postgres.Options{}), replica(t, url, postgres.Options{})
 	var h heard
 	runs(t, func(ctx context.Context) { db.Watch(ctx, h.tell) })
-	for _, topic := range []string{"keys", "brakes", "runs", "accounts", "notifications", "ledger"} {
+	for _, topic := range []string{"keys", "brakes", "runs", "accounts", "notifications", "approvals", "grants", "sessions", "ledger"} {
 		eventually(t, "told of "+topic+" at the beginning", func() bool {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -53,9 +53,12 @@ func TestWatch(t *testing.T) {
 	h.take(t, "ledger:")
 	w := newWriter(t, other)
 	for topic, effect := range map[string]signalbox.Effect{
-		"keys:":     signalbox.RevokeKey{ID: "key_1", At: time.Now()},
-		"accounts:": signalbox.OpenAccount{Account: "tenant acme - - usd day 2026-11-21T15:00:00Z"},
-		"brakes:":   signalbox.LiftBrake{ID: "alert_1", At: time.Now(), By: "somebody"},
+		"approvals:": signalbox.PutApproval{Approval: signalbox.Approval{ID: "appr_1"}},
+		"grants:":    signalbox.PutGrant{Grant: signalbox.Grant{ID: "grant_1"}},
+		"sessions:":  signalbox.PutSession{Session: signalbox.Session{ID: "session_1", Opened: time.Now(), Expires: time.Now()}},
+		"keys:":      signalbox.RevokeKey{ID: "key_1", At: time.Now()},
+		"accounts:":  signalbox.OpenAccount{Account: "tenant acme - - usd day 2026-11-21T15:00:00Z"},
+		"brakes:":    signalbox.LiftBrake{ID: "alert_1", At: time.Now(), By: "somebody"},
 		"runs:": signalbox.PutRun{Run: signalbox.Run{
 			ID: "run_1", Tenant: "acme", Key: "support", State: signalbox.RunRunning, Opened: time.Now(),
 		}},
@@ -63,6 +66,8 @@ func TestWatch(t *testing.T) {
 		appendCall(t, w, "call "+topic, signalbox.RecordAdmin, effect)
 		h.take(t, topic)
 	}
+	appendCall(t, w, "call ended", signalbox.RecordAdmin, signalbox.EndSession{ID: "session_1", At: time.Now()})
+	h.take(t, "sessions:")
 	if err := admin(t, url, "SELECT pg_notify('signalbox_ledger', 'run acme run_1 - usd run -')"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,12 @@ type claims struct {
 }
 
 // Claim makes that only this holder has the name until [DB.Unclaim], or the end of the process; false where another
-// one has it. Claiming again what one has is true, and one Unclaim ends it all the same. It is safe for concurrent use and
-// does not wait.
-func (d *DB) Claim(_ context.Context, name, holder string) (bool, error) {
+// one has it. Claiming again what one has is true, and one Unclaim ends it all the same. A context that has ended is an error
+// and claims nothing. It is safe for concurrent use and does not wait.
+func (d *DB) Claim(ctx context.Context, name, holder string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, explain("claim", err)
+	}
 	c := &d.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,7 +32,7 @@ func (d *DB) Claim(_ context.Context, name, holder string) (bool, error) {
 	return true, nil
 }
 
-// Unclaim gives a name back. It does nothing where this holder does not have it.
+// Unclaim gives a name back, whatever has become of the context. It does nothing where this holder does not have it.
 func (d *DB) Unclaim(_ context.Context, name, holder string) error {
 	c := &d.claims
 	c.mu.Lock()

@@ -97,12 +97,22 @@ func (h *handle) emptyWAL(ctx context.Context) (empty bool, err error) {
 		}
 		empty = true
 		h.written.Store(0)
-		if h.refill == nil {
-			return nil
-		}
-		return h.refill()
+		return h.refilled()
 	})
 	return empty, err
+}
+
+// refilled gives the WAL its usual size again. A sync that fails breaks the store like one of SQLite's: nobody knows what the
+// disk holds of that file.
+func (h *handle) refilled() error {
+	if h.refill == nil {
+		return nil
+	}
+	err := h.refill()
+	if errors.Is(err, errUnsynced) {
+		return h.broken.by("give the WAL its size", err)
+	}
+	return err
 }
 
 // Headers gives index, time and tenant of up to limit entries with an index ≥ from, in order, and the digest of those

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/store"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
 )
 
@@ -107,5 +109,43 @@ func TestSweepWaitsForReaders(t *testing.T) {
 	}
 	if n := rawFiles(t, file); n != 0 {
 		t.Fatalf("the raw files hold what was destroyed %d times", n)
+	}
+}
+
+// A sync that fails when the emptied WAL is given its size again ends all writing, and is not tried a second time. What can
+// be written and not synced stands for a disk that fails.
+func TestSweepThatCanNotSyncBreaksTheStore(t *testing.T) {
+	file := path(t)
+	db := open(t, file, sqlite.Options{WALPages: 64})
+	secrets(t, db)
+	if err := db.Sweep(t.Context()); err != nil { // All connections have the WAL open from here on.
+		t.Fatal(err)
+	}
+	if err := os.Remove(file + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(os.DevNull, file+"-wal"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Sweep(t.Context()); !errors.Is(err, store.ErrUncertain) {
+		t.Fatalf("the sweep ended with %v, want uncertain", err)
+	}
+	select {
+	case err := <-db.Broken():
+		if !errors.Is(err, store.ErrUncertain) {
+			t.Errorf("broken by %v", err)
+		}
+	default:
+		t.Error("the store does not say that it is broken")
+	}
+	err := db.Commit(t.Context(), signalbox.Batch{Entries: []signalbox.Entry{{Index: 300, Type: signalbox.RecordOutcome, Content: []byte("{}")}}})
+	if !errors.Is(err, store.ErrUncertain) {
+		t.Errorf("a commit ended with %v, want uncertain", err)
+	}
+	if err := db.Sweep(t.Context()); !errors.Is(err, store.ErrUncertain) {
+		t.Errorf("a second sweep ended with %v, want uncertain", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -129,6 +129,8 @@ func unsettled(err error) bool {
 func cannotOpen(path string, err error) error {
 	f, what := faults[sqlite3.SQLITE_CANTOPEN], "can not be opened"
 	switch {
+	case errors.Is(err, errUnsynced):
+		f, what = faults[sqlite3.SQLITE_IOERR], "could not be synced: the disk has failed"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		f, what = faults[sqlite3.SQLITE_READONLY], "can not be written: it or its directory is read-only"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

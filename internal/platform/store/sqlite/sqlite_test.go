@@ -24,6 +24,12 @@ func TestSubjects(t *testing.T) {
 	})
 }
 
+func TestDecisions(t *testing.T) {
+	storetest.RunDecisions(t, func(t *testing.T) storetest.Store {
+		return reopenable(t, filepath.Join(t.TempDir(), "s.db"))
+	})
+}
+
 func TestLedger(t *testing.T) {
 	storetest.RunLedger(t, func(t *testing.T) storetest.Store {
 		return reopenable(t, filepath.Join(t.TempDir(), "s.db"))

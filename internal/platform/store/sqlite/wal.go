@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -118,28 +119,40 @@ func (h *handle) wrote(bytes int64) {
 
 // prefill gives the WAL's file its usual size before the first commit, because a sync of a file that grows costs several
 // times one of a file that is written over. SQLite reads a WAL up to the first frame that is not valid, and zeros are not.
-// Where there is no room, the WAL grows as it would have.
+// Where there is no room, the WAL grows as it would have. An error that is marked as [errUnsynced] is one of the sync.
 func prefill(wal string, size int64) error {
 	f, err := os.OpenFile(wal, os.O_WRONLY, 0) // SQLite has made it.
 	if err != nil {
 		return cannotOpen(wal, err)
 	}
+	if err := lengthen(f, size); err != nil {
+		return errors.Join(cannotOpen(wal, err), f.Close())
+	}
+	return f.Close()
+}
+
+// errUnsynced marks a failed sync that was not SQLite's.
+var errUnsynced = errors.New("the file could not be synced")
+
+// lengthen appends zeros up to a size and syncs. A sync that has failed is told whatever its reason: the pages that it was
+// for are lost to the next one.
+func lengthen(f *os.File, size int64) error {
 	info, err := f.Stat()
 	if err != nil {
-		return errors.Join(cannotOpen(wal, err), f.Close())
+		return err
 	}
 	zeros := make([]byte, 1<<20)
 	for at := info.Size(); at < size && err == nil; at += int64(len(zeros)) {
 		_, err = f.WriteAt(zeros, at)
 	}
-	if err == nil {
-		err = f.Sync()
-	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
-		err = f.Truncate(info.Size())
+		return f.Truncate(info.Size())
 	}
 	if err != nil {
-		return errors.Join(cannotOpen(wal, err), f.Close())
+		return err
 	}
-	return f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", errUnsynced, err)
+	}
+	return nil
 }
