@@ -205,11 +205,12 @@ func (s *server) findApproval(ctx context.Context, c ctxWithCaller, id string) (
 	return a, err
 }
 
-// mayRead reports whether the caller may see what the call would send: those who decide or audit, and who has asked.
+// mayRead reports whether the caller may see what the call would send: those of the tenant who decide or audit, and who
+// has asked.
 func (c ctxWithCaller) mayRead(a *signalbox.Approval) bool {
-	readers := []signalbox.Role{signalbox.RoleApprover, signalbox.RoleAdmin, signalbox.RoleAuditor}
+	readers := []signalbox.Role{signalbox.RoleApprover, signalbox.RoleAdmin, signalbox.RoleAuditor, a.Require.Role}
 	asked := a.Key != "" && a.Key == c.Key.ID
-	return c.maySee(a.Tenant) && (asked || slices.Contains(readers, c.Key.Role))
+	return a.Tenant == c.Key.Tenant && (asked || slices.Contains(readers, c.Key.Role))
 }
 
 // listedApproval is the row of a list, whose size is bounded.

@@ -73,7 +73,8 @@ type vote struct {
 }
 
 func (s *server) registerVotes(api huma.API) {
-	deciders := []signalbox.Role{signalbox.RoleApprover, signalbox.RoleAdmin}
+	// Which of these roles decides about an approval is said by the approval itself.
+	deciders := []signalbox.Role{signalbox.RoleDeveloper, signalbox.RoleApprover, signalbox.RoleOperator, signalbox.RoleAdmin}
 	huma.Register(api, operation("approve", http.MethodPost, "/approvals/{id}/approve", "Approve a call", deciders...),
 		func(ctx context.Context, in *vote) (*Body[Approval], error) {
 			return s.vote(ctx, in, signalbox.VerdictApprove)
@@ -105,9 +106,15 @@ func (s *server) vote(ctx context.Context, in *vote, verdict signalbox.Verdict) 
 	return &Body[Approval]{s.approvalRow(c, &a)}, nil
 }
 
-// decide casts a vote on an approval that the caller may see and that is still pending.
+// decide casts a vote on an approval that the caller may see and decide about, and that is still pending.
 func (s *server) decide(ctx context.Context, c ctxWithCaller, id string, verdict signalbox.Verdict, reason, through string) (signalbox.Approval, error) {
-	a, err := s.pendingApproval(ctx, c, id)
+	a, err := s.findApproval(ctx, c, id)
+	if err == nil {
+		err = c.mayDecide(&a)
+	}
+	if err == nil && a.State != signalbox.ApprovalPending {
+		err = errDecided(&a)
+	}
 	if err != nil {
 		return a, err
 	}
@@ -115,13 +122,29 @@ func (s *server) decide(ctx context.Context, c ctxWithCaller, id string, verdict
 	return a, s.explainConflict(ctx, c, id, err)
 }
 
-// pendingApproval gives an approval that the caller may see, if it is not decided.
-func (s *server) pendingApproval(ctx context.Context, c ctxWithCaller, id string) (signalbox.Approval, error) {
-	a, err := s.findApproval(ctx, c, id)
-	if err == nil && a.State != signalbox.ApprovalPending {
-		err = errDecided(&a)
+// mayDecide refuses roles that the approval does not ask for.
+func (c ctxWithCaller) mayDecide(a *signalbox.Approval) error {
+	if err := c.decidesFor(a); err != nil {
+		return err
 	}
-	return a, err
+	needed := a.Require.Role
+	if needed == "" {
+		needed = signalbox.RoleApprover
+	}
+	if c.Key.Role == needed || c.Key.Role == signalbox.RoleAdmin {
+		return nil
+	}
+	return signalbox.Errorf(signalbox.CodeForbidden, "The approval needs the role %s; this key has the role %s.", needed, c.Key.Role).
+		WithField("id").WithRemedy("Use a key with the role " + string(needed) + " or admin.")
+}
+
+// decidesFor refuses admins of other tenants: they see the approval, and each tenant decides for itself.
+func (c ctxWithCaller) decidesFor(a *signalbox.Approval) error {
+	if a.Tenant == c.Key.Tenant {
+		return nil
+	}
+	return signalbox.Errorf(signalbox.CodeForbidden, "The approval is the tenant %s's, and this key is not.", a.Tenant).
+		WithField("id").WithRemedy("Have an approver or admin of that tenant decide.")
 }
 
 // explainConflict says by whom an approval was decided where somebody else was faster.
@@ -129,8 +152,8 @@ func (s *server) explainConflict(ctx context.Context, c ctxWithCaller, id string
 	if signalbox.CodeOf(err) != signalbox.CodeConflict {
 		return err
 	}
-	if _, decided := s.pendingApproval(ctx, c, id); signalbox.CodeOf(decided) == signalbox.CodeConflict {
-		return decided
+	if a, readErr := s.findApproval(ctx, c, id); readErr == nil && a.State != signalbox.ApprovalPending {
+		return errDecided(&a)
 	}
 	return err
 }
@@ -210,6 +233,9 @@ func (s *server) withdrawApproval(ctx context.Context, in *struct {
 	if asked := a.Key != "" && a.Key == c.Key.ID; err == nil && !asked && c.Key.Role != signalbox.RoleAdmin {
 		err = signalbox.Errorf(signalbox.CodeForbidden, "Only the key that has asked for it, or an admin, may withdraw an approval.").
 			WithField("id").WithRemedy("Use that key, or one with the role admin; approvers can deny it.")
+	}
+	if err == nil {
+		err = c.decidesFor(&a)
 	}
 	if err == nil && a.State != signalbox.ApprovalPending {
 		err = errDecided(&a)

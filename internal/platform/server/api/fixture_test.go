@@ -57,6 +57,7 @@ type site struct {
 	mux       *http.ServeMux
 	verified  int
 	broken    bool // Exports break off at their end.
+	people    *people
 }
 
 // failer is what testing.TB and rapid.T have in common.
@@ -130,6 +131,7 @@ func openAt(t failer, file string) (*site, func()) {
 		t.Fatalf("keyring: %v", err)
 	}
 	s.refusals = gate.StartRefusals(s.writer, clock, slog.New(slog.DiscardHandler))
+	s.people = newPeople(clock)
 	s.serve(clock)
 	return s, func() {
 		if err := s.refusals.Close(); err != nil {
@@ -145,13 +147,13 @@ func openAt(t failer, file string) (*site, func()) {
 }
 
 func (s *site) serve(clock func() time.Time) {
-	open := gate.NewSessions(s.ring, clock)
+	open := gate.NewSessions(gate.SessionsOptions{Keys: s.ring, Log: noLog{}, Store: s.db, Now: clock, Secure: true})
 	door := gate.NewDoor(gate.DoorOptions{Keys: s.ring, Refusals: s.refusals, Sessions: open, Now: clock})
 	views := s.db.Views()
 	s.mux = http.NewServeMux()
 	api.New(s.mux, api.Options{
 		Views: views, Traces: views, Records: s.db, Decode: audit.Decode, Now: clock, Version: "test",
-		Auth: door, Sessions: logins{door, open, clock}, Keys: keyring{s.ring, gate.NewIssuer(s.ring, s.writer, clock)},
+		Auth: door, Sessions: logins{door, open}, Keys: keyring{s.ring, gate.NewIssuer(s.ring, s.writer, clock, func() []string { return tenants })},
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
 		},
@@ -167,7 +169,10 @@ func (s *site) serve(clock func() time.Time) {
 		Runs: runs.New(runs.Options{
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
 		}),
-		Subjects: nobody{}, Archives: nowhere{}, Export: s.export,
+		Approvals: s.people.approvals, Policy: s.people, BreakGlass: grants{s.people}, Incidents: incidents{s.people},
+		OpenSessions: openSessions{s.people}, Stopping: s.people.stopping,
+		Providers: func() []api.LoginProvider { return []api.LoginProvider{{ID: "corp", Issuer: "https://id.example"}} },
+		Subjects:  nobody{}, Archives: nowhere{}, Export: s.export,
 		RunView: views.RunByID, Accounts: accounts{s.db}, Alerts: alerts{s.db, s.writer}, Tenants: func() []string { return tenants },
 		Reconcile: func(_ context.Context, _ signalbox.Caller, call string, cost signalbox.Money) (*signalbox.Money, bool, error) {
 			if call == "call_gone" {
@@ -218,20 +223,25 @@ func (x alerts) LiftBrake(ctx context.Context, by signalbox.Caller, b signalbox.
 type logins struct {
 	door *gate.Door
 	open *gate.Sessions
-	now  func() time.Time
+}
+
+// noLog keeps the ends of sessions out of the log.
+type noLog struct{}
+
+func (noLog) Append(context.Context, signalbox.Record, ...signalbox.Effect) (int64, error) {
+	return 0, nil
 }
 
 func (l logins) Secret(w http.ResponseWriter, r *http.Request, secret string) (signalbox.Key, error) {
 	return l.door.Authenticate(w, &http.Request{RemoteAddr: r.RemoteAddr, Header: http.Header{"X-Api-Key": {secret}}})
 }
 
-func (l logins) Open(w http.ResponseWriter, _ *http.Request, key signalbox.Key) (time.Time, error) {
-	cookie, err := l.open.Start(key, true)
+func (l logins) Open(w http.ResponseWriter, r *http.Request, key signalbox.Key) (time.Time, error) {
+	session, cookie, err := l.open.OpenKey(r.Context(), key, gate.Source(r.RemoteAddr))
 	if err == nil {
 		http.SetCookie(w, cookie)
-		return l.now().Add(time.Duration(cookie.MaxAge) * time.Second).UTC(), nil
 	}
-	return time.Time{}, err
+	return session.Expires, err
 }
 
 func (l logins) Close(w http.ResponseWriter, r *http.Request) error {
@@ -239,8 +249,11 @@ func (l logins) Close(w http.ResponseWriter, r *http.Request) error {
 	if c, err := r.Cookie(gate.SessionCookie); err == nil {
 		token = c.Value
 	}
-	http.SetCookie(w, l.open.End(token, true))
-	return nil
+	cookie, err := l.open.Close(r.Context(), token, gate.Source(r.RemoteAddr))
+	if err == nil {
+		http.SetCookie(w, cookie)
+	}
+	return err
 }
 
 type keyring struct {

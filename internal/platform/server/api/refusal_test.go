@@ -173,6 +173,8 @@ func TestRoles(t *testing.T) {
 	only := []signalbox.Role{"admin"}
 	callers := []signalbox.Role{"agent", "developer", "operator", "admin"}
 	operators := []signalbox.Role{"operator", "admin"}
+	deciders := []signalbox.Role{"developer", "approver", "operator", "admin"}
+	people := []signalbox.Role{"developer", "approver", "auditor", "operator", "admin"}
 	operations := map[string]struct {
 		method, path, body string
 		allowed            []signalbox.Role
@@ -210,6 +212,28 @@ func TestRoles(t *testing.T) {
 		"list-brakes":      {"GET", "/brakes", "", everybody, 200},
 		"lift-brake":       {"POST", "/brakes/nobody/lift", "", operators, 404},
 		"verify-log":       {"POST", "/audit/verify", "", readers, 200},
+
+		"list-approvals":       {"GET", "/approvals", "", everybody, 200},
+		"get-approval":         {"GET", "/approvals/nobody", "", everybody, 404},
+		"watch-approvals":      {"GET", "/approvals/events?id=nobody", "", everybody, 404},
+		"approve":              {"POST", "/approvals/nobody/approve", "", deciders, 404},
+		"deny":                 {"POST", "/approvals/nobody/deny", `{"reason":"no"}`, deciders, 404},
+		"deny-many":            {"POST", "/approvals/deny", `{"ids":["nobody"],"reason":"no"}`, deciders, 200},
+		"withdraw-approval":    {"POST", "/approvals/nobody/withdraw", "", everybody, 404},
+		"get-policy":           {"GET", "/policy", "", people, 200},
+		"explain-policy":       {"POST", "/policy/explain", `{"agent":"a","tool":"files.read","arguments":{}}`, people, 200},
+		"list-policy-versions": {"GET", "/policy/versions", "", people, 200},
+		"get-policy-version":   {"GET", "/policy/versions/nobody", "", people, 404},
+		"list-grants":          {"GET", "/break-glass", "", people, 200},
+		"give-grant":           {"POST", "/break-glass", `{"agent":"a","tool":"files.*","reason":"fire"}`, operators, 201},
+		"end-grant":            {"POST", "/break-glass/nobody/end", "", operators, 404},
+		"review-grant":         {"POST", "/break-glass/nobody/review", `{"review":"fine"}`, []signalbox.Role{"approver", "operator", "admin"}, 404},
+		"list-incidents":       {"GET", "/incidents", "", people, 200},
+		"open-incident":        {"POST", "/incidents", `{"call_id":"nobody","severity":"low","text":"x"}`, deciders, 404},
+		"close-incident":       {"POST", "/incidents/nobody/close", `{"resolution":"x"}`, deciders, 404},
+		"list-sessions":        {"GET", "/sessions", "", everybody, 200},
+		"revoke-session":       {"POST", "/sessions/nobody/revoke", "", everybody, 404},
+		"list-login-providers": {"GET", "/login", "", nil, 0}, // Needs no key: see the tests of sessions.
 	}
 	for id := range described(t, s) {
 		if _, known := operations[id]; !known {
