@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 		helperLedger(os.Args[1])
 	case "limit":
 		helperLimit(os.Args[1])
+	case "unsynced":
+		helperUnsynced(os.Args[1])
 	}
 }
 
