@@ -14,6 +14,8 @@ import (
 // sessions gives the control API the logins of the console.
 type sessions struct{ *keys }
 
+func (s *Server) sessions() sessions { return sessions{s.keys} }
+
 // replicaLog names this replica in the records that it appends.
 type replicaLog struct{ data *data }
 
