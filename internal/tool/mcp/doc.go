@@ -23,6 +23,23 @@
 // where the tool failed. A JSON-RPC error is an error of the call. Our refusals are JSON-RPC errors whose data holds
 // code, message, remedy, field and request_id.
 //
+// # Lists and names
+//
+// A list shows what the policy shows to whoever asks ([FilterLists]). It decides nothing. Where the policy hides all of a
+// server's tools, the list says so in its _meta, as [MetaPolicy]. A tool has one name, which is the server's, and no other
+// spelling of it is one. What a server says of a tool (annotations) goes to the stations as a candidate's Annotations, and
+// nothing here believes it; the hash of the whole entry is the candidate's Schema, so that an approval does not outlive a
+// tool that its server has changed.
+//
+// # Waiting for people
+//
+// A call that the stations refuse because a person must approve it waits for up to [DefaultApprovalWait] ([WaitForApprovals]),
+// outside of the stations: it has its record, and holds nothing. A caller who sent a progressToken is answered with a stream
+// of events, and hears every [ProgressEvery] that his call waits. When the approval is given, the same bytes are presented
+// as a new call, with an id and a record of its own. When nobody decides in time, the answer is an error of code
+// approval_required that says "pending" and names the approval; the same call, made again, waits for the same approval.
+// A caller who leaves ends the wait and withdraws nothing.
+//
 // # Prices
 //
 // A call costs what is configured for its tool, else for its server. It is paid where it was sent and the server did not
@@ -37,9 +54,11 @@
 //   - A child sees PATH, HOME, LANG, TMPDIR and what is configured for it; it and all its descendants are dead when Close
 //     returns.
 //   - An unreachable upstream is an error, never an empty list of tools.
+//   - A tools/call has a record, also where the SDK refused it, and goes to the stations at most once for each record.
+//   - The id of an answer is that of its request: ids that the SDK can not keep are refused.
 //
 // # Not built yet
 //
-// Resources, prompts, completion, subscriptions, progress, results that ask for input or start a task, and headers that
-// mirror parameters (x-mcp-header) towards upstreams.
+// Resources, prompts, completion, subscriptions, progress of upstreams, results that ask for input or start a task, tasks
+// in place of calls that wait, and headers that mirror parameters (x-mcp-header) towards upstreams.
 package mcp

@@ -226,8 +226,8 @@ func (testDoor) ReadBody(_ http.ResponseWriter, r *http.Request, c *signalbox.Ca
 }
 
 // chain is the real stations but the gate, which belongs to another package; in its place stands what it does about
-// insane calls.
-func chain(s *Servers, log call.Log) call.Handler {
+// insane calls. The policy may be nil.
+func chain(s *Servers, log call.Log, policy call.Station) call.Handler {
 	recorder := call.NewRecorder(call.RecorderOptions{Log: log, Masker: plain{}, Now: time.Now})
 	return call.Stations{
 		Record: recorder.Station,
@@ -241,7 +241,7 @@ func chain(s *Servers, log call.Log) call.Handler {
 				return next.Serve(ctx, t)
 			})
 		},
-		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{signalbox.KindTool: s}),
+		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{signalbox.KindTool: s}), Policy: policy,
 		Attempt: &call.Attempter{
 			Backends: map[signalbox.Kind]map[string]call.Backend{signalbox.KindTool: s.Backends()},
 			Journal:  recorder, Now: time.Now,
@@ -255,7 +255,7 @@ func gateway(
 ) (string, *memoryLog) {
 	t.Helper()
 	log := &memoryLog{}
-	h := chain(s, log)
+	h := chain(s, log, nil)
 	if next != nil {
 		h = next(h)
 	}

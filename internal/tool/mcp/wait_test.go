@@ -267,8 +267,11 @@ func TestWhatBecomesOfACallThatIsNotApproved(t *testing.T) {
 		after int64 // Milliseconds.
 		took  time.Duration
 	}{
-		{name: "denied", state: signalbox.ApprovalDenied, code: signalbox.CodeForbidden, want: "was denied: Not on a Friday. Do not",
-			votes: []signalbox.Vote{vote(signalbox.VerdictApprove, "fine"), vote(signalbox.VerdictDeny, "Not on a Friday.")}, took: time.Second},
+		{
+			name: "denied", state: signalbox.ApprovalDenied, code: signalbox.CodeForbidden, took: time.Second,
+			votes: []signalbox.Vote{vote(signalbox.VerdictApprove, "fine"), vote(signalbox.VerdictDeny, "Not on a Friday.")},
+			want:  "was denied: Not on a Friday. Do not",
+		},
 		{name: "denied without a reason", state: signalbox.ApprovalDenied, code: signalbox.CodeForbidden, want: "without a reason", took: time.Second},
 		{name: "expired", state: signalbox.ApprovalExpired, code: signalbox.CodeConflict, want: "expired", took: time.Second},
 		{name: "stale", state: signalbox.ApprovalStale, code: signalbox.CodeConflict, want: "policy or the tool has changed", took: time.Second},
