@@ -15,6 +15,8 @@ type instruments struct {
 	callDuration metric.Float64Histogram
 	cost         metric.Int64Counter
 	commit       metric.Float64Histogram
+	approvals    approvalMetrics
+	incidents    metric.Int64Counter
 
 	duration   metric.Float64Histogram
 	firstChunk metric.Float64Histogram
@@ -70,6 +72,8 @@ func newInstruments(meter metric.Meter) (instruments, error) {
 		callDuration: m.seconds("signalbox.call.duration", "How long calls took, all attempts included.", secondBuckets),
 		cost:         m.counter("signalbox.cost.nanodollars", "{nanodollar}", "Cost of attempts, in 1e-9 US dollars."),
 		commit:       m.seconds("signalbox.log.commit.duration", "How long transactions of the log took.", commitBuckets),
+		approvals:    newApprovalMetrics(m),
+		incidents:    m.counter("signalbox.incidents", "{incident}", "Incidents that people have reported, by tenant, agent, severity, and whether the call was a write."),
 		duration:     m.seconds(metricOperationDuration, "How long attempts at models took.", secondBuckets),
 		firstChunk:   m.seconds(metricFirstChunk, "Time to the first chunk of streams.", secondBuckets),
 		tokenUsage:   m.tokens(metricTokenUsage, "Tokens of attempts, by type."),

@@ -28,6 +28,8 @@ func (s *Server) jobs(ctx context.Context) {
 	all.Go(func() { loop(ctx, expireInterval, keeper.keep) })
 	all.Go(func() { loop(ctx, idleInterval, s.expireRuns) })
 	all.Go(func() { loop(ctx, rotateInterval, s.rotateMaster) })
+	all.Go(func() { loop(ctx, sweepInterval, s.sweepApprovals) })
+	all.Go(func() { loop(ctx, reviewInterval, s.reviewGrants) })
 	all.Go(func() { s.courier.Run(ctx) })
 	all.Wait()
 }

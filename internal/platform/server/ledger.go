@@ -25,9 +25,27 @@ func ledgerPolicy(c *config.Config, a *alerting) (*budget.Policy, error) {
 		o.Teams = append(o.Teams, budget.Team{Tenant: t.Tenant, ID: t.ID, Budgets: t.Budgets})
 	}
 	for _, a := range c.Agents {
-		o.Agents = append(o.Agents, budget.Agent{ID: a.ID, Budgets: a.Budgets})
+		o.Agents = append(o.Agents, payingAgent(a))
 	}
 	return budget.NewPolicy(o)
+}
+
+// payingAgent is an agent with what its permissions limit.
+func payingAgent(a config.Agent) budget.Agent {
+	out := budget.Agent{ID: a.ID, Budgets: slices.Clone(a.Budgets)}
+	p := a.Permissions
+	if p == nil {
+		return out
+	}
+	if p.MaxTokens > 0 {
+		out.Budgets = append(out.Budgets, signalbox.Budget{Unit: signalbox.UnitTokens, Per: signalbox.WindowRun, Max: p.MaxTokens})
+	}
+	for _, t := range p.Tools {
+		if t.MaxPerMinute > 0 {
+			out.Limits = append(out.Limits, budget.Limit{Tools: t.Name, Max: t.MaxPerMinute})
+		}
+	}
+	return out
 }
 
 // startLedger starts the ledger and the runs that are opened with a budget.

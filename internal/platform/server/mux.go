@@ -38,6 +38,8 @@ func (s *Server) handler() http.Handler {
 	r.HandleFunc("/audit/", s.noOperation)
 	r.handle("GET /audit", ClassFree, ui) // The console's view of the log; without this line it would be sent to /audit/.
 	r.handle("GET /metrics", ClassFree, s.readers(s.telemetry.Handler()))
+	r.HandleFunc("GET /decide/{id}", s.decide)
+	r.HandleFunc("POST /decide/{id}", s.decide)
 	r.HandleFunc("GET /login/{id}", s.login)
 	r.HandleFunc("GET /login/{id}/callback", s.loggedIn)
 	r.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })

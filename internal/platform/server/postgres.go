@@ -141,6 +141,8 @@ func (s *Server) changed(ctx context.Context, topic, payload string) error {
 	switch topic {
 	case postgres.TopicKeys:
 		return s.keys.ring.Load(ctx, s.data.db)
+	case postgres.TopicSessions:
+		return s.keys.sessions.Refresh(ctx)
 	case postgres.TopicBrakes:
 		return s.syncBrakes(ctx)
 	case postgres.TopicRuns:
@@ -151,6 +153,10 @@ func (s *Server) changed(ctx context.Context, topic, payload string) error {
 		s.data.vault.ForgetAll()
 	case postgres.TopicLedger:
 		s.wanted(payload)
+	case postgres.TopicApprovals:
+		s.approvals.Changed()
+	case postgres.TopicGrants:
+		return s.loadGrants(ctx)
 	}
 	return nil
 }

@@ -15,13 +15,14 @@ import (
 // runtime is what is made of the configuration and replaced as a whole when that changes. A call stays with the runtime
 // it was resolved by until it is over; a runtime that was replaced ends with its last call.
 type runtime struct {
-	config *config.Config
-	models *models
-	tools  *tools
-	policy *budget.Policy
-	alerts *alerting
-	roles  map[string]string // Of agents, by their id.
-	inner  call.Handler      // The stations from resolve on.
+	config      *config.Config
+	models      *models
+	tools       *tools
+	policy      *budget.Policy
+	permissions *permissions
+	alerts      *alerting
+	roles       map[string]string // Of agents, by their id.
+	inner       call.Handler      // The stations from resolve on.
 
 	mu      sync.Mutex
 	calls   int
@@ -127,6 +128,9 @@ func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error)
 	for _, a := range c.Agents {
 		r.roles[a.ID] = a.Role
 	}
+	if r.permissions, err = s.newPermissions(c, before); err != nil {
+		return nil, err
+	}
 	if r.models, err = s.newModels(c); err != nil {
 		return nil, err
 	}
@@ -166,13 +170,19 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		mu.Lock()
 		h := handlers[servers]
 		if h == nil {
-			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger)
+			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
+				mcp.FilterLists(s.callerOf, s.visible), mcp.WaitForApprovals(s.approvals, 0))
 			clear(handlers)
 			handlers[servers] = h
 		}
 		mu.Unlock()
 		h.ServeHTTP(w, r)
 	})
+}
+
+// visible reports whether lists show a tool to a caller.
+func (s *Server) visible(c signalbox.Caller, server, tool string, a *signalbox.Annotations) (bool, string) {
+	return s.runtimes.current().permissions.policy.Visible(c, server, tool, a)
 }
 
 // keyBudgets gives the budgets of a key, limits included.

@@ -29,6 +29,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/runs"
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
+	"github.com/signalbox/signalbox/internal/orchestration/approval"
 	"github.com/signalbox/signalbox/internal/platform/config"
 )
 
@@ -72,11 +73,15 @@ type Server struct {
 	alerts    *alert.Engine
 	courier   *alert.Courier
 	runs      *runs.Keeper
+	grants    *grants
+	approvals *approval.Keeper
+	links     links
 	cluster   *cluster // Nil with SQLite.
 	http      *http.Server
 	listener  net.Listener
 
 	routes   []Route
+	policies policyLock
 	read     atomic.Pointer[signalbox.Progress] // Of the projections, when they could be read last.
 	reloaded atomic.Pointer[error]              // What came of the last reload; nil where there was none.
 
@@ -99,9 +104,12 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		{"telemetry", s.startTelemetry},
 		{"database", s.startData},
 		{"keys", s.startKeys},
+		{"grants", s.startGrants},
+		{"approvals", s.startApprovals},
 		{"models and tools", s.startRuntime},
 		{"ledger", s.startLedger},
 		{"alerts", s.startAlerts},
+		{"policy", s.keepPolicy},
 		{"watch", s.startWatch},
 		{"metrics", s.startMetrics},
 		{"reload", s.startReload},

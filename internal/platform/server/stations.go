@@ -7,6 +7,7 @@ import (
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/gate"
 	"github.com/signalbox/signalbox/internal/governance/guard"
+	"github.com/signalbox/signalbox/internal/governance/policy"
 	"github.com/signalbox/signalbox/internal/model/route"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/platform/config"
@@ -14,7 +15,7 @@ import (
 
 // ConfigOptions is what configurations are checked with.
 func ConfigOptions() config.Options {
-	return config.Options{CheckExpression: route.Check}
+	return config.Options{CheckExpression: route.Check, CheckRisk: policy.CheckCEL, CheckPolicy: checkPolicy}
 }
 
 // chain puts the stations together. Those from resolve on belong to the runtime in force.
@@ -24,13 +25,14 @@ func (s *Server) chain() call.Handler {
 	}.Chain()
 }
 
-// innerStations puts the stations together that follow from the configuration. Policy, guard and approval are not built:
-// they stay nil and are recorded as not_run.
+// innerStations puts the stations together that follow from the configuration. Guard is not built: it stays nil and is
+// recorded as not_run.
 func (s *Server) innerStations(r *runtime) call.Handler {
 	return call.Stations{
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{
 			signalbox.KindModel: r.models.router, signalbox.KindTool: r.tools.servers,
 		}),
+		Policy: s.policyStation(r.permissions), Approval: s.approvalStation(),
 		Attempt: &call.Attempter{
 			Backends: map[signalbox.Kind]map[string]call.Backend{
 				signalbox.KindModel: r.models.backends, signalbox.KindTool: r.tools.servers.Backends(),

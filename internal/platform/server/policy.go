@@ -1,0 +1,186 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/governance/policy"
+	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+)
+
+// CompilePolicy makes the policy of a configuration, with what is probably not meant in it.
+func CompilePolicy(c *config.Config) (*policy.Policy, []policy.Warning, error) {
+	o := policy.Config{Servers: map[string]policy.Server{}, Risk: c.Policy.Risk, Tiers: c.Approvals.Tiers, Rules: c.Approvals.Rules}
+	for _, a := range c.Agents {
+		o.Agents = append(o.Agents, policy.Agent{ID: a.ID, Role: a.Role, Permissions: a.Permissions})
+	}
+	for id, m := range c.MCPServers {
+		s := policy.Server{Trusted: m.Trusted, Tools: map[string]signalbox.ToolMapping{}}
+		for name, tool := range m.Tools {
+			if tool.Mapping != nil {
+				s.Tools[name] = *tool.Mapping
+			}
+		}
+		o.Servers[id] = s
+	}
+	for _, f := range c.Policy.Cedar {
+		o.Cedar = append(o.Cedar, policy.File{Name: f.Path, Text: f.Text})
+	}
+	return policy.Compile(o)
+}
+
+// checkPolicy tells the check of configurations what compiling one finds.
+func checkPolicy(c *config.Config) ([]config.Warning, error) {
+	_, found, err := CompilePolicy(c)
+	var list []config.Warning
+	for _, w := range found {
+		list = append(list, config.Warning{Text: w.Text, Source: w.Source})
+	}
+	return list, err
+}
+
+// permissions are the policy of one runtime.
+type permissions struct {
+	policy   *policy.Policy
+	warnings []policy.Warning
+	since    time.Time
+}
+
+func (s *Server) newPermissions(c *config.Config, before *runtime) (*permissions, error) {
+	p, warnings, err := CompilePolicy(c)
+	if err != nil {
+		return nil, err
+	}
+	since := s.options.Now().UTC()
+	if before != nil && before.permissions.policy.Version() == p.Version() {
+		since = before.permissions.since
+	}
+	return &permissions{policy: p, warnings: warnings, since: since}, nil
+}
+
+// policyStation decides by a runtime's policy and the grants in force.
+func (s *Server) policyStation(p *permissions) call.Station {
+	return policy.Station(policy.Options{Policy: func() *policy.Policy { return p.policy }, Grants: s.grants.of})
+}
+
+// keepPolicy records the policy in force where it is another than the newest on record: what a version in a record stands
+// for can be looked up for ever.
+func (s *Server) keepPolicy(ctx context.Context) error {
+	s.policies.Lock()
+	defer s.policies.Unlock()
+	p := s.runtimes.current().permissions
+	newest, err := s.data.db.PolicyVersions(ctx, 1)
+	if err != nil {
+		return err
+	}
+	version := signalbox.PolicyVersion{Version: p.policy.Version(), Time: p.since, Text: p.policy.Text()}
+	detail := map[string]string{"policy": version.Version}
+	if len(newest) > 0 {
+		if newest[0].Version == version.Version {
+			return nil
+		}
+		detail["before"] = newest[0].Version
+	}
+	_, err = s.data.writer.Append(ctx, signalbox.Record{
+		Type: signalbox.RecordAdmin, Time: p.since, When: signalbox.When{Timestamp: p.since},
+		What:    signalbox.What{Action: signalbox.ActionPolicyChanged, ResourceID: version.Version, Detail: detail},
+		Context: signalbox.Context{PolicyVersion: version.Version, Replica: s.data.replica},
+	}, signalbox.PutPolicyVersion{Version: version})
+	return err
+}
+
+// policies gives the control API the policy.
+type policies struct{ *Server }
+
+// Current gives all that decides now.
+func (x policies) Current(context.Context) (api.PolicyInForce, error) {
+	r := x.runtimes.current()
+	c, p := r.config, r.permissions
+	view := api.PolicyInForce{
+		Version: p.policy.Version(), Since: p.since, Agents: x.agents(c), Forbids: len(c.Policy.Cedar), Risk: c.Policy.Risk,
+		Tiers: policy.DefaultTiers(), Rules: c.Approvals.Rules,
+	}
+	maps.Copy(view.Tiers, c.Approvals.Tiers)
+	for _, server := range slices.Sorted(maps.Keys(c.MCPServers)) {
+		tools := c.MCPServers[server].Tools
+		for _, name := range slices.Sorted(maps.Keys(tools)) {
+			view.Tools = append(view.Tools, api.ToolInForce{ID: server + "." + name, Server: server, Mapping: tools[name].Mapping})
+		}
+	}
+	for _, w := range p.warnings {
+		view.Warnings = append(view.Warnings, api.PolicyWarning{Text: w.Text, Source: w.Source})
+	}
+	return view, nil
+}
+
+// agents are those that are declared, then those that keys are bound to.
+func (x policies) agents(c *config.Config) []api.AgentInForce {
+	var list []api.AgentInForce
+	known := map[string]bool{"": true}
+	for _, a := range c.Agents {
+		known[a.ID] = true
+		list = append(list, api.AgentInForce{ID: a.ID, Role: a.Role, Declared: true, Permissions: a.Permissions})
+	}
+	var bound []string
+	for _, k := range x.keys.ring.List() {
+		if !known[k.Agent] {
+			known[k.Agent] = true
+			bound = append(bound, k.Agent)
+		}
+	}
+	slices.Sort(bound)
+	for _, id := range bound {
+		list = append(list, api.AgentInForce{ID: id})
+	}
+	return list
+}
+
+// Explain says what would become of a call.
+func (x policies) Explain(_ context.Context, q api.PolicyQuestion) (api.PolicyAnswer, error) {
+	p := x.runtimes.current().permissions.policy
+	e := p.Explain(Question(q, x.runtimes.current().roles[q.Agent], x.grants.of(q.Tenant, q.Agent)))
+	return Answer(e), nil
+}
+
+// Question is a question of the control API as a request to the policy.
+func Question(q api.PolicyQuestion, role string, grants []signalbox.Grant) policy.Request {
+	r := policy.Request{
+		Caller:  signalbox.Caller{Tenant: q.Tenant, Agent: q.Agent, AgentRole: role, Role: signalbox.RoleAgent},
+		Purpose: q.Purpose, StepKind: q.StepKind, Kind: signalbox.KindModel, Model: q.Model, Grants: grants,
+	}
+	if q.Tool != "" {
+		server, name, _ := strings.Cut(q.Tool, ".")
+		r.Kind, r.Tool = signalbox.KindTool, &signalbox.ToolRequest{Server: server, Name: name, Arguments: q.Arguments}
+		if len(q.Arguments) == 0 {
+			r.Tool.Arguments = []byte("{}")
+		}
+	}
+	return r
+}
+
+// Versions gives the policies that were in force.
+func (x policies) Versions(ctx context.Context, limit int) ([]signalbox.PolicyVersion, error) {
+	return x.data.db.PolicyVersions(ctx, limit)
+}
+
+// Version gives one.
+func (x policies) Version(ctx context.Context, version string) (signalbox.PolicyVersion, error) {
+	return x.data.db.PolicyVersion(ctx, version)
+}
+
+// policyLock keeps two reloads from recording one policy twice.
+type policyLock struct{ sync.Mutex }
+
+// warn shows the operator what is probably not meant in the policy in force.
+func (s *Server) warn(ctx context.Context) {
+	for _, w := range s.runtimes.current().permissions.warnings {
+		s.options.Logger.WarnContext(ctx, "the policy may not be what is meant", "what", w.Text, "where", w.Source)
+	}
+}
