@@ -34,7 +34,7 @@ func (k *Keeper) create(ctx context.Context, t *call.Track, hash [32]byte) (sign
 	if err != nil {
 		return a, err
 	}
-	k.added(a.Tenant)
+	k.add(a.Tenant, 1)
 	k.Changed()
 	k.o.Asked(a)
 	return a, nil
@@ -127,8 +127,11 @@ func (k *Keeper) recount(pending []signalbox.Approval) {
 	k.count, k.counted = count, now
 }
 
-func (k *Keeper) added(tenant string) {
+// add corrects the count until the next look.
+func (k *Keeper) add(tenant string, n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.count[tenant]++
+	if k.count != nil {
+		k.count[tenant] += n
+	}
 }

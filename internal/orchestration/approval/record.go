@@ -80,6 +80,7 @@ func (k *Keeper) put(ctx context.Context, r signalbox.Record, a signalbox.Approv
 	}
 	k.Changed()
 	if a.State != signalbox.ApprovalPending {
+		k.add(a.Tenant, -1)
 		k.o.Decided(a)
 	}
 	return nil
