@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -81,6 +82,10 @@ func TestPermissions(t *testing.T) {
 	equal(t, "a section without a value", agent["empty"], (*signalbox.Permissions)(nil))
 	equal(t, "no models", agent["nothing"].Models, []string{})
 	equal(t, "all models", agent["everything"].Models, []string(nil))
+	equal(t, "nothing said of data", agent["everything"].Data, signalbox.DataPermission{})
+	equal(t, "nothing said of the network", agent["everything"].Network, signalbox.NetworkPermission{})
+	equal(t, "a tier without a value", c.Approvals.Tiers[signalbox.RiskHigh], DefaultApprovals().Tiers[signalbox.RiskHigh])
+	equal(t, "the role of a tier", c.Approvals.Tiers[signalbox.RiskLow], signalbox.Requirement{Approvers: 1, Role: signalbox.RoleApprover})
 	equal(t, "a single resource", agent["everything"].Tools[0].Resources, []string{"*"})
 	equal(t, "models", agent["patterns"].Models, []string{"small", "s*", "auto"})
 	equal(t, "form NFC", agent["patterns"].Tools[0].Resources[4], "보고서/*")
@@ -109,7 +114,7 @@ func TestToolMappings(t *testing.T) {
 			{Argument: "source", Kind: signalbox.ResourcePath, Operation: signalbox.OperationDelete},
 			{Argument: "destination", Kind: signalbox.ResourcePath},
 		},
-		Source: "mcp_servers.files.tools.move_file (permissions.good.yml:34)",
+		Source: "mcp_servers.files.tools.move_file (permissions.good.yml:37)",
 	})
 	equal(t, "resources without an operation", files.Tools["fetch"].Mapping.Operation, signalbox.Operation(""))
 	equal(t, "a way into an object", files.Tools["fetch"].Mapping.Resources[0].Argument, "request.url")
@@ -204,4 +209,34 @@ func TestRowFiltersStayInTheirParentheses(t *testing.T) {
 	if taken == 0 {
 		t.Error("no filter was taken: the test has shown nothing")
 	}
+}
+
+var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// What the documentation shows of permissions, policy, approvals and logins is one good configuration.
+func TestDocumentedPolicy(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "\n## Permissions\n")
+	part, _, found := strings.Cut(rest, "\n## Retention of content\n")
+	blocks := yamlBlock.FindAllStringSubmatch(part, -1)
+	if !found || len(blocks) != 6 {
+		t.Fatalf("found %d examples, want 6", len(blocks))
+	}
+	text := "tenants: [{id: acme}]\nchannels: {ops: {kind: webhook, url: 'https://h', secret: 0123456789abcdef}}\n"
+	for _, b := range blocks {
+		text += b[1]
+	}
+	o := testOptions
+	o.ReadFile = func(string) ([]byte, error) { return []byte(someCedar), nil }
+	c, err := Parse("docs.yml", []byte(text), func(string) (string, bool) { return "x", true }, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for risk, want := range DefaultApprovals().Tiers {
+		equal(t, "the default tier "+string(risk), c.Approvals.Tiers[risk], want)
+	}
+	equal(t, "identity provider", c.OIDC[0].ID, "corp")
 }

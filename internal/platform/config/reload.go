@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,6 +38,24 @@ func Reloadable(running, next *Config) (changed []string, err error) {
 	keys := strings.Join(restart, ", ")
 	return changed, signalbox.Errorf(signalbox.CodeInvalid, "%s can not be changed while Signalbox runs", keys).
 		WithField(restart[0]).WithRemedy("Restart Signalbox, or take the change back.")
+}
+
+// SameServers reports whether two sets of servers are reached and priced alike, so that what is connected can stay. What is
+// declared of their tools, and whether they are trusted, is policy and does not count.
+func SameServers(a, b map[string]MCPServer) bool {
+	return maps.EqualFunc(a, b, func(a, b MCPServer) bool { return reflect.DeepEqual(a.connection(), b.connection()) })
+}
+
+// connection leaves out what is policy.
+func (m MCPServer) connection() MCPServer {
+	prices := map[string]Tool{}
+	for name, tool := range m.Tools {
+		if tool.Price != nil {
+			prices[name] = Tool{Price: tool.Price}
+		}
+	}
+	m.Tools, m.Trusted = prices, false
+	return m
 }
 
 // forEachChange gives the keys of two structures of one type whose values differ.

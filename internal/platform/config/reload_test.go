@@ -73,3 +73,31 @@ func TestRestartKeysExist(t *testing.T) {
 		}
 	}
 }
+
+func TestSameServers(t *testing.T) {
+	const base = "mcp_servers: {s: {command: [x], env: {A: one}, tools: {a: {price: {per_call: 1}}, b: {operation: read}}}}"
+	servers := mustParse(t, base).MCPServers
+	cases := []struct {
+		name, text string
+		want       bool
+	}{
+		{"the same", base, true},
+		{"another line", "# Hello\n" + base, true},
+		{"trusted", strings.Replace(base, "command", "annotations: trusted, command", 1), true},
+		{"another operation", strings.Replace(base, "read", "write", 1), true},
+		{"a mapping gone", strings.Replace(base, ", b: {operation: read}", "", 1), true},
+		{"another price", strings.Replace(base, "per_call: 1", "per_call: 2", 1), false},
+		{"a price gone", strings.Replace(base, "a: {price: {per_call: 1}}, ", "", 1), false},
+		{"another secret", strings.Replace(base, "one", "two", 1), false},
+		{"another command", strings.Replace(base, "[x]", "[y]", 1), false},
+		{"a second server", strings.Replace(base, "{s:", "{t: {command: [x]}, s:", 1), false},
+		{"none", "tenants:", false},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := SameServers(servers, mustParse(t, tc.text).MCPServers); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}

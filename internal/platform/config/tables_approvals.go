@@ -65,13 +65,13 @@ func tiersTable(tiers map[signalbox.Risk]signalbox.Requirement) value {
 	for _, risk := range signalbox.Risks() {
 		q := tiers[risk]
 		q.Approvers = max(1, q.Approvers) // Stays where the number can not be read.
-		fields = append(fields, key(string(risk), fmt.Sprintf("Who must agree to calls of %s risk.", risk), object{fields: requirementFields(&q), check: func(s seen) {
+		fields = append(fields, key(string(risk), fmt.Sprintf("Who must agree to calls of %s risk.", risk), given{object{fields: requirementFields(&q), check: func(s seen) {
 			checkRequirement(s, &q)
 			tiers[risk] = q
 			if risk == signalbox.RiskHigh && q.Approvers == 0 {
 				s.problem("approvers", "can not be 0 for high risk: a write or deletion of high risk never happens without a person", "give 1 or more; reads can be relaxed under approvals.rules")
 			}
-		}}))
+		}}}))
 	}
 	return object{fields: fields}
 }

@@ -41,8 +41,8 @@ func permissionsTable(into **signalbox.Permissions) value {
 	p := &signalbox.Permissions{}
 	return given{object{fields: []field{
 		key("tools", "Tools it may call, and what it may do with them.", listOf(&p.Tools, toolPermissionTable)),
-		key("data", "What queries of databases may touch; checked here, and enforced by no part of this version.", dataTable(&p.Data)),
-		key("network", "Which hosts requests to the web may reach; checked here, and enforced by no part of this version.", networkTable(&p.Network)),
+		key("data", "What queries of databases may touch; checked here, and enforced by no part of this version.", given{dataTable(&p.Data)}),
+		key("network", "Which hosts requests to the web may reach; checked here, and enforced by no part of this version.", given{networkTable(&p.Network)}),
 		key("max_tokens", "Tokens of input and output together in one run; 0 is no cap.", integer(&p.MaxTokens, 0, MaxBudgetCount)),
 		key("requires_approval", "Whether all that it does besides calling models waits for a person.", boolean(&p.RequiresApproval)),
 		key("models", "Models and routes it may use, out of its tenant's; * and ** are wildcards. Without it, all of them.", given{listOf(&p.Models, func(s *string) value {
@@ -64,9 +64,9 @@ func toolPermissionTable(p *signalbox.ToolPermission) value {
 		need("resources", "Patterns of what it may do that with, such as docs/**; \"*\" is everything.", oneOrMore{&p.Resources, func(s *string) value {
 			return textInto(s, resourceGlob)
 		}}),
-		key("rate_limit", "How often the agent may call tools under this permission.", object{fields: []field{
+		key("rate_limit", "How often the agent may call tools under this permission.", given{object{fields: []field{
 			need("max_per_minute", "Calls in a minute.", integer(&p.MaxPerMinute, 1, MaxLimit)),
-		}}),
+		}}}),
 	}, check: func(s seen) {
 		for i := range p.Resources { // Resources are compared in this form.
 			p.Resources[i] = norm.NFC.String(p.Resources[i])
