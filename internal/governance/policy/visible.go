@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cedar-policy/cedar-go"
+
+	"github.com/signalbox/signalbox"
+)
+
+// Visible reports whether a list of tools shows this one to a caller, and by which rule: it does where some call of the
+// tool could be permitted. That a tool is visible permits nothing.
+func (p *Policy) Visible(c signalbox.Caller, server, name string, a *signalbox.Annotations, grants ...signalbox.Grant) (bool, string) {
+	j := &judgement{policy: p, agent: p.agent(c.Agent), r: Request{Caller: c, Grants: grants}}
+	j.tool = p.tool(signalbox.ToolRequest{Server: server, Name: name})
+	if err := deceptive(j.tool.id); err != nil {
+		return false, fmt.Sprintf("the name of the tool %v", err)
+	}
+	reason := j.agent.lack(c)
+	for _, op := range j.tool.operations(a) {
+		visible, rule := j.visible(op)
+		if visible {
+			return true, rule
+		}
+		if rule != "" {
+			reason = rule
+		}
+	}
+	return false, reason
+}
+
+// visible asks whether an operation could be permitted on some resource. Rules of Cedar files count by their scopes:
+// conditions are about a call, and there is none yet.
+func (j *judgement) visible(op signalbox.Operation) (bool, string) {
+	q := question{files: j.policy.files, scopes: true, agent: j.agent.principal(j.r.Caller), resource: j.tool.entities()}
+	for _, m := range j.agent.of(flatten(j.tool.id)) {
+		if slices.Contains(m.operations, op) && (m.everything || len(j.tool.mapping.Resources) > 0) {
+			q.permissions = append(q.permissions, m)
+		}
+	}
+	a := q.ask(cedar.String(op), cedar.NewRecord(cedar.RecordMap{"permissions": permissionSet(q.permissions)}))
+	switch {
+	case a.allowed && len(q.permissions) > 0:
+		return true, slices.MinFunc(q.permissions, func(a, b *permission) int { return a.rank - b.rank }).name()
+	case a.allowed:
+		return true, string(a.by[0])
+	case len(a.by) > 0:
+		return false, "the rule " + string(a.by[0]) + " forbids it"
+	}
+	if grant := j.grant(); grant != "" {
+		return true, "break-glass grant " + grant
+	}
+	return false, ""
+}
