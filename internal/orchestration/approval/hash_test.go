@@ -86,6 +86,9 @@ func TestEveryFieldIsInTheHash(t *testing.T) {
 		"arguments": func(t *call.Track) { t.Call.Tool.Arguments = []byte(`{"path":"/srv/b"}`) },
 		"schema":    func(t *call.Track) { t.Resolve.Candidates[0].Schema[0]++ },
 		"part":      func(t *call.Track) { t.Policy.Part[0]++ },
+		"schemas": func(t *call.Track) {
+			t.Resolve.Candidates = append(t.Resolve.Candidates, signalbox.Candidate{Schema: [32]byte{8}})
+		},
 		"no schema": func(t *call.Track) { t.Resolve.Candidates = nil },
 		"user and key exchanged": func(t *call.Track) {
 			t.Gate.Caller.User, t.Gate.Caller.Key = t.Gate.Caller.Key, t.Gate.Caller.User

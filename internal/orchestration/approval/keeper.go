@@ -13,7 +13,7 @@ import (
 
 // Limits of a keeper.
 const (
-	MaxArguments = 1 << 20                // Of what is asked about, in bytes: people are to read it.
+	MaxArguments = 256 << 10              // Of what is asked about, in bytes: people are to read it.
 	ClaimWait    = 2 * time.Second        // For an approval that somebody else is changing.
 	ClaimPause   = 5 * time.Millisecond   // Between two tries to claim it, at first; it doubles.
 	MaxPause     = 100 * time.Millisecond // And the longest.
@@ -33,7 +33,7 @@ type Store interface {
 	ApprovalOf(ctx context.Context, tenant string, hash [32]byte) (signalbox.Approval, bool, error)
 	// Approvals lists approvals, newest first, with the cursor of the next page.
 	Approvals(ctx context.Context, f signalbox.ApprovalFilter) ([]signalbox.Approval, string, error)
-	// PendingApprovals gives those of all tenants, oldest first, up to a bound of its own.
+	// PendingApprovals gives those of all tenants, oldest first, up to a bound of its own. Their Content may be left out.
 	PendingApprovals(ctx context.Context) ([]signalbox.Approval, error)
 	// Claim takes a name for a holder; false where another holds it. The claim of a process that is gone ends when that
 	// can commit nothing any more. Claiming again what one holds may give either.

@@ -184,7 +184,7 @@ func TestRecords(t *testing.T) {
 	id := d.ask(t, toolTrack(arg))
 	d.vote(t, id, "lee", signalbox.VerdictDeny)
 	other := d.ask(t, toolTrack(arg))
-	if _, err := d.k.Withdraw(t.Context(), Voter{By: "key_a", Key: "key_a", Tenant: "acme"}, other); err != nil {
+	if _, err := d.k.Withdraw(t.Context(), Voter{By: "key_a", Tenant: "acme"}, other); err != nil {
 		t.Fatal(err)
 	}
 	d.minute = 1

@@ -171,6 +171,7 @@ func (r *replica) PendingApprovals(context.Context) (list []signalbox.Approval, 
 	defer leave()
 	for _, id := range r.order {
 		if a := r.approvals[id]; a.State == signalbox.ApprovalPending {
+			a.Content = nil
 			list = append(list, a)
 		}
 	}
