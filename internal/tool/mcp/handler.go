@@ -141,6 +141,7 @@ func (h *Handler) hand(w http.ResponseWriter, r *http.Request, c *signalbox.Call
 	x := &exchange{call: c, http: r.Context(), progress: m.progress}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
+	w.Header().Set("X-Accel-Buffering", "no") // Progress is of no use when it comes with the answer.
 	h.form(e, m).ServeHTTP(&headWriter{ResponseWriter: w, exchange: x}, r)
 	if m.method != methodCallTool || !x.begin() {
 		return

@@ -1,8 +1,10 @@
 package mcp
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -393,5 +395,42 @@ func TestTheHeadNamesTheCallThatWasServed(t *testing.T) {
 	calls := p.seen()
 	if len(calls) != 2 || res.Header.Get(headerCall) != calls[1].ID || res.Header.Get(headerApproval) != "" {
 		t.Errorf("got headers %v of %d calls", res.Header, len(calls))
+	}
+}
+
+func TestProgressComesBeforeTheAnswerInOneStream(t *testing.T) {
+	p := newPeople()
+	s := newServers(t, Server{ID: "files", URL: "http://127.0.0.1:1"})
+	mux := http.NewServeMux()
+	mux.Handle(Pattern, NewHandler(s, testDoor{}, p.station(call.HandlerFunc(answering)), "test", slog.New(slog.DiscardHandler),
+		WaitForApprovals(p, time.Minute)))
+	body := `{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"echo","_meta":{"progressToken":9007199254740993}}}`
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, serveOn(t, mux)+"/mcp/files", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Authorization": {testKey}, "Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	if err != nil { // The head comes with the first word of progress: nobody has decided yet.
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got := res.Header.Get("Content-Type"); got != "text/event-stream" || res.Header.Get("X-Accel-Buffering") != "no" {
+		t.Errorf("got headers %v", res.Header)
+	}
+	events := bufio.NewReader(res.Body)
+	progress, err := nextEvent(events)
+	want := `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":9007199254740993,"message":"Waiting for the approval appr_1.","progress":0,"total":60}}`
+	if err != nil || string(progress) != want {
+		t.Errorf("got %s, %v", progress, err)
+	}
+	p.decide(signalbox.ApprovalApproved)
+	answer, err := nextEvent(events)
+	want = `{"jsonrpc":"2.0","id":"a","result":{"resultType":"complete","content":[{"type":"text","text":"done"}]}}`
+	if err != nil || string(answer) != want {
+		t.Errorf("got %s, %v", answer, err)
+	}
+	if rest, err := nextEvent(events); !errors.Is(err, io.EOF) {
+		t.Errorf("got %s, %v after the answer", rest, err)
 	}
 }
