@@ -118,7 +118,13 @@ func TestExampleFile(t *testing.T) {
 	equal(t, "server", c.MCPServers["search"], MCPServer{
 		URL: NewEndpoint("http://127.0.0.1:9000/mcp"), Headers: map[string]Secret{"Authorization": NewSecret("Bearer none")},
 		Timeouts: DefaultToolTimeouts(), Price: ToolPrice{PerCall: *dollars(t, "0.002")},
-		Tools: map[string]Tool{"deep_search": {Price: &ToolPrice{*dollars(t, "0.05")}}},
+		Tools: map[string]Tool{
+			"deep_search": {
+				Price:   &ToolPrice{*dollars(t, "0.05")},
+				Mapping: &signalbox.ToolMapping{Operation: signalbox.OperationRead, Source: "mcp_servers.search.tools.deep_search (signalbox.yml:157)"},
+			},
+			"web_search": {Mapping: &signalbox.ToolMapping{Operation: signalbox.OperationRead, Source: "mcp_servers.search.tools.web_search (signalbox.yml:156)"}},
+		},
 	})
 	equal(t, "rule", c.Alerts.Rules[0], signalbox.AlertRule{
 		ID: "dear-request", Level: signalbox.AlertWarning, Threshold: *dollars(t, "1.5"), Per: signalbox.AlertPerRequest,
