@@ -8,11 +8,14 @@ import { readFileSync, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Desk } from "./approvals.mjs";
 import { auditLog, auditPage, auditStatus } from "./audit.mjs";
 import { accounts, alerts, brakes, keys, runDetail, runRows } from "./ledger.mjs";
 import { BIG_TRACE, bigTrace, detail, makeCalls, smallTrace, tracePage, usd } from "./fixtures.mjs";
 
 export const KEY = "sb_mock_console_key";
+/** One key for each role, for looking at what is offered to it. */
+const KEYS = { [KEY]: "operator", sb_mock_admin_key: "admin", sb_mock_approver_key: "approver", sb_mock_auditor_key: "auditor", sb_mock_developer_key: "developer" };
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8" };
 
@@ -30,7 +33,8 @@ export function start(port = 0) {
   const calls = makeCalls(6_000, Date.now());
   const audit = auditLog(calls);
   const big = bigTrace(30_000);
-  const sessions = new Set();
+  const sessions = new Map();
+  const desk = new Desk();
   const asOf = () => new Date(Date.now() - 900).toISOString();
 
   const matches = (call, q) =>
@@ -50,7 +54,7 @@ export function start(port = 0) {
   };
 
   const routes = {
-    "GET /session": (_, session) => (session ? identity() : null),
+    "GET /session": (_, role) => identity(role),
     "GET /calls": (q) => {
       const all = calls.filter((call) => matches(call, q));
       const at = Number(q.get("cursor") || 0);
@@ -118,11 +122,12 @@ export function start(port = 0) {
       let body = "";
       req.on("data", (chunk) => (body += chunk));
       req.on("end", () => {
-        if (JSON.parse(body).key !== KEY) return refuse(401, "unauthenticated", "The key is not known.", "Create one.");
+        const role = KEYS[JSON.parse(body).key];
+        if (!role) return refuse(401, "unauthenticated", "The key is not known.", "Create one.");
         const made = Math.random().toString(36).slice(2);
-        sessions.add(made);
+        sessions.set(made, role);
         res.setHeader("Set-Cookie", `sb_session=${made}; Path=/; HttpOnly; SameSite=Strict`);
-        say(200, identity());
+        say(200, identity(role));
       });
       return;
     }
@@ -130,7 +135,19 @@ export function start(port = 0) {
       sessions.delete(id);
       return say(204);
     }
+    if (path === "/login") return say(200, { providers: [{ id: "corporate", issuer: "https://id.acme.example" }] });
     if (!sessions.has(id)) return refuse(401, "unauthenticated", "There is no session.", "Sign in.");
+    const role = sessions.get(id);
+    if (path === "/approvals/events") return desk.stream(req, res, url.searchParams.get("id"));
+    if (/^\/(approvals|policy|break-glass|incidents|sessions)(\/|$)/.test(path)) {
+      let text = "";
+      req.on("data", (chunk) => (text += chunk));
+      req.on("end", () => {
+        const found = desk.answer(req.method, path, url.searchParams, text ? JSON.parse(text) : {}, identity(role));
+        return found ? say(...found) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
+      });
+      return;
+    }
     const one = /^\/(calls|traces)\/([^/]+)$/.exec(path);
     if (one?.[1] === "calls") {
       const call = calls.find((c) => c.id === decodeURIComponent(one[2])) ?? (one[2].startsWith("call_") ? null : undefined);
@@ -166,13 +183,13 @@ export function start(port = 0) {
       req.on("end", () => say(200, route(url.searchParams, true, JSON.parse(body))));
       return;
     }
-    return route ? say(200, route(url.searchParams, true)) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
+    return route ? say(200, route(url.searchParams, role)) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
   });
   return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })));
 }
 
-function identity() {
-  return { tenant: "acme", team: "cs", key_id: "key_support", agent: null, user: "mina.kim", role: "operator", expires_at: new Date(Date.now() + 8 * 3_600_000).toISOString() };
+function identity(role) {
+  return { tenant: "acme", team: "cs", key_id: "key_support", agent: null, user: "mina.kim", role, expires_at: new Date(Date.now() + 8 * 3_600_000).toISOString() };
 }
 
 function sum(calls) {

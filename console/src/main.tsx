@@ -6,6 +6,7 @@ import "./styles/parts.css";
 import "./styles/trace.css";
 import "./styles/budgets.css";
 import "./styles/audit.css";
+import "./styles/approvals.css";
 import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";

@@ -5,16 +5,22 @@ import { isRange, type Range } from "./lib/time";
 import { NotFound, RenderError } from "./ui/ErrorBox";
 import { Shell } from "./ui/Shell";
 import { Alerts } from "./views/Alerts";
+import { ApprovalDetail } from "./views/ApprovalDetail";
+import { Approvals } from "./views/Approvals";
 import { Audit } from "./views/Audit";
+import { BreakGlass } from "./views/BreakGlass";
 import { Budgets } from "./views/Budgets";
 import { CallDetail } from "./views/CallDetail";
 import { Calls } from "./views/Calls";
 import { Costs } from "./views/Costs";
 import { Health } from "./views/Health";
+import { Incidents } from "./views/Incidents";
 import { Login } from "./views/Login";
 import { Overview } from "./views/Overview";
+import { Policy } from "./views/Policy";
 import { Run } from "./views/Run";
 import { Runs } from "./views/Runs";
+import { Sessions } from "./views/Sessions";
 import { Trace } from "./views/Trace";
 import { Traces } from "./views/Traces";
 
@@ -56,13 +62,21 @@ export type AuditFilter = (typeof AUDIT_FILTERS)[number];
 /** The record that is open is in the address beside the filters of the list behind it: below /audit are the log's own paths. */
 export type AuditSearch = Partial<Record<AuditFilter, string>> & { range?: Range; record?: string };
 
+const APPROVAL_FILTERS = ["state", "tenant", "agent", "tool", "run", "risk"] as const;
+/** Without a state it is the inbox; "decided" is every state but pending. */
+export type ApprovalsSearch = Partial<Record<(typeof APPROVAL_FILTERS)[number], string>>;
+
+/** only and server narrow the table; agent and tool are the cell that is looked at, or what the explorer asks about. */
+const POLICY_FIELDS = ["tab", "agent", "tool", "args", "model", "purpose", "step", "tenant", "only", "server", "old", "new"] as const;
+export type PolicySearch = Partial<Record<(typeof POLICY_FIELDS)[number], string>>;
+
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   component: Login,
-  validateSearch: (raw: Raw) => texts(raw, ["next"]),
+  validateSearch: (raw: Raw) => texts(raw, ["next", "error"]),
 });
 
 const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
@@ -139,12 +153,42 @@ const audit = createRoute({
   }),
 });
 
+const approvals = createRoute({
+  getParentRoute: () => shell,
+  path: "/approvals",
+  component: Approvals,
+  validateSearch: (raw: Raw): ApprovalsSearch => texts(raw, APPROVAL_FILTERS),
+});
+
+const approval = createRoute({ getParentRoute: () => shell, path: "/approvals/$id", component: ApprovalDetail });
+
+const policy = createRoute({
+  getParentRoute: () => shell,
+  path: "/policy",
+  component: Policy,
+  validateSearch: (raw: Raw): PolicySearch => texts(raw, POLICY_FIELDS),
+});
+
+const breakGlass = createRoute({ getParentRoute: () => shell, path: "/break-glass", component: BreakGlass });
+
+const incidents = createRoute({
+  getParentRoute: () => shell,
+  path: "/incidents",
+  component: Incidents,
+  validateSearch: (raw: Raw) => texts(raw, ["which"]),
+});
+
+const sessions = createRoute({ getParentRoute: () => shell, path: "/sessions", component: Sessions });
+
 const health = createRoute({ getParentRoute: () => shell, path: "/health", component: Health });
 
 export const router = createRouter({
   routeTree: root.addChildren([
     login,
-    shell.addChildren([overview, calls, call, runs, run, traces, trace, costs, budgets, alerts, audit, health]),
+    shell.addChildren([
+      overview, approvals, approval, calls, call, runs, run, traces, trace, costs, budgets, alerts, policy, breakGlass, incidents, audit, sessions,
+      health,
+    ]),
   ]),
   parseSearch,
   stringifySearch,

@@ -129,6 +129,8 @@ export interface Approval {
   votes: Vote[] | null;
   /** JSON as text, exactly as it would be sent. Null for readers who may not see it, and where it can not be read. */
   arguments: string | null;
+  /** Their size, also where a list leaves them out for it. Null where they can not be seen. */
+  arguments_bytes: number | null;
   /** The last approved one of the same tool and agent. */
   previous: string | null;
   edited_from: string | null;
@@ -136,7 +138,7 @@ export interface Approval {
 }
 
 export interface BatchAnswer {
-  items: { id: string; ok: boolean; error: { code: string; message: string; remedy?: string | null } | string | null }[];
+  items: { id: string; ok: boolean; error: { code: string; message: string; remedy?: string | null } | null }[];
 }
 
 export interface ToolLine {

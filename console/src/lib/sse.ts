@@ -76,7 +76,7 @@ export interface Follow {
 }
 
 /** A stream that says nothing for so long, not even a comment, is lost. */
-export const SILENCE_MS = 60_000;
+export const SILENCE_MS = 45_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { ApiError, send } from "../api/client";
+import { COUNT_MS, inboxQuery, may, type Act } from "../api/people";
 import { sessionQuery } from "../api/queries";
 import type { Identity } from "../api/types";
 import { useI18n, type Key } from "../i18n";
@@ -11,15 +12,21 @@ import { Mark } from "./Mark";
 import { Loading } from "./parts";
 import { Prefs } from "./Prefs";
 
-const VIEWS: readonly { to: string; key: Key }[] = [
+/** What a role may not see is not offered to it. */
+const VIEWS: readonly { to: string; key: Key; act?: Act }[] = [
   { to: "/", key: "nav.overview" },
+  { to: "/approvals", key: "nav.approvals", act: "seeApprovals" },
   { to: "/calls", key: "nav.calls" },
   { to: "/runs", key: "nav.runs" },
   { to: "/traces", key: "nav.traces" },
   { to: "/costs", key: "nav.costs" },
   { to: "/budgets", key: "nav.budgets" },
   { to: "/alerts", key: "nav.alerts" },
+  { to: "/policy", key: "nav.policy", act: "seePolicy" },
+  { to: "/break-glass", key: "nav.breakGlass", act: "seeGrants" },
+  { to: "/incidents", key: "nav.incidents", act: "seeIncidents" },
   { to: "/audit", key: "nav.audit" },
+  { to: "/sessions", key: "nav.sessions", act: "seeSessions" },
   { to: "/health", key: "nav.health" },
 ];
 
@@ -48,7 +55,7 @@ export function Shell() {
           <Mark />
           {t("app.name")}
         </Link>
-        <Line pathname={pathname} />
+        <Line pathname={pathname} role={session.data?.role} />
         <div className="rail-foot">
           <Prefs className="prefs" />
           {session.data && <Who identity={session.data} />}
@@ -65,23 +72,40 @@ export function Shell() {
   );
 }
 
-function Line({ pathname }: { pathname: string }) {
+function Line({ pathname, role }: { pathname: string; role: Identity["role"] | undefined }) {
   const { t } = useI18n();
+  const views = VIEWS.filter(({ act }) => act === undefined || may(role, act));
   return (
     <nav aria-label={t("nav.label")}>
       <ul className="line">
-        {VIEWS.map(({ to, key }) => {
+        {views.map(({ to, key }) => {
           const here = to === "/" ? pathname === "/" : pathname === to || pathname.startsWith(to + "/");
           return (
             <li key={to}>
               <Link to={to} search={{}} {...(here ? { "aria-current": "page" as const } : {})}>
                 {t(key)}
+                {to === "/approvals" && <Waiting here={pathname === "/approvals"} />}
               </Link>
             </li>
           );
         })}
       </ul>
     </nav>
+  );
+}
+
+/** Waiting is the number of approvals that wait. The inbox itself keeps it; elsewhere it is asked for now and then. */
+function Waiting({ here }: { here: boolean }) {
+  const { t } = useI18n();
+  const { data } = useQuery({ ...inboxQuery, refetchInterval: here ? false : COUNT_MS });
+  const count = data?.items.length ?? 0;
+  if (count === 0) return null;
+  const text = count + (data?.next ? "+" : "");
+  return (
+    <span className="nav-count">
+      {text}
+      <span className="visually-hidden"> {t("nav.waiting")}</span>
+    </span>
   );
 }
 

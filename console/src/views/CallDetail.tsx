@@ -8,6 +8,7 @@ import { showMoney } from "../lib/money";
 import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Copy, Fact, Loading, PageHead, Risk, Simulated } from "../ui/parts";
 import { Signal } from "../ui/Signal";
+import { Report } from "./Incidents";
 import { Track } from "./Track";
 
 export function CallDetail() {
@@ -50,6 +51,7 @@ function Body({ call }: { call: Data }) {
             </Link>
           </>
         )}
+        <Report of={{ call_id: call.id }} />
         <code className="quiet break">{call.id}</code>
         <Copy text={call.id} />
       </div>

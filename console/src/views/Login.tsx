@@ -1,7 +1,8 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouter, useSearch } from "@tanstack/react-router";
 import { useEffect, useState, type FormEvent } from "react";
-import { ApiError, send } from "../api/client";
+import { ApiError, query, send } from "../api/client";
+import { providersQuery } from "../api/people";
 import { sessionQuery } from "../api/queries";
 import type { Identity } from "../api/types";
 import { useI18n } from "../i18n";
@@ -27,6 +28,7 @@ export function Login() {
           {t("app.name")}
         </span>
         <KeyForm />
+        <Providers />
         <Prefs className="login-prefs" />
       </div>
     </main>
@@ -94,6 +96,27 @@ function KeyForm() {
         {t("login.create")} <code>signalbox key create</code>
       </p>
     </form>
+  );
+}
+
+/** Providers offers the other ways in. Without any, or where they can not be asked for, the key is the way. */
+function Providers() {
+  const { t } = useI18n();
+  const { next, error } = useSearch({ from: "/login" });
+  const providers = useQuery(providersQuery).data?.providers ?? [];
+  return (
+    <>
+      {error && <p className="stop login-failed" role="alert">{t("login.providerFailed")}</p>}
+      {providers.length > 0 && (
+        <section className="login-providers" aria-labelledby="login-or">
+          <h2 id="login-or">{t("login.or")}</h2>
+          {/* The server's own pages: the browser leaves this one. */}
+          {providers.map((p) => (
+            <a key={p.id} className="button" href={"/login/" + encodeURIComponent(p.id) + query({ next: next && localPath(next) })} title={p.issuer}>{t("login.with", { provider: p.id })}</a>
+          ))}
+        </section>
+      )}
+    </>
   );
 }
 

@@ -15,6 +15,7 @@ import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Copy, Loading, PageHead } from "../ui/parts";
 import { Signal } from "../ui/Signal";
 import { BrakeItem } from "./Alerts";
+import { Report } from "./Incidents";
 
 const STATES: Record<NonNullable<Row["state"]>, { status: string; word: Key }> = {
   running: { status: "running", word: "run.running" },
@@ -62,7 +63,9 @@ function Body({ run }: { run: RunDetail }) {
       <div className="trace-tools">
         <Link className="button" to="/calls" search={{ run: run.id, tenant: run.tenant }}>{t("run.calls")}</Link>
         <Link className="button" to="/alerts" search={{ run: run.id, tenant: run.tenant }}>{t("run.alerts")}</Link>
+        <Link className="button" to="/approvals" search={{ run: run.id }}>{t("run.approvals")}</Link>
         <span className="spacer" />
+        <Report of={{ run_id: run.id }} />
         <End run={run} />
       </div>
       {run.brake && run.brake.holds && <ul className="brakes"><BrakeItem brake={run.brake} /></ul>}

@@ -14,6 +14,7 @@ export const runs = {
   "run.named": "named in calls",
   "run.calls": "Calls of this run",
   "run.alerts": "Its alerts",
+  "run.approvals": "Approvals of this run",
   "run.last": "Last call",
   "run.endedAt": "Ended",
   "run.openedBy": "Opened by key",

@@ -16,6 +16,7 @@ export const runs: Record<keyof typeof en, string> = {
   "run.named": "호출에만 나옴",
   "run.calls": "이 실행의 호출",
   "run.alerts": "이 실행의 경보",
+  "run.approvals": "이 실행의 승인",
   "run.last": "마지막 호출",
   "run.endedAt": "종료 시각",
   "run.openedBy": "연 키",

@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Approval, Grant, Identity, Incident, OpenSession, Policy, PolicyVersion } from "../src/api/types";
+
+export const POLICY: string;
+export const FIRST: string;
+export const TWO: string;
+export function approvals(): Approval[];
+export function policyInForce(): Policy;
+export function policyVersions(): Required<PolicyVersion>[];
+export function grants(): Grant[];
+export function incidents(): Incident[];
+export function openSessions(): OpenSession[];
+
+type Who = Pick<Identity, "key_id" | "user" | "role">;
+
+export class Desk {
+  approvals: Approval[];
+  grants: Grant[];
+  incidents: Incident[];
+  sessions: OpenSession[];
+  pending(): Approval[];
+  find(id: string): Approval | undefined;
+  tell(one: Approval): void;
+  decide(id: string, verdict: "approve" | "deny" | "withdraw", reason: string, who: Who): Approval | string;
+  stream(req: IncomingMessage, res: ServerResponse, id: string | null): void;
+  answer(method: string, path: string, q: URLSearchParams, body: unknown, who: Who): [number, unknown] | null;
+}
