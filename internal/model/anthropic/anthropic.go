@@ -58,11 +58,12 @@ type modelList struct {
 	HasMore bool    `json:"has_more"`
 	FirstID *string `json:"first_id"`
 	LastID  *string `json:"last_id"`
+	Policy  string  `json:"signalbox_policy,omitzero"` // Why the list is empty, where a policy hides all there is.
 }
 
 // Models writes the list of models, always as one page.
-func (API) Models(models []serve.Model, since time.Time) ([]byte, error) {
-	list := modelList{Data: make([]model, len(models))}
+func (API) Models(models []serve.Model, since time.Time, policy string) ([]byte, error) {
+	list := modelList{Data: make([]model, len(models)), Policy: policy}
 	for i, m := range models {
 		list.Data[i] = entry(m, since)
 	}

@@ -56,11 +56,12 @@ type model struct {
 type modelList struct {
 	Object string  `json:"object"`
 	Data   []model `json:"data"`
+	Policy string  `json:"signalbox_policy,omitzero"` // Why the list is empty, where a policy hides all there is.
 }
 
 // Models writes the list of models, and Model one of them.
-func (API) Models(models []serve.Model, since time.Time) ([]byte, error) {
-	list := modelList{Object: "list", Data: make([]model, len(models))}
+func (API) Models(models []serve.Model, since time.Time, policy string) ([]byte, error) {
+	list := modelList{Object: "list", Data: make([]model, len(models)), Policy: policy}
 	for i, m := range models {
 		list.Data[i] = entry(m, since)
 	}

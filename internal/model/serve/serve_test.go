@@ -340,6 +340,63 @@ func TestModels(t *testing.T) {
 	}
 }
 
+func TestModelsThatThePolicyShows(t *testing.T) {
+	visible := func(caller signalbox.Caller, model string) (bool, string) {
+		return caller.Tenant == "acme" && caller.Agent == "writer" && model == "small", "agents[0].permissions.models"
+	}
+	tests := []struct {
+		name, id, agent string
+		status          int
+		want            string
+	}{
+		{"some", "", "writer", 200, `{"object":"list","data":[{"id":"small","object":"model","created":86400,"owned_by":"sim"}]}`},
+		{"none", "", "reader", 200, `{"object":"list","data":[],"signalbox_policy":"The policy shows no model to this caller: agents[0].permissions.models"}`},
+		{"none for nobody", "", "", 200, `"data":[],"signalbox_policy"`},
+		{"none for a name that is none", "", "a b", 200, `"data":[],"signalbox_policy"`},
+		{"one", "small", "writer", 200, `{"id":"small"`},
+		{"one that is hidden", "big", "writer", 403, "agents[0].permissions.models"},
+		{"one that is not there", "other", "writer", 404, `"code":"not_found"`},
+	}
+	m := &serve.Models{
+		API: openai.API{}, Door: door{}, Catalogue: catalogue{}, Since: time.Unix(86400, 0), Now: time.Now, Visible: visible,
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/models", nil)
+			r.SetPathValue("id", test.id)
+			r.Header.Set("Authorization", "k")
+			r.Header.Set(serve.HeaderAgent, test.agent)
+			w := httptest.NewRecorder()
+			m.ServeHTTP(w, r)
+			if w.Code != test.status || !strings.Contains(w.Body.String(), test.want) {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// boundDoor has one key, which is bound to an agent.
+type boundDoor struct{ door }
+
+func (boundDoor) Authenticate(http.ResponseWriter, *http.Request) (signalbox.Key, error) {
+	return signalbox.Key{ID: "k", Tenant: "acme", Team: "cs", Agent: "reader", User: "ann", Role: signalbox.RoleAgent}, nil
+}
+
+func TestAListIsForTheAgentThatTheKeyIsBoundTo(t *testing.T) {
+	var got signalbox.Caller
+	m := &serve.Models{
+		API: openai.API{}, Door: boundDoor{}, Catalogue: catalogue{}, Since: time.Unix(0, 0), Now: time.Now,
+		Visible: func(caller signalbox.Caller, _ string) (bool, string) { got = caller; return true, "" },
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/models", nil)
+	r.Header.Set(serve.HeaderAgent, "writer")
+	m.ServeHTTP(httptest.NewRecorder(), r)
+	want := signalbox.Caller{Tenant: "acme", Team: "cs", Key: "k", Role: signalbox.RoleAgent, Agent: "reader", User: "ann"}
+	if got != want {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestPlainErrorIsInternal(t *testing.T) {
 	_, body := ask(t, call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {
 		return nil, errors.New("the password is hunter2")

@@ -151,7 +151,7 @@ func TestAnthropicModels(t *testing.T) {
 			t.Errorf("got %s\nwant %s", w.Body, want)
 		}
 	}
-	if b, err := (anthropic.API{}).Models(nil, time.Unix(0, 0)); err != nil || string(b) != `{"data":[],"has_more":false,"first_id":null,"last_id":null}` {
+	if b, err := (anthropic.API{}).Models(nil, time.Unix(0, 0), ""); err != nil || string(b) != `{"data":[],"has_more":false,"first_id":null,"last_id":null}` {
 		t.Errorf("an empty list: %s, %v", b, err)
 	}
 }
