@@ -87,8 +87,7 @@ func (e Vote) sane() error {
 		return signalbox.Errorf(signalbox.CodeInvalid, "%q is not a verdict.", e.Verdict).WithField("verdict").
 			WithRemedy("Say approve or deny.")
 	case len(e.Reason) > MaxReason:
-		return signalbox.Errorf(signalbox.CodeInvalid, "The reason has %d bytes; at most %d are kept.", len(e.Reason), MaxReason).
-			WithField("reason").WithRemedy("Shorten it.")
+		return tooLong(e.Reason)
 	case e.By.By == "" || e.UseWithin <= 0:
 		return signalbox.Errorf(signalbox.CodeInternal, "A vote needs somebody who gives it, and a time.").
 			WithRemedy("Report this as a bug.")
@@ -133,6 +132,9 @@ func (e Withdraw) apply(a signalbox.Approval) (signalbox.Approval, error) {
 	if !e.By.asked(a, e.User) && e.By.Role != signalbox.RoleAdmin {
 		return a, signalbox.Errorf(signalbox.CodeForbidden, "Only who has asked for an approval, or an admin, can withdraw it.").
 			WithRemedy("Deny it instead.")
+	}
+	if len(e.Reason) > MaxReason {
+		return a, tooLong(e.Reason)
 	}
 	return end(a, signalbox.ApprovalWithdrawn, e.At)
 }

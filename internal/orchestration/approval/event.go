@@ -33,9 +33,10 @@ type Vote struct {
 
 // Withdraw ends an approval that nobody wants any more.
 type Withdraw struct {
-	By   Voter
-	At   time.Time
-	User string // As in [Vote].
+	By     Voter
+	Reason string
+	At     time.Time
+	User   string // As in [Vote].
 }
 
 // Expire ends an approval that nobody has decided in time.

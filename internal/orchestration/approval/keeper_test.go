@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,72 +13,6 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 )
-
-// desk is one process with its keeper, and a clock in minutes.
-type desk struct {
-	*world
-	r        *replica
-	k        *Keeper
-	minute   int
-	executed []string
-	refused  int
-}
-
-func newDesk(change func(*Options)) *desk {
-	d := &desk{world: newWorld()}
-	d.r, d.k = newReplica(d.world, "one", func() time.Time { return at(d.minute) }, change)
-	d.k.pause = func(context.Context, time.Duration) {}
-	return d
-}
-
-// present makes a call; refused says why what is behind the station refuses it.
-func (d *desk) present(t *call.Track, refused error) error {
-	_, err := d.k.Station()(upstream(d.r, refused, func(t *call.Track) { d.executed = append(d.executed, t.Call.ID) })).Serve(context.Background(), t)
-	return err
-}
-
-// ask presents a call for the first time and gives the id of its approval.
-func (d *desk) ask(t *testing.T, track *call.Track) string {
-	t.Helper()
-	e := signalbox.AsError(d.present(track, nil))
-	if e.Code != signalbox.CodeApprovalRequired || e.Approval == "" || e.Code.Retryable() || e.Remedy == "" {
-		t.Fatalf("got %+v", e)
-	}
-	return e.Approval
-}
-
-func (d *desk) vote(t *testing.T, id, name string, v signalbox.Verdict) signalbox.Approval {
-	t.Helper()
-	a, err := d.k.Vote(t.Context(), person(name), id, v, "looks right, ask 555", "api")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-// refuse presents a call that must not be executed.
-func (d *desk) refuse(t *testing.T, change func(*call.Track)) {
-	t.Helper()
-	track, before := toolTrack(arg), len(d.executed)
-	change(track)
-	if err := d.present(track, nil); code(err) != signalbox.CodeApprovalRequired || len(d.executed) != before {
-		t.Fatalf("got %v", err)
-	}
-	d.refused++
-}
-
-// forget keeps the tests short: what has ended is taken out of the world.
-func (d *desk) forget() {
-	for id, a := range d.approvals {
-		if a.State != signalbox.ApprovalPending {
-			delete(d.approvals, id)
-		}
-	}
-	d.order = slices.DeleteFunc(d.order, func(id string) bool { return d.approvals[id].ID == "" })
-	d.records = nil
-}
-
-func code(err error) signalbox.Code { return signalbox.CodeOf(err) }
 
 const arg = `{"path":"/srv/a"}`
 
@@ -184,7 +117,7 @@ func TestRecords(t *testing.T) {
 	id := d.ask(t, toolTrack(arg))
 	d.vote(t, id, "lee", signalbox.VerdictDeny)
 	other := d.ask(t, toolTrack(arg))
-	if _, err := d.k.Withdraw(t.Context(), Voter{By: "key_a", Tenant: "acme"}, other); err != nil {
+	if _, err := d.k.Withdraw(t.Context(), Voter{By: "key_a", Tenant: "acme"}, other, "not needed, see 7"); err != nil {
 		t.Fatal(err)
 	}
 	d.minute = 1
@@ -212,7 +145,8 @@ func TestRecords(t *testing.T) {
 		vote.What.Detail[DetailReason] != "looks right, ask ###" || vote.What.Detail[DetailVerdict] != "deny" || vote.Context.ApprovalStatus != "rejected" {
 		t.Errorf("vote: %+v", vote)
 	}
-	if withdrawn.Who.KeyID != "key_a" || withdrawn.What.Detail[DetailState] != "withdrawn" {
+	if withdrawn.Who.KeyID != "key_a" || withdrawn.What.Detail[DetailState] != "withdrawn" ||
+		withdrawn.What.Detail[DetailReason] != "not needed, see #" {
 		t.Errorf("withdrawn: %+v", withdrawn)
 	}
 	if expired.Who != (signalbox.Who{TenantID: "acme"}) || expired.What.Detail[DetailState] != "expired" {
@@ -233,14 +167,17 @@ func TestVotesThatDoNotCount(t *testing.T) {
 	if code(absent) != signalbox.CodeNotFound || strings.ReplaceAll(foreign.Error(), id, "appr_none") != absent.Error() {
 		t.Errorf("what is another tenant's can be told from what is not there: %v, %v", absent, foreign)
 	}
-	if _, err := d.k.Withdraw(t.Context(), stranger, id); code(err) != signalbox.CodeNotFound {
+	if _, err := d.k.Withdraw(t.Context(), stranger, id, ""); code(err) != signalbox.CodeNotFound {
 		t.Errorf("withdrawn by another tenant: %v", err)
 	}
 	if _, err := d.k.Vote(t.Context(), person("kim"), id, signalbox.VerdictApprove, "", "api"); code(err) != signalbox.CodeForbidden {
 		t.Errorf("by who asked: %v", err)
 	}
-	if _, err := d.k.Withdraw(t.Context(), person("lee"), id); code(err) != signalbox.CodeForbidden {
+	if _, err := d.k.Withdraw(t.Context(), person("lee"), id, ""); code(err) != signalbox.CodeForbidden {
 		t.Errorf("withdrawn by another: %v", err)
+	}
+	if _, err := d.k.Withdraw(t.Context(), person("kim"), id, strings.Repeat("x", MaxReason+1)); code(err) != signalbox.CodeInvalid {
+		t.Errorf("withdrawn at length: %v", err)
 	}
 	if a := d.get(id); a.State != signalbox.ApprovalPending || a.Votes != nil || len(d.claims) != 0 {
 		t.Errorf("got %+v, claims %v", a, d.claims)
@@ -293,7 +230,7 @@ func TestMovedContent(t *testing.T) {
 	if _, err := d.k.Vote(t.Context(), person("lee"), id, signalbox.VerdictApprove, "", "api"); code(err) != signalbox.CodeInternal {
 		t.Errorf("approved with another's arguments: %v", err)
 	}
-	if _, err := d.k.Withdraw(t.Context(), person("kim"), id); code(err) != signalbox.CodeInternal {
+	if _, err := d.k.Withdraw(t.Context(), person("kim"), id, ""); code(err) != signalbox.CodeInternal {
 		t.Errorf("withdrawn: %v", err)
 	}
 }
@@ -470,51 +407,4 @@ func TestBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.ask(t, toolTrack(arg))
-}
-
-// TestForeignPresentations presents what was approved again, in other runs, by other tenants, agents and keys, with other
-// arguments, and after its time: 10,000 times, and nothing of it is accepted.
-func TestForeignPresentations(t *testing.T) {
-	random := rand.New(rand.NewPCG(5, 5))
-	d := newDesk(nil)
-	changes := []func(*call.Track){
-		func(*call.Track) {}, // A replay: it was used.
-		func(t *call.Track) { t.Gate.Run = fmt.Sprint("run_", 2+random.IntN(5)) },
-		func(t *call.Track) { t.Gate.Run = "" },
-		func(t *call.Track) { t.Gate.Caller.Tenant = "globex" },
-		func(t *call.Track) { t.Gate.Caller.Agent = "reader" },
-		func(t *call.Track) { t.Gate.Caller.Key = "key_b" },
-		func(t *call.Track) { t.Gate.Caller.User = "lee" },
-		func(t *call.Track) { t.Call.Tool.Name = "read" },
-		func(t *call.Track) { t.Call.Tool.Arguments = []byte(`{"path":"/srv/a","n":9007199254740993}`) },
-		func(t *call.Track) { t.Call.Tool.Arguments = []byte(`{"path":"/srv/a","n":1e400}`) },
-		func(t *call.Track) { t.Resolve.Candidates[0].Schema[5]++ },
-		func(t *call.Track) { t.Policy.Part[31]++ },
-	}
-	late := 0
-	for round := range 10_000/(len(changes)+2) + 1 {
-		id := d.ask(t, toolTrack(arg))
-		d.vote(t, id, "lee", signalbox.VerdictApprove)
-		for _, i := range random.Perm(len(changes) - 1) { // Before it is used.
-			d.refuse(t, changes[i+1])
-		}
-		if round%2 == 0 { // It was never used, and its time is over.
-			d.minute += 15 + random.IntN(30)
-			late++
-		} else if err := d.present(toolTrack(arg), nil); err != nil {
-			t.Fatal(err)
-		}
-		for range 3 {
-			d.refuse(t, changes[0])
-		}
-		d.minute += 61
-		if err := d.k.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		d.forget()
-	}
-	if d.refused < 10_000 || late == 0 {
-		t.Errorf("%d presentations, %d late", d.refused, late)
-	}
-	t.Logf("%d presentations, 0 accepted", d.refused)
 }

@@ -25,7 +25,7 @@ func interleavings(t *testing.T) int64 {
 	t.Helper()
 	s := os.Getenv("SIGNALBOX_INTERLEAVINGS")
 	if s == "" {
-		return 2000
+		return 1000
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
@@ -292,7 +292,7 @@ func (g *game) withdraw(ctx context.Context, worker int, p *process, a act) {
 		return
 	}
 	from := g.tick.Add(1)
-	if _, err := p.keeper.Withdraw(ctx, Voter{By: "key_a", Key: "key_a", Tenant: tenants[a.call]}, *id); err == nil {
+	if _, err := p.keeper.Withdraw(ctx, Voter{By: "key_a", Key: "key_a", Tenant: tenants[a.call]}, *id, ""); err == nil {
 		g.note(a.call, worker, from, step{kind: "withdrawn", id: *id})
 	}
 }

@@ -43,3 +43,8 @@ func notFound(id string) error {
 func unusable(format string, args ...any) error {
 	return signalbox.Errorf(signalbox.CodeConflict, format, args...).WithRemedy("Make the call again to ask anew.")
 }
+
+func tooLong(reason string) error {
+	return signalbox.Errorf(signalbox.CodeInvalid, "The reason has %d bytes; at most %d are kept.", len(reason), MaxReason).
+		WithField("reason").WithRemedy("Shorten it.")
+}

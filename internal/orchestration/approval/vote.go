@@ -74,18 +74,23 @@ func (k *Keeper) voted(a signalbox.Approval, v Voter, subject string) signalbox.
 	return r
 }
 
-// Withdraw ends a pending approval for who has asked for it, or an admin of the tenant. Errors are those of [Keeper.Vote].
-func (k *Keeper) Withdraw(ctx context.Context, v Voter, id string) (signalbox.Approval, error) {
+// Withdraw ends a pending approval for who has asked for it, or an admin of the tenant. The reason, which may be "", is in
+// the record. Errors are those of [Keeper.Vote].
+func (k *Keeper) Withdraw(ctx context.Context, v Voter, id, reason string) (signalbox.Approval, error) {
 	var result signalbox.Approval
 	err := k.change(ctx, v.Tenant, id, func(a signalbox.Approval) error {
 		c, _, err := k.content(a)
 		if err != nil {
 			return err
 		}
-		if result, err = Decide(a, Withdraw{By: v, At: k.now(), User: c.User}); err != nil {
+		if result, err = Decide(a, Withdraw{By: v, Reason: reason, At: k.now(), User: c.User}); err != nil {
 			return err
 		}
-		return k.put(ctx, k.record(result, signalbox.ActionApprovalEnded, by(v, c.Subject)), result)
+		r := k.record(result, signalbox.ActionApprovalEnded, by(v, c.Subject))
+		if reason != "" {
+			r.What.Detail[DetailReason] = k.o.Masker.Mask(reason)
+		}
+		return k.put(ctx, r, result)
 	})
 	return result, err
 }

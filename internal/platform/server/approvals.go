@@ -95,6 +95,6 @@ func (x approvals) Vote(
 }
 
 // Withdraw ends an approval that is not wanted any more.
-func (x approvals) Withdraw(ctx context.Context, by api.Voter, id, _ string) (signalbox.Approval, error) {
-	return x.Keeper.Withdraw(ctx, approval.Voter(by), id)
+func (x approvals) Withdraw(ctx context.Context, by api.Voter, id, reason string) (signalbox.Approval, error) {
+	return x.Keeper.Withdraw(ctx, approval.Voter(by), id, reason)
 }
