@@ -171,17 +171,22 @@ type answer struct {
 	errors  []string         // Rules that could not be evaluated: then nothing is allowed.
 }
 
-// ask authorizes. Cedar leaves out rules that it can not evaluate; here any of them means no.
+// ask authorizes an action of the question's agent on its resource.
 func (q *question) ask(action cedar.String, context cedar.Record) answer {
-	allowed, diagnostic := cedar.Authorize(q, q, cedar.Request{
+	return authorize(q, q, cedar.Request{
 		Principal: q.agent.UID, Action: cedar.NewEntityUID(typeAction, action), Resource: q.resource[0].UID, Context: context,
 	})
-	a := answer{allowed: bool(allowed)}
+}
+
+// authorize asks Cedar, which leaves out rules that it can not evaluate; here any of them means no.
+func authorize(rules cedar.PolicyIterator, entities cedar.EntityGetter, r cedar.Request) answer {
+	decision, diagnostic := cedar.Authorize(rules, entities, r)
+	a := answer{allowed: bool(decision)}
 	for _, reason := range diagnostic.Reasons {
 		a.by = append(a.by, reason.PolicyID)
 	}
 	for _, e := range diagnostic.Errors {
-		a.errors = append(a.errors, string(e.PolicyID)+" ("+e.Message+")")
+		a.errors = append(a.errors, string(e.PolicyID))
 	}
 	if len(a.errors) > 0 {
 		a.allowed, a.by = false, nil
