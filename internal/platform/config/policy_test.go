@@ -16,7 +16,7 @@ func TestPolicyAndApprovals(t *testing.T) {
 	equal(t, "public URL", c.PublicURL.Reveal(), "https://signalbox.example.com/box")
 	equal(t, "cedar", c.Policy.Cedar, []CedarFile{{"rules.cedar", someCedar}, {"more/rules.cedar", someCedar}})
 	equal(t, "risk", c.Policy.Risk, []signalbox.RiskRule{
-		{When: `tool == "mail.send"`, Level: signalbox.RiskHigh, Source: "policy.risk[0] (policy.good.yml:5)"},
+		{When: `tool.id == "mail.send"`, Level: signalbox.RiskHigh, Source: "policy.risk[0] (policy.good.yml:5)"},
 		{When: "arguments.amount > 1000", Level: signalbox.RiskMedium, Source: "policy.risk[1] (policy.good.yml:6)"},
 	})
 	equal(t, "approvals", c.Approvals, Approvals{
@@ -104,19 +104,19 @@ func TestPolicyChecker(t *testing.T) {
 	const text = "listen: :1\nagents:\n  - id: a\n    permissions:\n      tools:\n        - {name: '*', operations: [read], resources: '*'}\nmcp_servers: {s: {command: [x]}}\n" +
 		"policy:\n  cedar: [rules.cedar]\n"
 	wrong := func(field string) *signalbox.Error {
-		return signalbox.Errorf(signalbox.CodeInvalid, "does not\ncompile").WithField(field).WithRemedy("Correct it.")
+		return signalbox.Errorf(signalbox.CodeInvalid, "does not\ncompile.").WithField(field).WithRemedy("Correct it.")
 	}
 	cases := []struct {
 		name string
 		err  error
 		want string
 	}{
-		{"a key", wrong("policy.cedar[0]"), "test.yml:9:11: policy.cedar[0]: does not compile; Correct it."},
-		{"below a key", wrong("agents[0].permissions.tools[0].resources[3]"), "test.yml:6:54: agents[0].permissions.tools[0].resources[3]: does not compile; Correct it."},
-		{"no key of the file", wrong("elsewhere"), "test.yml: elsewhere: does not compile; Correct it."},
+		{"a key", wrong("policy.cedar[0]"), "test.yml:9:11: policy.cedar[0]: does not compile; correct it"},
+		{"below a key", wrong("agents[0].permissions.tools[0].resources[3]"), "test.yml:6:54: agents[0].permissions.tools[0].resources[3]: does not compile; correct it"},
+		{"no key of the file", wrong("elsewhere"), "test.yml: elsewhere: does not compile; correct it"},
 		{"no remedy", signalbox.Errorf(signalbox.CodeInvalid, "is wrong").WithField("policy"), "test.yml:9:3: policy: is wrong; correct it"},
 		{"another error", errors.New("broken"), "test.yml:9:3: policy: broken; correct it"},
-		{"several", errors.Join(wrong("policy.cedar[0]"), wrong("listen")), "test.yml:1:9: listen: does not compile; Correct it.\ntest.yml:9:11: policy.cedar[0]: does not compile; Correct it."},
+		{"several", errors.Join(wrong("policy.cedar[0]"), wrong("listen")), "test.yml:1:9: listen: does not compile; correct it\ntest.yml:9:11: policy.cedar[0]: does not compile; correct it"},
 		{"problems", Problems{{File: "rules.cedar", Line: 3, Column: 1, Message: "m", Remedy: "r"}}, "rules.cedar:3:1: m; r"},
 	}
 	for _, tc := range cases {

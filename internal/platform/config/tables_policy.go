@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,14 +86,21 @@ func (r *reader) refused(err error) {
 	case errors.As(err, &problems):
 		r.problems = append(r.problems, problems...)
 	case errors.As(err, &one):
-		remedy := one.Remedy
-		if remedy == "" {
-			remedy = "correct it"
-		}
-		r.problem(r.placeOf(one.Field), oneLine(one.Message), remedy)
+		r.problem(r.placeOf(one.Field), clause(one.Message), cmp.Or(uncapital(clause(one.Remedy)), "correct it"))
 	default:
 		r.problem(r.placeOf("policy"), oneLine(err.Error()), "correct it")
 	}
+}
+
+// clause makes a sentence a part of one.
+func clause(sentence string) string { return strings.TrimSuffix(oneLine(sentence), ".") }
+
+// uncapital takes the capital letter off a first word of ASCII that has one.
+func uncapital(s string) string {
+	if s == "" || s[0] < 'A' || s[0] > 'Z' {
+		return s
+	}
+	return string(s[0]|0x20) + s[1:]
 }
 
 // placeOf gives where a key stands, or the nearest one around it.
