@@ -52,18 +52,13 @@ func (j *judgement) askModels(names []string) {
 
 func (j *judgement) judgeModel(name string) verdict {
 	q := question{files: j.policy.files, agent: j.agent.principal(j.r.Caller)}
-	q.resource[0] = cedar.Entity{
-		UID:        cedar.NewEntityUID(typeModel, cedar.String(name)),
-		Attributes: cedar.NewRecord(cedar.RecordMap{"name": cedar.String(name)}),
-	}
+	q.resource[0] = modelEntity(name)
 	var best *permission
 	if j.agent.covers(name, j.r.Route) {
 		best = j.agent.useModel
 		q.permissions = []*permission{best}
 	}
-	m := j.r.context(j.Risk, q.permissions)
-	m["route"] = cedar.String(j.r.Route)
-	v := j.verdict(q.ask(use, cedar.NewRecord(m)), best)
+	v := j.verdict(q.ask(use, j.modelContext(q.permissions)), best)
 	switch {
 	case v.outcome == permitted && best != nil:
 		v.rule = j.agent.modelsRule()
@@ -71,6 +66,21 @@ func (j *judgement) judgeModel(name string) verdict {
 		v.rule = j.agent.useModel.name()
 	}
 	return v
+}
+
+// modelEntity is a model as rules see it.
+func modelEntity(name string) cedar.Entity {
+	return cedar.Entity{
+		UID:        cedar.NewEntityUID(typeModel, cedar.String(name)),
+		Attributes: cedar.NewRecord(cedar.RecordMap{"name": cedar.String(name)}),
+	}
+}
+
+// modelContext is what rules see of a call of a model.
+func (j *judgement) modelContext(permissions []*permission) cedar.Record {
+	m := j.r.context(j.Risk, permissions)
+	m["route"] = cedar.String(j.r.Route)
+	return cedar.NewRecord(m)
 }
 
 // covers reports whether the agent's models are all, or one of its globs matches the model or the route that chose it.
