@@ -19,6 +19,14 @@
 // a batch comes to in each share ([Gather]), which identities a list of accounts covers ([AccountRanges]) and which
 // accounts can be forgotten ([Forgettable]). The stores read, ask and write.
 //
+// # Documents
+//
+// Approvals, grants, incidents and sessions are kept as JSON beside the columns that they are looked for by; all stores write
+// the same documents ([EncodeApproval] and its like). Approvals and incidents are listed in the order in which they were first
+// stored, and what replaces one keeps its place, so that a cursor is a number. Names of people are in clear in votes, grants,
+// incidents and sessions, and an erasure, which knows its subject by a hash only, does not find them; what an approval's
+// arguments say of people is sealed, and removed with the subject's keys.
+//
 // # Failures
 //
 // A commit that failed for certain fails exactly the entries of its batch: the log's tree does not advance, and the

@@ -23,6 +23,11 @@
 // fencing has to wait for, and finds out whether it is fenced: nothing of a fenced replica is ever committed again.
 // [ErrFenced] ends the writer, and the process is to stop.
 //
+// # Claims
+//
+// Who may change an approval is a row of claims ([DB.Claim]), of one holder at one replica. It is taken from him only once
+// his replica is fenced: what he does with it from then on is not committed, and what he did before is visible.
+//
 // # Leadership
 //
 // The leader holds a session lock on a connection of its own and does everything that only it may do over that

@@ -3,8 +3,9 @@
 // # Files
 //
 //   - FILE holds what must not be lost: the log (audit_records, audit_tiles, audit_checkpoints), API keys, the ledger
-//     (ledger_accounts, ledger_shares), the runs that were opened with a budget, alerts, brakes and notifications. It is in
-//     WAL mode with synchronous=FULL: what a commit has returned for survives a power loss.
+//     (ledger_accounts, ledger_shares), the runs that were opened with a budget, alerts, brakes and notifications; and what
+//     people decide: approvals, break-glass grants, policies that were in force, incidents, sessions. It is in WAL mode
+//     with synchronous=FULL: what a commit has returned for survives a power loss.
 //     Draws from the ledger have no sync of their own: they survive with the next commit.
 //   - FILE.views holds the projections. Everything in it can be rebuilt from the log, so its transactions do not wait
 //     for the disk, and they never delay a commit of the log. It may be deleted while the server is stopped.
@@ -16,6 +17,10 @@
 //
 // Each file has one connection that writes. Reads of the console and the control API have pools of their own, which can
 // not write, with a time-out per statement. Checkpoints of the WAL are made by a goroutine, not by commits.
+//
+// # Claims
+//
+// Who may change an approval is decided in memory ([DB.Claim]): one process has the file, and a claim is not to outlive it.
 //
 // # Invariants
 //
