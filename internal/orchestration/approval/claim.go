@@ -60,25 +60,29 @@ func (k *Keeper) forget(name string, left bool) {
 }
 
 // release gives a claim back, also when whoever needed it has gone. What the store does not take back now it is given
-// by whoever needs the name next, or by [Keeper.Sweep].
+// by whoever needs the name next here, or by [Keeper.Release].
 func (k *Keeper) release(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReleaseWait)
 	defer cancel()
 	k.forget(name, k.o.Store.Unclaim(ctx, name, k.o.Holder) != nil)
 }
 
-// releaseLeft gives back what could not be given back when it was due.
-func (k *Keeper) releaseLeft(ctx context.Context) {
+// Release gives back claims that the store could not take back when they were due. Every process calls it now and then; one
+// that sweeps need not. It stops at the first error.
+func (k *Keeper) Release(ctx context.Context) error {
 	k.mu.Lock()
 	names := slices.Collect(maps.Keys(k.left))
 	k.mu.Unlock()
 	for _, name := range names {
-		if ok, err := k.reserve(ctx, name); ok {
+		ok, err := k.reserve(ctx, name)
+		if err != nil {
+			return err
+		}
+		if ok {
 			k.forget(name, false)
-		} else if err != nil {
-			return
 		}
 	}
+	return nil
 }
 
 // retry calls try until it is done or fails, for [ClaimWait]: somebody else holds what it needs, for a moment.

@@ -328,7 +328,7 @@ func TestClaimsThatTheStoreDidNotTakeBack(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", name, a, err)
 		}
 	}
-	if err := d.k.Sweep(t.Context()); err != nil || len(d.claims) != 1 {
+	if err := d.k.Sweep(t.Context()); !errors.Is(err, errStore) || len(d.claims) != 1 {
 		t.Fatalf("got %v, claims %v", err, d.claims)
 	}
 	m.claims = false

@@ -34,6 +34,16 @@ func interleavings(t *testing.T) int64 {
 	return n
 }
 
+// setChecks sets how many sequences rapid draws in a test.
+func setChecks(t *testing.T, n int64) {
+	t.Helper()
+	was := flag.Lookup("rapid.checks").Value.String()
+	if err := flag.Set("rapid.checks", strconv.FormatInt(n, 10)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("rapid.checks", was) })
+}
+
 // act is one thing that somebody does.
 type act struct {
 	kind    int
@@ -427,11 +437,7 @@ func (g *game) allEnd(ctx context.Context) string {
 // is used twice, and what each worker saw is what one store without replicas could have shown.
 func TestInterleavings(t *testing.T) {
 	want := interleavings(t)
-	was := flag.Lookup("rapid.checks").Value.String()
-	if err := flag.Set("rapid.checks", strconv.FormatInt(want, 10)); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = flag.Set("rapid.checks", was) }()
+	setChecks(t, want)
 	var sequences, operations, executed int64
 	rapid.Check(t, func(r *rapid.T) {
 		plans := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawAct), 3, 10), 3, 3).Draw(r, "plans")

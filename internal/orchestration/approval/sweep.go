@@ -11,13 +11,12 @@ import (
 // if two do, nothing happens twice. What somebody is changing at this moment is left for the next time. It goes on after
 // errors and gives all of them.
 func (k *Keeper) Sweep(ctx context.Context) error {
-	k.releaseLeft(ctx)
 	list, err := k.o.Store.PendingApprovals(ctx)
 	if err != nil {
 		return err
 	}
 	k.recount(list)
-	var failed []error
+	failed := []error{k.Release(ctx)}
 	for _, a := range list {
 		if ctx.Err() != nil {
 			return errors.Join(append(failed, ctx.Err())...)
