@@ -135,7 +135,7 @@ func TestReasons(t *testing.T) {
 	} {
 		r := signalbox.Record{
 			Type: signalbox.RecordAdmin, Time: start, Who: signalbox.Who{TenantID: "acme"}, When: signalbox.When{Timestamp: start},
-			What: signalbox.What{Action: action, Detail: map[string]string{"reason": "canary", "verdict": "deny"}},
+			What: signalbox.What{Action: action, Detail: map[string]string{"reason": "canary", "hash": "canary", "verdict": "deny"}},
 		}
 		e := encode(t, v, r)
 		if got := !bytes.Contains(e.Content, []byte("canary")); got != sealed {

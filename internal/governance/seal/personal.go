@@ -9,23 +9,28 @@ import (
 // personalDetails are the details of admin records that name a person.
 var personalDetails = []string{"user", "subject", "user_id", "subject_id"}
 
-// PersonalDetails lists the details of admin records that name a person. They are sealed, and so is [PersonalReason] in
-// some.
+// PersonalDetails lists the details of admin records that name a person. They are sealed, and so are
+// [PersonalReason] and [PersonalHash] in some.
 func PersonalDetails() []string { return slices.Clone(personalDetails) }
 
-// reasoned are the actions whose detail "reason" is what a person wrote about a person's request; it may name anybody. In
-// other records a reason is evidence that must outlive an erasure, that of the erasure itself above all.
-var reasoned = []string{
-	signalbox.ActionApprovalVoted, signalbox.ActionApprovalEnded, signalbox.ActionBreakGlass, signalbox.ActionBreakGlassEnded,
+// decisions are the actions about requests of people. Their detail "reason" is what a person wrote about one, and may name
+// anybody; their detail "hash" is that of a call, and whoever can guess what was in the call can find out by it. In other
+// records a reason is evidence that must outlive an erasure, that of the erasure itself above all.
+var decisions = []string{
+	signalbox.ActionApprovalRequested, signalbox.ActionApprovalVoted, signalbox.ActionApprovalEnded, signalbox.ActionBreakGlass, signalbox.ActionBreakGlassEnded,
 	signalbox.ActionBreakGlassReview,
 }
 
-// PersonalReason is the detail that is sealed only in records about approvals and break-glass grants.
-const PersonalReason = "reason"
+// Details that are sealed only in records about approvals and break-glass grants.
+const (
+	PersonalReason = "reason"
+	PersonalHash   = "hash"
+)
 
 // personal reports whether a detail of an admin record is sealed.
 func personal(action, detail string) bool {
-	return slices.Contains(personalDetails, detail) || detail == PersonalReason && slices.Contains(reasoned, action)
+	return slices.Contains(personalDetails, detail) ||
+		(detail == PersonalReason || detail == PersonalHash) && slices.Contains(decisions, action)
 }
 
 // take moves the personal fields out of the record, which is the caller's own but for what it points to: that is copied

@@ -234,7 +234,7 @@ func drawEvent(t *rapid.T, now time.Time) Event {
 
 func TestDecisionsKeepTheRules(t *testing.T) {
 	ends := map[signalbox.ApprovalState]int{}
-	setChecks(t, 3000)
+	setChecks(t, 1000)
 	rapid.Check(t, func(t *rapid.T) {
 		a, err := Decide(signalbox.Approval{}, Ask{
 			Approval: question(rapid.IntRange(1, 3).Draw(t, "approvers")), At: at(0), Expire: time.Hour, Escalate: 10 * time.Minute,

@@ -21,7 +21,7 @@ const (
 	DetailRole      = "role"
 	DetailExpires   = "expires"
 	DetailCall      = "call_id"
-	DetailHash      = "hash"
+	DetailHash      = "hash" // Of the call, in hex; sealed.
 )
 
 // record is what all records about an approval have in common.
