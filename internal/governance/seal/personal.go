@@ -17,8 +17,8 @@ func PersonalDetails() []string { return slices.Clone(personalDetails) }
 // anybody; their detail "hash" is that of a call, and whoever can guess what was in the call can find out by it. In other
 // records a reason is evidence that must outlive an erasure, that of the erasure itself above all.
 var decisions = []string{
-	signalbox.ActionApprovalRequested, signalbox.ActionApprovalVoted, signalbox.ActionApprovalEnded, signalbox.ActionBreakGlass, signalbox.ActionBreakGlassEnded,
-	signalbox.ActionBreakGlassReview,
+	signalbox.ActionApprovalRequested, signalbox.ActionApprovalVoted, signalbox.ActionApprovalEnded,
+	signalbox.ActionBreakGlass, signalbox.ActionBreakGlassEnded, signalbox.ActionBreakGlassReview,
 }
 
 // Details that are sealed only in records about approvals and break-glass grants.
