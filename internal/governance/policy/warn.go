@@ -116,6 +116,8 @@ func (w *warner) permission(m *permission) {
 	case none && m.tool.kind == globLiteral && !m.possible(&tool{trusted: w.servers[server]}):
 		w.warn(m.name(), "The permission for %q can never match: nothing is declared of the tool under mcp_servers.%s.tools.%s, so that its calls write to what nothing names.",
 			m.tool.text, server, name)
+	case none && m.tool.kind == globLiteral && w.mapped[server]:
+		w.warn(m.name(), "The permission for %q is about a tool that is not declared under mcp_servers.%s.tools, as others are.", m.tool.text, server)
 	}
 }
 
@@ -142,9 +144,6 @@ func (w *warner) toolGlob(g glob, source, what string) bool {
 		w.warn(source, "The %s for %q can never match: there is no MCP server %q.", what, g.text, server)
 	case !w.matchesTool(g) && !w.unmapped(g):
 		w.warn(source, "The %s for %q matches no tool that is declared.", what, g.text)
-	case g.kind == globLiteral && w.mapped[server] && !w.matchesTool(g):
-		w.warn(source, "The %s for %q is about a tool that is not declared under mcp_servers.%s.tools, as others are.", what, g.text, server)
-		return false
 	default:
 		return false
 	}
