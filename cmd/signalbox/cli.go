@@ -35,15 +35,18 @@ type cli struct {
 	Run         runCmd         `cmd:"" help:"Open, show, list and end runs with a budget."`
 	Budget      budgetCmd      `cmd:"" help:"Accounts with their caps, and those that an overrun has closed."`
 	Alert       alertCmd       `cmd:"" help:"Alerts, and the brakes that they have set."`
+	Policy      policyCmd      `cmd:"" help:"Who may do what, and why."`
+	Approval    approvalCmd    `cmd:"" help:"Calls that wait for people."`
+	BreakGlass  breakGlassCmd  `cmd:"" help:"Grants that go beyond permissions for a while."`
+	Incident    incidentCmd    `cmd:"" help:"Harm that calls and runs have done."`
+	Session     sessionCmd     `cmd:"" help:"Logins of the console."`
 	Projections projectionsCmd `cmd:"" help:"Rebuild what is projected from the log."`
 	Backup      backupCmd      `cmd:"" help:"Copy the SQLite database while it is being served."`
 	Restore     restoreCmd     `cmd:"" help:"Make a database of a backup, once its log has been verified."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	DemoTools   demoToolsCmd   `cmd:"" hidden:""`
 
-	Approval  notBuilt `cmd:"" help:"Approvals: not built in this version."`
 	Plan      notBuilt `cmd:"" help:"Simulation of plans: not built in this version."`
-	Policy    notBuilt `cmd:"" help:"Permissions: not built in this version."`
 	Guard     notBuilt `cmd:"" help:"Guardrails: not built in this version."`
 	Checklist notBuilt `cmd:"" help:"Compliance: not built in this version."`
 }

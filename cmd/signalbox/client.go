@@ -44,6 +44,11 @@ func (r remote) get(ctx context.Context, path string, query url.Values, into any
 }
 
 func (r remote) do(ctx context.Context, method, path string, body, into any) error {
+	return r.send(ctx, method, path, body, into)
+}
+
+// send is do with further headers, names and values by turns.
+func (r remote) send(ctx context.Context, method, path string, body, into any, header ...string) error {
 	if r.Key == "" {
 		return &usageError{"no API key: set SIGNALBOX_API_KEY"}
 	}
@@ -63,6 +68,9 @@ func (r remote) do(ctx context.Context, method, path string, body, into any) err
 	}
 	req.Header.Set("Authorization", "Bearer "+r.Key)
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	client := &http.Client{Timeout: 5 * time.Minute}
 	answer, err := client.Do(req)
 	if err != nil {
