@@ -53,9 +53,9 @@ models:
   long: {provider: openai, model: long, price: {input: 1, output: 2}}
   sim: {provider: sim, price: {input: 1, output: 2}}
 mcp_servers:
-  files: {url: %[2]s, price: {per_call: 0.002}}
+  files: {url: %[2]s, price: {per_call: 0.002}, tools: {read: {operation: read, resources: [{arg: path, kind: path}]}}}
 agents:
-  - {id: planner, role: planning}
+  - {id: planner, role: planning, permissions: {tools: [{name: files.read, operations: [read], resources: ["*.txt"]}]}}
 `, up, tool)
 }
 
@@ -154,7 +154,7 @@ func (h *withHeaders) RoundTrip(r *http.Request) (*http.Response, error) {
 // callTool calls files.read through the bench and gives the headers of the answer.
 func (b bench) callTool(t *testing.T, header map[string]string) http.Header {
 	t.Helper()
-	sent := map[string]string{"Authorization": "Bearer " + harness.Agent}
+	sent := map[string]string{"Authorization": "Bearer " + harness.Agent, "X-Signalbox-Agent": "planner"}
 	for name, value := range header {
 		sent[name] = value
 	}

@@ -59,7 +59,7 @@ func TestFieldsOfModelCalls(t *testing.T) {
 					checkFields(t, d, map[string]string{
 						"request_id": "ticket-1", "run_id": "run-7", "agent_id": "planner", "tool_name": "null", "model_name": model,
 						"input_tokens": fmt.Sprint(upstream.Input), "output_tokens": fmt.Sprint(upstream.Output()), "cost_estimate": cost.String(),
-						"risk_level": "null", "agent_role": "planning", "parent_agent_id": "boss", "step_index": "3", "user": "u1",
+						"risk_level": "low", "agent_role": "planning", "parent_agent_id": "boss", "step_index": "3", "user": "u1",
 						"outcome": "ok", "kind": "model", "protocol": client.protocol, "stream": fmt.Sprint(stream), "simulated": "false",
 						"cost_basis": "reported",
 					})
@@ -126,7 +126,7 @@ func TestFieldsOfToolCalls(t *testing.T) {
 	d := b.Call(t, answer.Get("X-Signalbox-Call"))
 	checkFields(t, d, map[string]string{
 		"request_id": "ticket-1", "run_id": "run-7", "agent_id": "planner", "tool_name": "files.read", "model_name": "null",
-		"input_tokens": "null", "output_tokens": "null", "cost_estimate": "0.002", "risk_level": "null", "agent_role": "planning",
+		"input_tokens": "null", "output_tokens": "null", "cost_estimate": "0.002", "risk_level": "low", "agent_role": "planning",
 		"step_index": "3", "outcome": "ok", "kind": "tool", "protocol": "mcp", "simulated": "false",
 	})
 	if answer.Get("X-Signalbox-Trace") != pointer(d.TraceID) {

@@ -34,7 +34,9 @@ models:
   broken: {provider: openai, model: fault-overloaded, price: {input: 1, output: 2}}
   sim: {provider: sim, price: {input: 1, output: 2}}
 mcp_servers:
-  books: {url: "@TOOLS@", price: {per_call: 0.001}}
+  books: {url: "@TOOLS@", price: {per_call: 0.001}, tools: {work: {operation: read}}}
+agents:
+  - {id: worker, permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}]}}
 channels:
   ops: {kind: webhook, url: "http://127.0.0.1:9/hook", secret: hook-secret-of-the-operator}
 `

@@ -132,7 +132,7 @@ func rpc(name, path, template string) field {
 	return field{name: "MCP " + name, content: true, send: func(b *bench, t *testing.T, text string) harness.Answer {
 		filled := strings.NewReplacer("@", quote("Please remember "+text+" for me."), "$", quote(text)).Replace(template)
 		return b.Send(t, http.MethodPost, strings.ReplaceAll(path, "$", url.PathEscape(text)), harness.Agent, filled,
-			"Accept", "application/json, text/event-stream")
+			"Accept", "application/json, text/event-stream", "X-Signalbox-Agent", "worker")
 	}}
 }
 

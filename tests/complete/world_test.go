@@ -27,7 +27,7 @@ audit: {archive: "@ARCHIVES@"}
 tenants:
   - {id: acme}
 agents:
-  - {id: planner, role: planning}
+  - {id: planner, role: planning, permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}]}}
 keys:
   - {id: agent, secret: agent-key-of-acme-0001, tenant: acme, role: agent, budgets: [{unit: usd, per: month, max: 100000}]}
   - {id: auditor, secret: auditor-key-of-acme-001, tenant: acme, role: auditor}
@@ -39,7 +39,7 @@ providers:
 models:
   one: {provider: bill, context_window: 200000, max_output: 50000, price: {input: 0, output: 1000}}
 mcp_servers:
-  books: {url: "@TOOLS@", price: {per_call: 0.5}}
+  books: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: read, resources: [{arg: mark, kind: name}]}}}
 `
 
 const poor = "poor-key-of-acme-000001"

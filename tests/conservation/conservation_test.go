@@ -47,7 +47,9 @@ models:
   one: {provider: bill, context_window: 100000, max_output: 1000, price: {input: 3, output: 15}, fallbacks: [two]}
   two: {provider: bill, context_window: 100000, max_output: 1000, price: {input: 0.142857142, output: 0.333333333}}
 mcp_servers:
-  tools: {url: "@TOOLS@", price: {per_call: 0.002}}
+  tools: {url: "@TOOLS@", price: {per_call: 0.002}, tools: {work: {operation: read}}}
+agents:
+  - {id: worker, permissions: {tools: [{name: tools.work, operations: [read], resources: ["*"]}]}}
 alerts: {defaults: false}
 limits: {max_concurrent_calls: 10000}
 `
@@ -176,7 +178,7 @@ func (b *bench) tool(t *testing.T, n int64) {
 	mark := fmt.Sprintf("mark-%d", n)
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","arguments":{"mark":%q,"fail":%t}}}`, mark, n%100 == 0)
 	answer, err := b.Next().TrySend(http.MethodPost, "/mcp/tools", harness.Agent, body,
-		"Accept", "application/json, text/event-stream", "Mcp-Protocol-Version", "2025-06-18", "X-Request-Id", mark)
+		"Accept", "application/json, text/event-stream", "Mcp-Protocol-Version", "2025-06-18", "X-Request-Id", mark, "X-Signalbox-Agent", "worker")
 	if err != nil || answer.Status != http.StatusOK || !strings.Contains(answer.Body, `"content"`) {
 		t.Errorf("the tool answers %d, %v: %s", answer.Status, err, answer.Body)
 	}

@@ -29,6 +29,19 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
+// librarian may read everything and write anywhere, without asking.
+const librarian = `agents:
+  - {id: librarian, permissions: {tools: [{name: "files.*", operations: [read, write], resources: ["*"]}]}}
+approvals: {tiers: {medium: {approvers: 0}}}
+mcp_servers:
+  files:
+    command: [%q, %q]
+    price: {per_call: 0.002}
+    tools:
+      read_text_file: {operation: read, resources: [{arg: path, kind: path}]}
+      write_file: {operation: write, resources: [{arg: path, kind: path}]}
+`
+
 func connect(ctx context.Context, url, key string) (*mcp.ClientSession, error) {
 	client := mcp.NewClient(&mcp.Implementation{Name: "signalbox-test", Version: "1"}, nil)
 	return client.Connect(ctx, &mcp.StreamableClientTransport{
@@ -44,7 +57,7 @@ func files(t *testing.T) (i *harness.Instance, dir string) {
 	if err := os.WriteFile(filepath.Join(dir, "note.txt"), []byte("The signal is at danger."), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	config := harness.Simulated + fmt.Sprintf("mcp_servers:\n  files: {command: [%q, %q], price: {per_call: 0.002}}\n", server, dir)
+	config := harness.Simulated + fmt.Sprintf(librarian, server, dir)
 	return harness.Start(t, harness.Options{Config: config}), dir
 }
 

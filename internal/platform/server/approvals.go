@@ -61,6 +61,17 @@ func (s *Server) sweepApprovals(ctx context.Context) {
 	}
 }
 
+// untilStop waits for decisions until the process is about to stop: who waits for people must not be waited for.
+type untilStop struct{ *Server }
+
+// Wait gives an approval once it is not pending any more, or as it is when ctx ends or the process is about to.
+func (x untilStop) Wait(ctx context.Context, id string) (signalbox.Approval, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(x.life, cancel)()
+	return x.approvals.Wait(ctx, id)
+}
+
 // approvals gives the control API the approvals.
 type approvals struct {
 	*approval.Keeper

@@ -159,7 +159,7 @@ func routeProvider(p config.Provider) route.Provider {
 // serveModels lists models in the shape of the API that asks: Anthropic's SDKs name its version, OpenAI's do not.
 func (s *Server) serveModels(r *router, door serve.Door) {
 	list := func(api serve.Lister) http.Handler {
-		return &serve.Models{API: api, Door: door, Catalogue: s.catalogue(), Since: s.started, Now: s.options.Now}
+		return &serve.Models{API: api, Door: door, Catalogue: s.catalogue(), Since: s.started, Now: s.options.Now, Visible: s.visibleModel}
 	}
 	openAI, claude := list(openai.API{}), list(anthropic.API{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

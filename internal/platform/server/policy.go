@@ -65,9 +65,23 @@ func (s *Server) newPermissions(c *config.Config, before *runtime) (*permissions
 	return &permissions{policy: p, warnings: warnings, since: since}, nil
 }
 
+// startPolicy tells what the policy is.
+func (s *Server) startPolicy(ctx context.Context) error {
+	s.warn(ctx)
+	return s.keepPolicy(ctx)
+}
+
 // policyStation decides by a runtime's policy and the grants in force.
 func (s *Server) policyStation(p *permissions) call.Station {
 	return policy.Station(policy.Options{Policy: func() *policy.Policy { return p.policy }, Grants: s.grants.of})
+}
+
+// visibleModel reports whether lists show a model to a caller.
+func (s *Server) visibleModel(c signalbox.Caller, model string) (bool, string) {
+	d := s.runtimes.current().permissions.policy.Decide(policy.Request{
+		Caller: c, Kind: signalbox.KindModel, Model: model, Models: []string{model}, Grants: s.grants.of(c.Tenant, c.Agent),
+	})
+	return d.Allowed, d.Rule
 }
 
 // keepPolicy records the policy in force where it is another than the newest on record: what a version in a record stands

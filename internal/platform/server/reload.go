@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"os"
@@ -27,26 +26,38 @@ func (s *Server) startReload(context.Context) error {
 	if s.options.Source.Path == "" {
 		return nil
 	}
-	seen := contentOf(s.options.Source.Path)
+	seen := contents{}
+	seen.differ(s.configFiles())
 	s.every("reload", ReloadInterval, func(ctx context.Context) {
-		now := contentOf(s.options.Source.Path)
-		if now == nil || bytes.Equal(now, seen) {
-			return
+		if seen.differ(s.configFiles()) {
+			s.reload(ctx)
 		}
-		seen = now
-		s.reload(ctx)
 	})
 	return nil
 }
 
-// contentOf gives the hash of a file's content; nil where it can not be read, as while it is being replaced.
-func contentOf(path string) []byte {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil
+// configFiles are the configuration file and those that the configuration in force is read with.
+func (s *Server) configFiles() []string {
+	return s.runtimes.current().config.Files(s.options.Source.Path)
+}
+
+// contents are the hashes of files, by their paths.
+type contents map[string][sha256.Size]byte
+
+// differ reports whether one of the files is not what it was, and takes note of what they are now. A file that was not
+// among them before is as it was read; one that can not be read, as while it is being replaced, is looked at the next time.
+func (c contents) differ(paths []string) (changed bool) {
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		now := sha256.Sum256(b)
+		before, known := c[path]
+		changed = changed || known && before != now
+		c[path] = now
 	}
-	h := sha256.Sum256(b)
-	return h[:]
+	return changed
 }
 
 // reload takes a changed configuration, or says why not and goes on with the one in force.

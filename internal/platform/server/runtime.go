@@ -171,7 +171,7 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		h := handlers[servers]
 		if h == nil {
 			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
-				mcp.FilterLists(s.callerOf, s.visible), mcp.WaitForApprovals(s.approvals, 0))
+				mcp.FilterLists(s.callerOf, s.visible), mcp.WaitForApprovals(untilStop{s}, 0))
 			clear(handlers)
 			handlers[servers] = h
 		}
@@ -182,7 +182,7 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 
 // visible reports whether lists show a tool to a caller.
 func (s *Server) visible(c signalbox.Caller, server, tool string, a *signalbox.Annotations) (bool, string) {
-	return s.runtimes.current().permissions.policy.Visible(c, server, tool, a)
+	return s.runtimes.current().permissions.policy.Visible(c, server, tool, a, s.grants.of(c.Tenant, c.Agent)...)
 }
 
 // keyBudgets gives the budgets of a key, limits included.

@@ -78,6 +78,8 @@ type Server struct {
 	links     links
 	cluster   *cluster // Nil with SQLite.
 	http      *http.Server
+	life      context.Context //nolint:containedctx // Ends when the process is about to stop; what waits for people ends with it.
+	end       context.CancelFunc
 	listener  net.Listener
 
 	routes   []Route
@@ -97,6 +99,7 @@ type stop struct {
 // New starts everything but the listener's service. On an error nothing is left running.
 func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 	s := &Server{config: c, options: o, started: o.Now().UTC()}
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	steps := []struct {
 		name string
 		run  func(context.Context) error
@@ -109,7 +112,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		{"models and tools", s.startRuntime},
 		{"ledger", s.startLedger},
 		{"alerts", s.startAlerts},
-		{"policy", s.keepPolicy},
+		{"policy", s.startPolicy},
 		{"watch", s.startWatch},
 		{"metrics", s.startMetrics},
 		{"reload", s.startReload},
@@ -172,6 +175,7 @@ func untrusted(reason error) error {
 // shutdown drains the calls and stops the parts.
 func (s *Server) shutdown(ctx context.Context, drainTime time.Duration) error {
 	ctx = context.WithoutCancel(ctx)
+	s.end()
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	err := s.http.Shutdown(drain)
@@ -188,6 +192,7 @@ func (s *Server) shutdown(ctx context.Context, drainTime time.Duration) error {
 }
 
 func (s *Server) stop(ctx context.Context) error {
+	s.end()
 	var errs []error
 	for i := len(s.stops) - 1; i >= 0; i-- {
 		if err := s.stops[i].run(ctx); err != nil {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"sync/atomic"
 
@@ -26,7 +25,7 @@ func (t *tools) release() {
 }
 
 func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
-	if before != nil && reflect.DeepEqual(before.config.MCPServers, c.MCPServers) {
+	if before != nil && config.SameServers(before.config.MCPServers, c.MCPServers) {
 		before.tools.users.Add(1)
 		return before.tools, nil
 	}
