@@ -22,6 +22,7 @@ type tool struct {
 	mapping  signalbox.ToolMapping
 	names    argumentNames
 	line     string // Of the policy's text; "" where nothing is declared.
+	serverOf string // The line of its server.
 	declared bool   // The server is.
 }
 
@@ -119,7 +120,7 @@ func (n argumentNames) check(members json.Members) error {
 	}
 	for name, inner := range n.next {
 		for _, node := range elements(members.Get(name)) {
-			if object, err := node.Object(); err == nil {
+			if object, err := node.Object(); err == nil { // What is no object is refused where it is followed.
 				if err := inner.check(object); err != nil {
 					return err
 				}
@@ -131,10 +132,11 @@ func (n argumentNames) check(members json.Members) error {
 
 // elements gives the elements of a list, or the value itself.
 func elements(n json.Node) []json.Node {
-	if list, err := n.Array(); err == nil {
-		return list
+	if n.Kind() != '[' {
+		return []json.Node{n}
 	}
-	return []json.Node{n}
+	list, _ := n.Array()
+	return list
 }
 
 // finder collects the accesses that one argument after the other makes.

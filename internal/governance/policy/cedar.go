@@ -34,17 +34,10 @@ const (
 )
 
 // validator is the same for all policies.
-var validator = sync.OnceValues(func() (*validate.Validator, error) {
+var validator = sync.OnceValue(func() *validate.Validator {
 	var s schema.Schema
-	s.SetFilename("schema.cedarschema")
-	if err := s.UnmarshalCedar([]byte(schemaText)); err != nil {
-		return nil, err
-	}
-	resolved, err := s.Resolve()
-	if err != nil {
-		return nil, err
-	}
-	return validate.New(resolved), nil
+	must(0, s.UnmarshalCedar([]byte(schemaText)))
+	return validate.New(must(s.Resolve()))
 })
 
 // permitTool is a permission as a permit. Its globs are in the condition as the permission's id.
@@ -87,10 +80,7 @@ func readFile(f File) ([]fileRule, error) {
 	if err != nil {
 		return nil, invalid("policy.cedar", f.Name, "The file is not Cedar: %s.", oneLine(err.Error())).WithRemedy(remedy)
 	}
-	check, err := validator()
-	if err != nil {
-		return nil, err
-	}
+	check := validator()
 	var rules []fileRule
 	for _, p := range list {
 		at := p.Position()

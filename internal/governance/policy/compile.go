@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +15,8 @@ import (
 // Policy is all that decides, compiled. It never changes and is safe for concurrent use.
 type Policy struct {
 	agents  map[string]*agent
-	nobody  *agent // Every agent that is not declared, and calls without one.
-	servers map[string]bool
+	nobody  *agent           // Every agent that is not declared, and calls without one.
+	servers map[string]bool  // Whether each is trusted.
 	tools   map[string]*tool // Those with a mapping, by id.
 	files   []fileRule
 	cedar   string // Hash of the files' rules.
@@ -28,6 +27,8 @@ type Policy struct {
 	speaksOfArguments bool // Some risk rule does.
 	skipsCedar        bool // For calls of models that nothing restricts. Off only where a test compares.
 
+	serverLines   map[string]string // Of the text, by id.
+	tierNames     map[signalbox.Risk]string
 	version, text string
 }
 
@@ -42,6 +43,7 @@ func (p *Policy) Text() string { return p.text }
 func Compile(c Config) (*Policy, []Warning, error) {
 	p := &Policy{
 		agents: map[string]*agent{}, servers: map[string]bool{}, tools: map[string]*tool{}, skipsCedar: true,
+		serverLines: map[string]string{}, tierNames: map[signalbox.Risk]string{},
 	}
 	for _, step := range []func(Config) error{p.addAgents, p.addTools, p.addFiles, p.addRisks, p.addTiers, p.addRules} {
 		if err := step(c); err != nil {
@@ -54,9 +56,7 @@ func Compile(c Config) (*Policy, []Warning, error) {
 
 func (p *Policy) addAgents(c Config) error {
 	var err error
-	if p.nobody, err = newAgent(Agent{}); err != nil {
-		return err
-	}
+	p.nobody = must(newAgent(Agent{}))
 	for _, declared := range c.Agents {
 		switch _, twice := p.agents[declared.ID]; {
 		case declared.ID == "":
@@ -81,14 +81,14 @@ func (p *Policy) agent(id string) *agent {
 
 func (p *Policy) addTools(c Config) error {
 	for id, server := range c.Servers {
-		p.servers[id] = server.Trusted
+		p.servers[id], p.serverLines[id] = server.Trusted, serverLine(id, server.Trusted)
 		for name, mapping := range server.Tools {
 			if err := checkMapping(id+"."+name, mapping); err != nil {
 				return err
 			}
 			t := &tool{
 				id: id + "." + name, server: id, name: name, trusted: server.Trusted, declared: true, mapped: true, mapping: mapping,
-				names: newArgumentNames(mapping.Resources),
+				names: newArgumentNames(mapping.Resources), serverOf: p.serverLines[id],
 			}
 			t.line = mappingLine(t)
 			p.tools[t.id] = t
@@ -125,7 +125,7 @@ func (p *Policy) tool(r signalbox.ToolRequest) *tool {
 		return t
 	}
 	trusted, declared := p.servers[r.Server]
-	return &tool{id: r.ID(), server: r.Server, name: r.Name, trusted: trusted, declared: declared}
+	return &tool{id: r.ID(), server: r.Server, name: r.Name, trusted: trusted, declared: declared, serverOf: p.serverLines[r.Server]}
 }
 
 func (p *Policy) addFiles(c Config) error {
@@ -163,6 +163,9 @@ func (p *Policy) addRisks(c Config) error {
 
 func (p *Policy) addTiers(c Config) error {
 	p.tiers = DefaultTiers()
+	for level := range p.tiers {
+		p.tierNames[level] = fmt.Sprintf("the tier of %s risk (approvals.tiers.%s)", level, level)
+	}
 	for level, q := range c.Tiers {
 		field := "approvals.tiers." + string(level)
 		if _, ok := p.tiers[level]; !ok {
@@ -205,8 +208,13 @@ func (p *Policy) addRules(c Config) error {
 	return nil
 }
 
-// toolIDs gives the tools with a mapping, sorted.
-func (p *Policy) toolIDs() []string { return slices.Sorted(maps.Keys(p.tools)) }
+// must is for what only a fault in this package can make fail.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
 
 // principal gives the agent's entity for a call.
 func (a *agent) principal(c signalbox.Caller) cedar.Entity {

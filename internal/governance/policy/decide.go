@@ -237,7 +237,7 @@ func (j *judgement) demand(grant string) {
 	}
 	j.Require, j.Why, j.BreakGlass = q.Requirement, q.why, grant
 	if j.tool != nil {
-		j.parts = append(j.parts, serverLine(j.tool.server, j.tool.trusted), j.tool.line, string(j.Operation))
+		j.parts = append(j.parts, j.tool.serverOf, j.tool.line, string(j.Operation))
 	}
 	if j.tool != nil || q.Approvers > 0 {
 		j.Part = part(append(j.parts, j.policy.cedar, string(j.Risk), requirementText(q.Requirement), grant))
@@ -247,7 +247,11 @@ func (j *judgement) demand(grant string) {
 // part hashes the lines that decided; their order means nothing.
 func part(lines []string) [32]byte {
 	slices.Sort(lines)
-	return sha256.Sum256([]byte(strings.Join(slices.Compact(lines), "\n")))
+	text := make([]byte, 0, 512)
+	for _, line := range slices.Compact(lines) {
+		text = append(append(text, line...), '\n')
+	}
+	return sha256.Sum256(text)
 }
 
 // unique leaves the first of equal texts, in order.

@@ -114,6 +114,7 @@ func TestArgumentsThatCanNotBeRead(t *testing.T) {
 		{"other case in a list", toolCall("all", "deep", "x", `{"options":[{"path":"a"},{"To":"b"}]}`), "arguments"},
 		{"no object on the way", toolCall("all", "deep", "x", `{"options":"a"}`), "arguments.options.path"},
 		{"out of the root", toolCall("all", "files", "read_text_file", `{"path":"a/../../b"}`), "arguments.path"},
+		{"out of the root, deeper", toolCall("all", "deep", "x", `{"options":{"path":".."}}`), "arguments.options.path"},
 		{"too many", toolCall("all", "files", "remove", `{"paths":["`+strings.Join(numbered(policy.MaxAccesses+1), `","`)+`"]}`), "arguments.paths"},
 		{"invisible character in the tool's name", toolCall("all", "raw", "re\u200bad", `{}`), "name"},
 		{"mixed scripts in the tool's name", toolCall("all", "raw", "re\u0430d", `{}`), "name"},
@@ -130,6 +131,11 @@ func TestArgumentsThatCanNotBeRead(t *testing.T) {
 			}
 		})
 	}
+	t.Run("tool with a Korean name", func(t *testing.T) {
+		if d := p.Decide(toolCall("all", "raw", "읽기", "{}")); !d.Allowed {
+			t.Errorf("denied: %s", d.Message)
+		}
+	})
 	t.Run("lists of objects", func(t *testing.T) {
 		d := p.Decide(toolCall("all", "deep", "x", `{"options":[{"path":"a"},{"path":"b/./c","to":"a"}],"name":"a"}`))
 		want := []signalbox.Access{{Operation: "read", Resource: "a"}, {Operation: "read", Resource: "b/c"}}
@@ -216,6 +222,44 @@ func TestLimits(t *testing.T) {
 			}
 			if !d.Allowed || max != c.limit || name != c.limitName {
 				t.Errorf("got %v %d by %q (%s), want %d by %q", d.Allowed, max, name, d.Message, c.limit, c.limitName)
+			}
+		})
+	}
+}
+
+func TestRulesInCedarSeeWhomAndWhatTheyAreAbout(t *testing.T) {
+	p := compile(t, policy.Config{
+		Servers: files(),
+		Agents:  []policy.Agent{{ID: "a", Role: "research"}},
+		Cedar: []policy.File{{Name: "x.cedar", Text: `permit (principal, action == Action::"read", resource in Server::"trusted") when { principal.role == "research" && principal.id like "*" };
+permit (principal == Agent::"guest", action, resource is Tool) when { !resource.mapped && resource.server == "raw" && !principal.declared && context.who.tenant == "acme" };
+permit (principal == Agent::"batch", action, resource is Tool) when { context.targets.containsAll(["a", "b"]) && context.target == "a" || context.target == "b" };
+permit (principal == Agent::"night", action == Action::"write", resource) when { context.purpose == "audit" && context.risk == "medium" };`}},
+	})
+	read := &signalbox.Annotations{ReadOnly: isTrue()}
+	night := toolCall("night", "raw", "do", "{}")
+	night.Purpose = "audit"
+	cases := []struct {
+		name        string
+		request     policy.Request
+		annotations *signalbox.Annotations
+		allowed     bool
+	}{
+		{"parent of the tool and role of the agent", toolCall("a", "trusted", "x", "{}"), read, true},
+		{"another parent", toolCall("a", "raw", "x", "{}"), read, false},
+		{"another agent", toolCall("b", "trusted", "x", "{}"), read, false},
+		{"what is declared", toolCall("guest", "raw", "x", "{}"), nil, true},
+		{"what is declared otherwise", toolCall("guest", "files", "stat", "{}"), nil, false},
+		{"all that the call acts on", toolCall("batch", "files", "remove", `{"paths":["a","b"]}`), nil, true},
+		{"less than that", toolCall("batch", "files", "remove", `{"paths":["a"]}`), nil, false},
+		{"purpose and risk", night, nil, true},
+		{"another purpose", toolCall("night", "raw", "do", "{}"), nil, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.request.Annotations = c.annotations
+			if d := p.Decide(c.request); d.Allowed != c.allowed {
+				t.Errorf("got %v: %s", d.Allowed, d.Message)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/text/unicode/norm"
 )
 
 // MaxGlob bounds the text of a glob, in bytes.
@@ -15,6 +16,7 @@ const MaxGlob = 1024
 type glob struct {
 	text  string // As written.
 	match string // As matched.
+	start string // What every match of a pattern begins with; "" is not known.
 	kind  globKind
 }
 
@@ -45,12 +47,14 @@ func newGlob(text string) (glob, error) {
 	if err := suspicious(text); err != nil {
 		return glob{}, fmt.Errorf("the pattern %q %w", text, err)
 	}
-	g := glob{text: text, match: text}
+	g := glob{text: text, match: norm.NFC.String(text)}
 	switch {
 	case text == "*":
 		g.kind = globAny
 	case !strings.ContainsAny(text, meta):
 		g.kind = globLiteral
+	default:
+		g.start, _, _ = strings.Cut(g.match[:strings.IndexAny(g.match, meta)], "/")
 	}
 	return g, nil
 }
@@ -58,7 +62,7 @@ func newGlob(text string) (glob, error) {
 // newNameGlob is a glob over ids of tools or names of models.
 func newNameGlob(text string) (glob, error) {
 	g, err := newGlob(text)
-	g.match = flatten(text)
+	g.match = flatten(g.match)
 	return g, err
 }
 
@@ -71,7 +75,7 @@ func (g glob) matches(name string) bool {
 		return g.match == name
 	case globPattern:
 	}
-	return name != "" && doublestar.MatchUnvalidated(g.match, name)
+	return name != "" && strings.HasPrefix(name, g.start) && doublestar.MatchUnvalidated(g.match, name)
 }
 
 // newGlobs reads a list of globs.

@@ -22,8 +22,8 @@ func (p *Policy) write(c Config) {
 			lines = append(lines, m.line)
 		}
 	}
-	for id, trusted := range p.servers {
-		lines = append(lines, serverLine(id, trusted))
+	for _, line := range p.serverLines {
+		lines = append(lines, line)
 	}
 	for _, t := range p.tools {
 		lines = append(lines, t.line)

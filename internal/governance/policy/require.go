@@ -50,7 +50,7 @@ func (p *Policy) require(r *Request, a *agent, operation signalbox.Operation, ri
 }
 
 func (p *Policy) tier(risk signalbox.Risk) requirement {
-	return requirement{p.tiers[risk], "the tier of " + string(risk) + " risk (approvals.tiers." + string(risk) + ")"}
+	return requirement{p.tiers[risk], p.tierNames[risk]}
 }
 
 // approvalRule gives the first rule that fits a call of a tool.

@@ -166,9 +166,6 @@ func hostName(host string) (string, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return address(a)
 	}
-	if strings.Contains(host, ":") {
-		return "", errors.New("has a host that is not an address")
-	}
 	name, err := lookup.ToASCII(host)
 	if err != nil {
 		return "", errors.New("has a host that is not a name")

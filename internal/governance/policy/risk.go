@@ -41,12 +41,12 @@ var variables = map[string]*cel.Type{
 }
 
 // environment is the same for all conditions; it is made when the first is compiled.
-var environment = sync.OnceValues(func() (*cel.Env, error) {
+var environment = sync.OnceValue(func() *cel.Env {
 	var options []cel.EnvOption
 	for name, kind := range variables {
 		options = append(options, cel.Variable(name, kind))
 	}
-	return cel.NewEnv(options...)
+	return must(cel.NewEnv(options...))
 })
 
 // CheckCEL says what is wrong with the condition of a risk rule; nil for a good one.
@@ -69,10 +69,7 @@ func compileCEL(expression string) (condition, error) {
 	case len(expression) > MaxCondition:
 		return condition{}, fmt.Errorf("the condition is longer than %d bytes", MaxCondition)
 	}
-	env, err := environment()
-	if err != nil {
-		return condition{}, err
-	}
+	env := environment()
 	checked, issues := env.Compile(expression)
 	if err := issues.Err(); err != nil {
 		line, _, _ := strings.Cut(err.Error(), "\n")

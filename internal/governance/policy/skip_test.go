@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/ast"
 	expast "github.com/cedar-policy/cedar-go/x/exp/ast"
 	"pgregory.net/rapid"
 
@@ -59,10 +60,7 @@ func TestWhatCedarIsAskedFitsTheSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check, err := validator()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check := validator()
 	for _, m := range []*permission{p.agents["x"].all[0], p.agents["x"].useModel, p.nobody.useModel} {
 		if err := check.Policy(string(m.id), (*expast.Policy)(m.policy.AST())); err != nil {
 			t.Errorf("the permit of %s: %v", m.id, err)
@@ -91,4 +89,33 @@ func TestWhatCedarIsAskedFitsTheSchema(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestQuestionsCanBeLeftEarly(t *testing.T) {
+	rule := fileRule{id: "f", policy: cedar.NewPolicyFromAST(ast.Permit())}
+	q := question{permissions: []*permission{{id: "m"}}, files: []fileRule{rule, rule}}
+	for _, stop := range []cedar.PolicyID{"m", "f"} {
+		asked := 0
+		for id := range q.All() {
+			asked++
+			if id == stop {
+				break
+			}
+		}
+		if want := map[cedar.PolicyID]int{"m": 1, "f": 2}[stop]; asked != want {
+			t.Errorf("%d rules until %s, want %d", asked, stop, want)
+		}
+	}
+	if _, ok := q.Get(cedar.NewEntityUID(typeTool, "unknown")); ok {
+		t.Error("an entity that the question is not about is there")
+	}
+}
+
+func TestMust(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("must does not panic")
+		}
+	}()
+	must(0, errDots)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ const MaxCompared = 500
 type warner struct {
 	*Policy
 	mapped map[string]bool // Servers that have a declared tool.
+	ids    []string        // Of declared tools, sorted.
 	found  []Warning
 }
 
@@ -26,11 +28,11 @@ func (w *warner) warn(source, format string, args ...any) {
 }
 
 func (p *Policy) warnings(c Config) []Warning {
-	w := &warner{Policy: p, mapped: map[string]bool{}}
+	w := &warner{Policy: p, mapped: map[string]bool{}, ids: slices.Sorted(maps.Keys(p.tools))}
 	for _, t := range p.tools {
 		w.mapped[t.server] = true
 	}
-	for _, id := range p.toolIDs() {
+	for _, id := range w.ids {
 		w.mapping(p.tools[id])
 	}
 	for _, declared := range c.Agents {
@@ -105,10 +107,8 @@ func (w *warner) permission(m *permission) {
 		return
 	}
 	possible, none := false, true
-	for _, id := range w.toolIDs() {
-		if t := w.tools[id]; m.tool.matches(flatten(id)) {
-			possible, none = possible || m.possible(t), false
-		}
+	for _, id := range w.matching(m.tool) {
+		possible, none = possible || m.possible(w.tools[id]), false
 	}
 	switch server, name, _ := strings.Cut(m.tool.text, "."); {
 	case !none && !possible && (m.tool.kind == globLiteral || !w.unmapped(m.tool)):
@@ -142,7 +142,7 @@ func (w *warner) toolGlob(g glob, source, what string) bool {
 		w.warn(source, "The %s for %q can never match: a tool's id is server.tool.", what, g.text)
 	case !strings.ContainsAny(server, meta) && !declared:
 		w.warn(source, "The %s for %q can never match: there is no MCP server %q.", what, g.text, server)
-	case !w.matchesTool(g) && !w.unmapped(g):
+	case len(w.matching(g)) == 0 && !w.unmapped(g):
 		w.warn(source, "The %s for %q matches no tool that is declared.", what, g.text)
 	default:
 		return false
@@ -150,8 +150,21 @@ func (w *warner) toolGlob(g glob, source, what string) bool {
 	return true
 }
 
-func (w *warner) matchesTool(g glob) bool {
-	return slices.ContainsFunc(w.toolIDs(), func(id string) bool { return g.matches(flatten(id)) })
+// matching gives the ids of declared tools that a glob matches.
+func (w *warner) matching(g glob) []string {
+	if g.kind == globLiteral {
+		if _, ok := w.tools[g.text]; ok {
+			return []string{g.text}
+		}
+		return nil
+	}
+	var ids []string
+	for _, id := range w.ids {
+		if g.matches(flatten(id)) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // unmapped reports whether a glob could match a tool of which nothing is declared: one that is named, or one of a server
