@@ -62,14 +62,15 @@ func (s *Sessions) begin(ctx context.Context, one signalbox.Session, key signalb
 	return one, cookie(token, int(SessionLife/time.Second), s.o.Secure), nil
 }
 
-// makeRoom drops what has expired, and gives the oldest session of a holder who has his full number.
+// makeRoom drops what has expired or has ended with its holder, and gives the oldest session of a holder who has his full number.
 func (s *Sessions) makeRoom(next signalbox.Session, now time.Time) ([]signalbox.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var same []signalbox.Session
 	for hash, one := range s.open {
+		_, held := s.holder(one)
 		switch {
-		case !current(one, now):
+		case !held || !current(one, now):
 			delete(s.open, hash)
 		case one.Key == next.Key && one.Person.Issuer == next.Person.Issuer && one.Person.Subject == next.Person.Subject:
 			same = append(same, one)

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -288,14 +290,34 @@ func TestLookupsAreBounded(t *testing.T) {
 }
 
 func TestSessionsAreBounded(t *testing.T) {
-	s := newStoredSessions(ring(t), at(noon))
-	for i := range MaxSessions {
-		if _, _, err := s.OpenKey(t.Context(), signalbox.Key{ID: string(rune('a' + i%26*1000 + i/26))}, ""); err != nil {
-			t.Fatal(i, err)
+	k := ring(t)
+	s := newStoredSessions(k, at(noon))
+	keys := make([]signalbox.Key, MaxSessions+1)
+	for i := range keys {
+		keys[i] = signalbox.Key{ID: fmt.Sprint(i), Hash: HashSecret(fmt.Sprint(i))}
+		if i > 1 { // By other replicas.
+			one := signalbox.Session{ID: "s" + keys[i].ID, Hash: keys[i].Hash, Key: keys[i].ID, KeyHash: keys[i].Hash, Expires: noon.Add(time.Hour)}
+			s.table.rows[one.Hash] = one
 		}
 	}
-	_, _, err := s.OpenKey(t.Context(), signalbox.Key{ID: "one more"}, "")
-	wantCode(t, err, signalbox.CodeUnavailable)
+	if err := errors.Join(k.Load(t.Context(), keyList{keys: keys}), s.Refresh(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	full := func() {
+		t.Helper()
+		_, _, err := s.OpenKey(t.Context(), keys[1], "")
+		wantCode(t, err, signalbox.CodeUnavailable)
+	}
+	last := openKey(t, s.Sessions, keys[0])
+	full()
+	if _, err := s.Close(t.Context(), last, ""); err != nil {
+		t.Fatal(err)
+	}
+	openKey(t, s.Sessions, keys[0])
+	full()
+	k.Revoke("7", noon) // Its session has ended with it.
+	openKey(t, s.Sessions, keys[1])
+	full()
 }
 
 // A refresh that overlaps with ends and beginnings neither brings back what has ended nor forgets what has begun.

@@ -60,7 +60,7 @@ var (
 )
 
 func rsaKey(bits int) crypto.Signer {
-	k, err := rsa.GenerateKey(rand.Reader, bits) //nolint:gosec // One of them is to be refused for its size.
+	k, err := rsa.GenerateKey(rand.Reader, bits) // One of them is to be refused for its size.
 	if err != nil {
 		panic(err)
 	}
