@@ -233,10 +233,10 @@ func (w *world) start(t *testing.T) {
 func TestServe(t *testing.T) {
 	w := newWorld(t)
 	first := w.added(t)
-	if got := actions(first); got != "admin started" {
+	if got := actions(first); got != "admin policy_changed, admin started" {
 		t.Errorf("it begins with %s", got)
 	}
-	if d := first[0].What.Detail; d["version"] == "" || d["config"] == "" || d["listen"] == "" {
+	if d := first[1].What.Detail; d["version"] == "" || d["config"] == "" || d["listen"] == "" {
 		t.Errorf("the start says only %v", d)
 	}
 	text, err := os.ReadFile(w.Config)

@@ -33,6 +33,7 @@ type Publisher struct {
 	newest []byte     // And the checkpoint, with the cosignatures it has got so far.
 	offer  func([]byte)
 	cancel context.CancelFunc
+	nudge  chan struct{} // A checkpoint is wanted at once.
 	stop   chan struct{}
 	done   chan struct{}
 }
@@ -50,7 +51,7 @@ func StartPublisher(ctx context.Context, signer Signer, tree func() Tree, src Ha
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p := &Publisher{
 		signer: signer, tree: tree, store: store, report: report, signed: signed, newest: stored, offer: func([]byte) {},
-		cancel: cancel, stop: make(chan struct{}), done: make(chan struct{}),
+		cancel: cancel, nudge: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go p.run(own)
 	return p, nil
@@ -78,8 +79,18 @@ func (p *Publisher) run(ctx context.Context) {
 		select {
 		case <-p.stop:
 			return
+		case <-p.nudge:
 		case <-tick.C:
 		}
+	}
+}
+
+// Nudge has a checkpoint made at once instead of at the end of the interval: of what an earlier process has left unsigned,
+// say, before this one may die as early as that did. It does not wait for it.
+func (p *Publisher) Nudge() {
+	select {
+	case p.nudge <- struct{}{}:
+	default: // It has been told already.
 	}
 }
 

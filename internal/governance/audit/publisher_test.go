@@ -73,6 +73,35 @@ func TestPublisherSignsWhenTheTreeHasGrown(t *testing.T) {
 	})
 }
 
+// What is found unsigned at the start is signed at once when it may be, and not after an interval: lives that are shorter
+// than one left a log of which nothing was ever signed.
+func TestPublisherSignsAtOnceWhenNudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s, k := &memory{}, NewSequencer(Tree{}), someKey(t, "example.com/log")
+		write(t, m, s, someCalls(0, 3)...)
+		open := false
+		tree := func() Tree {
+			if !open {
+				return Tree{}
+			}
+			return s.Tree()
+		}
+		p, err := StartPublisher(t.Context(), k, tree, m, m, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		wantSizes(t, m, k)
+		open = true
+		p.Nudge()
+		synctest.Wait()
+		wantSizes(t, m, k, 6)
+		if err := p.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestPublisherSignsAgainAfterAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s, k := &memory{}, NewSequencer(Tree{}), someKey(t, "example.com/log")

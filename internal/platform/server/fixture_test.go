@@ -143,6 +143,21 @@ func (i *instance) send(method, path, key, body string, header ...string) (*http
 	return response, text
 }
 
+// begin reads the head of an answer, and leaves.
+func (i *instance) begin(path, key string) {
+	i.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, i.URL()+path, nil)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	response, err := i.client.Do(r)
+	if err != nil || response.StatusCode != http.StatusOK {
+		i.t.Fatalf("GET %s: %+v, %v", path, response, err)
+	}
+	response.Body.Close()
+}
+
 func (i *instance) try(method, path, key, body string, header ...string) (*http.Response, string, error) {
 	r, err := http.NewRequest(method, i.URL()+path, strings.NewReader(body))
 	if err != nil {

@@ -26,7 +26,7 @@ func (s *Server) startReload(context.Context) error {
 	if s.options.Source.Path == "" {
 		return nil
 	}
-	seen := contents{}
+	seen := fileSums{}
 	seen.differ(s.configFiles())
 	s.every("reload", ReloadInterval, func(ctx context.Context) {
 		if seen.differ(s.configFiles()) {
@@ -41,12 +41,12 @@ func (s *Server) configFiles() []string {
 	return s.runtimes.current().config.Files(s.options.Source.Path)
 }
 
-// contents are the hashes of files, by their paths.
-type contents map[string][sha256.Size]byte
+// fileSums are the hashes of files, by their paths.
+type fileSums map[string][sha256.Size]byte
 
 // differ reports whether one of the files is not what it was, and takes note of what they are now. A file that was not
 // among them before is as it was read; one that can not be read, as while it is being replaced, is looked at the next time.
-func (c contents) differ(paths []string) (changed bool) {
+func (c fileSums) differ(paths []string) (changed bool) {
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		if err != nil {

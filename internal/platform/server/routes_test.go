@@ -67,9 +67,9 @@ tenants:
   - {id: penniless, budgets: [{unit: usd, per: day, max: 0}]}
   - {id: silenced}
 keys:
-  - {id: admin, secret: the-admin-key-of-acme, tenant: acme, role: admin}
-  - {id: penniless, secret: the-key-of-penniless, tenant: penniless, role: agent}
-  - {id: silenced, secret: the-key-of-silenced, tenant: silenced, role: agent}
+  - {id: admin, secret: the-admin-key-of-acme, tenant: acme, role: admin, agent: worker}
+  - {id: penniless, secret: the-key-of-penniless, tenant: penniless, role: agent, agent: worker}
+  - {id: silenced, secret: the-key-of-silenced, tenant: silenced, role: agent, agent: worker}
 providers:
   openai: {kind: openai_compatible, base_url: "%[1]s/v1"}
   claude: {kind: anthropic, base_url: "%[1]s", api_key: none}
@@ -77,7 +77,9 @@ models:
   small: {provider: openai, price: {input: 1, output: 2}}
   haiku: {provider: claude, price: {input: 1, output: 2}}
 mcp_servers:
-  tools: {url: "%[1]s/mcp", price: {per_call: 0.01}}
+  tools: {url: "%[1]s/mcp", price: {per_call: 0.01}, tools: {echo: {operation: read}}}
+agents:
+  - {id: worker, permissions: {tools: [{name: tools.echo, operations: [read], resources: ["*"]}]}}
 `
 
 // paid is a request for each route that is paid for. A route that is not here fails the test.
@@ -124,6 +126,10 @@ func TestRoutesArePaidForOrFree(t *testing.T) {
 			body := ""
 			if method == http.MethodPost {
 				body = `{"budget":{"total_max_cost_usd":1},"model":"small","items":[]}`
+			}
+			if strings.HasSuffix(path, "/events") { // It never ends.
+				i.begin(path, adminKey)
+				continue
 			}
 			i.send(method, path, adminKey, body)
 		default:

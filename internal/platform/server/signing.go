@@ -158,6 +158,7 @@ func (s *Server) beginSigning(ctx context.Context, g *signing) error {
 		return err
 	}
 	g.open.Store(true)
+	g.Nudge() // A process that is killed again and again within an interval would never sign anything.
 	return nil
 }
 

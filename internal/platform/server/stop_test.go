@@ -129,7 +129,7 @@ func TestGracefulStop(t *testing.T) {
 		}
 		last = append(last, fmt.Sprintf("%s %s %s", e.Type, r.What.Action, r.Outcome))
 	}
-	want := []string{"admin started ", "intent llm_call ", "outcome llm_call ok", "admin stopped "}
+	want := []string{"admin policy_changed ", "admin started ", "intent llm_call ", "outcome llm_call ok", "admin stopped "}
 	if strings.Join(last, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the log holds %q", last)
 	}
