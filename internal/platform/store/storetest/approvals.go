@@ -161,6 +161,7 @@ func testApprovals(t *testing.T, s Store) {
 		"no tenant":   {signalbox.ApprovalFilter{Tenants: []string{}}, nil},
 		"tenants":     {signalbox.ApprovalFilter{Tenants: []string{"globex", "none", "a\x00b\xff"}}, []int{1}},
 		"pending":     {signalbox.ApprovalFilter{States: []signalbox.ApprovalState{signalbox.ApprovalPending}}, []int{5, 4, 1, 0}},
+		"pending of":  {signalbox.ApprovalFilter{States: []signalbox.ApprovalState{signalbox.ApprovalPending}, Tenants: []string{"acme"}}, []int{5, 4, 0}},
 		"states":      {signalbox.ApprovalFilter{States: []signalbox.ApprovalState{signalbox.ApprovalDenied, signalbox.ApprovalApproved}}, []int{3, 2}},
 		"no state":    {signalbox.ApprovalFilter{States: []signalbox.ApprovalState{}}, nil},
 		"an agent":    {signalbox.ApprovalFilter{Agent: "other"}, []int{4}},
