@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Approval, Grant, Identity, Incident, OpenSession, Policy, PolicyVersion } from "../src/api/types";
+import type { Approval, Grant, Identity, Incident, OpenSession, Policy, PolicyText } from "../src/api/types";
 
 export const POLICY: string;
 export const FIRST: string;
 export const TWO: string;
 export function approvals(): Approval[];
 export function policyInForce(): Policy;
-export function policyVersions(): Required<PolicyVersion>[];
+export function policyVersions(): PolicyText[];
 export function grants(): Grant[];
 export function incidents(): Incident[];
 export function openSessions(): OpenSession[];

@@ -87,11 +87,11 @@ export function policyVersions() {
 }
 
 export function grants() {
-  const grant = (id, more) => ({ id, tenant: "acme", agent_id: "support", tool: "crm.*", reason: "The CRM's own tool is down and the customer waits.", by: "key_ops d.choi", from: at(-20), until: at(10), ended: null, reviewed: null, reviewer: null, review: null, overdue: null, active: false, ...more });
+  const grant = (id, more) => ({ id, tenant: "acme", agent_id: "support", tool: "crm.*", reason: "The CRM's own tool is down and the customer waits.", by: "key_ops d.choi", from: at(-20), until: at(10), ended: null, reviewed: null, reviewer: null, review: null, overdue: false, ended_by: null, active: false, ...more });
   return [
     grant("grant_03", { active: true }),
-    grant("grant_02", { agent_id: "writer", tool: "files.*", from: at(-4000), until: at(-3940), overdue: at(-1000), reason: "Restore of the reports after the disk failed." }),
-    grant("grant_01", { from: at(-9000), until: at(-8940), ended: at(-8960), reviewed: at(-8000), reviewer: "sora.lee", review: "Three contacts were changed, all of them rightly." }),
+    grant("grant_02", { agent_id: "writer", tool: "files.*", from: at(-4000), until: at(-3940), overdue: true, reason: "Restore of the reports after the disk failed." }),
+    grant("grant_01", { from: at(-9000), until: at(-8940), ended: at(-8960), ended_by: "key_ops d.choi", reviewed: at(-8000), reviewer: "sora.lee", review: "Three contacts were changed, all of them rightly." }),
   ];
 }
 
@@ -198,14 +198,14 @@ export class Desk {
       case "GET break-glass":
         return page(this.grants);
       case "POST break-glass":
-        this.grants.unshift({ ...this.grants[0], id: "grant_" + this.grants.length, agent_id: body.agent, tool: body.tool, reason: body.reason, by: who.key_id, from: now, until: at(body.minutes), active: true, reviewed: null, overdue: null });
+        this.grants.unshift({ ...this.grants[0], id: "grant_" + this.grants.length, agent_id: body.agent, tool: body.tool, reason: body.reason, by: who.key_id, from: now, until: at(body.minutes), active: true, reviewed: null, overdue: false });
         return [200, this.grants[0]];
       case "POST break-glass/:id/end":
-        return one(this.grants.find((g) => g.id === id), { active: false, ended: now });
+        return one(this.grants.find((g) => g.id === id), { active: false, ended: now, ended_by: who.key_id });
       case "POST break-glass/:id/review":
         return one(this.grants.find((g) => g.id === id), { reviewed: now, reviewer: who.user, review: body.review });
       case "GET incidents":
-        return page(this.incidents.filter((i) => !q.get("open") || (i.closed === null) === (q.get("open") === "true")));
+        return page(this.incidents.filter((i) => !q.get("state") || (i.closed === null) === (q.get("state") === "open")));
       case "POST incidents":
         this.incidents.unshift({ ...this.incidents[0], id: "inc_" + this.incidents.length, call_id: body.call_id ?? null, run_id: body.run_id ?? null, severity: body.severity, text: body.text, opened: now, opened_by: who.user, closed: null });
         return [200, this.incidents[0]];

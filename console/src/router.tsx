@@ -76,7 +76,7 @@ const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   component: Login,
-  validateSearch: (raw: Raw) => texts(raw, ["next", "error"]),
+  validateSearch: (raw: Raw) => texts(raw, ["next"]),
 });
 
 const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });

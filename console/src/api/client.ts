@@ -30,10 +30,15 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return request<T>(path, { method: "GET", ...(signal ? { signal } : {}) });
 }
 
+/** Exact is a body that is sent as it was written: a number keeps its digits, a name that is there twice stays so. */
+export class Exact {
+  constructor(readonly json: string) {}
+}
+
 export async function send<T>(method: "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { "X-Signalbox-Console": "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  return request<T>(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  return request<T>(path, { method, headers, ...(body === undefined ? {} : { body: body instanceof Exact ? body.json : JSON.stringify(body) }) });
 }
 
 /** raw asks for a path that is not of the control API: the log's checkpoint and its tiles. */

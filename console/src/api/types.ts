@@ -80,186 +80,25 @@ export interface AuditStatus {
   subject_keys: { open: number; destroyed: number } | null;
 }
 
-/**
- * Permissions, approvals and people. Written by hand: the document cannot say that a part is null, and the words that
- * are fixed are fixed here.
- */
-export type Role = Identity["role"];
-export type RiskLevel = "low" | "medium" | "high";
-export type Operation = "read" | "write" | "delete";
-export type ApprovalState = "pending" | "approved" | "denied" | "expired" | "stale" | "withdrawn";
+/** Permissions, approvals and people. The document can not say that a part is null, so that is said here. */
+export type Role = Schemas["SessionRow"]["role"];
+export type Approval = Schemas["Approval"];
+export type Operation = NonNullable<Approval["operation"]>;
+export type RiskLevel = Approval["risk_level"];
+export type BatchAnswer = { items: (Omit<Schemas["DeniedOne"], "error"> & { error: Schemas["ErrorBody"] | null })[] };
 
-export interface Vote {
-  by: string;
-  user: string | null;
-  role: string;
-  verdict: "approve" | "deny";
-  reason: string | null;
-  at: string;
-  via: string;
-}
+export type ToolLine = Schemas["PolicyPermission"];
+export type PolicyAgent = Omit<Schemas["PolicyAgent"], "data" | "network"> & {
+  data: Schemas["PolicyData"] | null;
+  network: Schemas["PolicyNetwork"] | null;
+};
+export type Policy = Omit<Schemas["PolicyView"], "agents"> & { agents: PolicyAgent[] };
+export type Question = Omit<Schemas["ExplainRequest"], "arguments">;
+export type Explanation = Schemas["PolicyAnswer"];
+export type PolicyVersion = Schemas["PolicyVersionRow"];
+export type PolicyText = Schemas["PolicyVersionText"];
 
-export interface Approval {
-  id: string;
-  tenant: string;
-  state: ApprovalState;
-  asked: string;
-  expires: string;
-  decided: string | null;
-  use_by: string | null;
-  used: string | null;
-  used_by: string | null;
-  call_id: string | null;
-  trace_id: string | null;
-  run_id: string | null;
-  agent_id: string | null;
-  key_id: string | null;
-  user_id: string | null;
-  kind: string;
-  tool_name: string;
-  operation: Operation | null;
-  resources: string[] | null;
-  risk_level: RiskLevel;
-  approvers_required: number;
-  approver_role: string | null;
-  policy_version: string;
-  rule: string | null;
-  /** What the call can cost at the most, in US dollars. */
-  cost_bound: string | null;
-  votes: Vote[] | null;
-  /** JSON as text, exactly as it would be sent. Null for readers who may not see it, and where it can not be read. */
-  arguments: string | null;
-  /** Their size, also where a list leaves them out for it. Null where they can not be seen. */
-  arguments_bytes: number | null;
-  /** The last approved one of the same tool and agent. */
-  previous: string | null;
-  edited_from: string | null;
-  content: "" | "sealed" | "erased";
-}
-
-export interface BatchAnswer {
-  items: { id: string; ok: boolean; error: { code: string; message: string; remedy?: string | null } | null }[];
-}
-
-export interface ToolLine {
-  name: string;
-  operations: Operation[];
-  resources: string[];
-  max_per_minute: number | null;
-  source: string | null;
-}
-
-export interface PolicyAgent {
-  id: string;
-  role: string | null;
-  /** false: the agent is named by permissions only, not in the configuration's list of agents. */
-  declared: boolean;
-  models: string[] | null;
-  requires_approval: boolean;
-  max_tokens: number | null;
-  tools: ToolLine[] | null;
-  data: Record<string, unknown> | null;
-  network: Record<string, unknown> | null;
-}
-
-export interface PolicyTool {
-  id: string;
-  server: string | null;
-  operation: Operation | null;
-  resources: { argument: string; kind: string; operation: Operation | null }[] | null;
-  source: string | null;
-}
-
-export interface Policy {
-  version: string;
-  since: string | null;
-  agents: PolicyAgent[] | null;
-  tools: PolicyTool[] | null;
-  forbids: number;
-  risk_rules: { when: string; level: RiskLevel; source: string | null }[] | null;
-  tiers: Record<RiskLevel, { approvers: number; role: string | null }>;
-  approval_rules: { agent: string; tool: string; approvers: number; role: string | null; source: string | null }[] | null;
-  warnings: { text: string; source: string | null }[] | null;
-}
-
-export interface Question {
-  tenant?: string;
-  agent: string;
-  tool: string;
-  arguments?: unknown;
-  model?: string;
-  purpose?: string;
-  step_kind?: string;
-}
-
-export interface Explanation {
-  allowed: boolean;
-  rule: string | null;
-  message: string | null;
-  would_change: string[] | null;
-  operation: Operation | null;
-  accesses: { operation: Operation; resource: string; rule: string | null }[] | null;
-  risk_level: RiskLevel | null;
-  risk_rule: string | null;
-  approvers_required: number;
-  approver_role: string | null;
-  why_approval: string | null;
-  policy_version: string;
-}
-
-export interface PolicyVersion {
-  version: string;
-  time: string;
-  text?: string;
-}
-
-export interface Grant {
-  id: string;
-  tenant: string;
-  agent_id: string;
-  tool: string;
-  reason: string;
-  by: string;
-  from: string;
-  until: string;
-  ended: string | null;
-  reviewed: string | null;
-  reviewer: string | null;
-  review: string | null;
-  overdue: string | boolean | null;
-  active: boolean;
-}
-
-export interface Incident {
-  id: string;
-  tenant: string;
-  call_id: string | null;
-  run_id: string | null;
-  tool_name: string | null;
-  agent_id: string | null;
-  write: boolean;
-  severity: RiskLevel;
-  text: string;
-  opened: string;
-  opened_by: string;
-  closed: string | null;
-  closed_by: string | null;
-  resolution: string | null;
-}
-
-export interface OpenSession {
-  id: string;
-  key_id: string | null;
-  user_id: string | null;
-  tenant: string;
-  role: string;
-  opened: string;
-  expires: string;
-  source: string | null;
-  current: boolean;
-}
-
-export interface Provider {
-  id: string;
-  issuer: string;
-}
+export type Grant = Schemas["Grant"];
+export type Incident = Schemas["Incident"];
+export type OpenSession = Schemas["SessionRow"];
+export type Provider = Schemas["LoginProvider"];

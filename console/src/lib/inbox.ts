@@ -72,7 +72,7 @@ export function hindrance(a: Approval, who: Reader | undefined): Hindrance | nul
   if (a.state !== "pending") return "notPending";
   if (!who || !mayDecide(who.role) || !(who.role === "admin" || !a.approver_role || a.approver_role === who.role)) return "role";
   if (isOwn(a, who)) return "own";
-  const same = (a.votes ?? []).some((v) => v.by === who.key_id || (who.user !== null && v.user === who.user));
+  const same = a.votes.some((v) => v.by === who.key_id || (who.user !== null && v.user === who.user));
   return same ? "voted" : null;
 }
 
@@ -83,4 +83,4 @@ export function isOwn(a: Approval, who: Reader | undefined): boolean {
 export const mayDecide = (role: string | undefined) => role === "approver" || role === "admin";
 
 /** given counts those who have approved. */
-export const given = (a: Approval) => (a.votes ?? []).filter((v) => v.verdict === "approve").length;
+export const given = (a: Approval) => a.votes.filter((v) => v.verdict === "approve").length;

@@ -13,13 +13,13 @@ export interface Cell {
 
 /** toolIds are the tools that are known and those that a permission names without a pattern. */
 export function toolIds(policy: Policy): string[] {
-  const named = (policy.agents ?? []).flatMap((a) => (a.tools ?? []).map((line) => line.name)).filter((name) => !/[*?[{\\]/.test(name));
-  return [...new Set([...(policy.tools ?? []).map((tool) => tool.id), ...named])].sort();
+  const named = policy.agents.flatMap((a) => a.tools.map((line) => line.name)).filter((name) => !/[*?[{\\]/.test(name));
+  return [...new Set([...policy.tools.map((tool) => tool.id), ...named])].sort();
 }
 
 export function cell(agent: PolicyAgent, tool: string): Cell {
   const by: Cell["by"] = {};
-  for (const line of agent.tools ?? []) {
+  for (const line of agent.tools) {
     if (!matches(line.name, tool)) continue;
     for (const operation of line.operations) by[operation] = [...(by[operation] ?? []), line];
   }
@@ -31,7 +31,7 @@ export const permits = (of: Cell) => OPERATIONS.some((operation) => of.by[operat
 /** unused are the lines that fit no tool of the table: a pattern for what is not there, or not there yet. */
 export function unused(policy: Policy, agent: PolicyAgent): ToolLine[] {
   const tools = toolIds(policy);
-  return (agent.tools ?? []).filter((line) => !tools.some((tool) => matches(line.name, tool)));
+  return agent.tools.filter((line) => !tools.some((tool) => matches(line.name, tool)));
 }
 
 /** everything says whether a line permits all resources. */

@@ -75,14 +75,15 @@ interface ReasonProps {
   value: string;
   set: (text: string) => void;
   required?: boolean;
+  most?: number;
 }
 
-export function Reason({ label, hint, value, set, required = false }: ReasonProps) {
+export function Reason({ label, hint, value, set, required = false, most = MOST_REASON }: ReasonProps) {
   const id = useId();
   return (
     <label className="stacked">
       <span>{label}</span>
-      <textarea className="input" rows={3} data-first maxLength={MOST_REASON} value={value} required={required} onChange={(e) => set(e.target.value)} {...(hint ? { "aria-describedby": id } : {})} />
+      <textarea className="input" rows={3} data-first maxLength={most} value={value} required={required} onChange={(e) => set(e.target.value)} {...(hint ? { "aria-describedby": id } : {})} />
       {hint && <span className="quiet" id={id}>{hint}</span>}
     </label>
   );
@@ -128,7 +129,7 @@ export function Decide({ approval: row, verdict, now, close }: DecideProps) {
     <Confirm
       title={t(`approval.${verdict}Title`)} act={t(`approval.${verdict}`)} run={run} wide
       close={(done) => !done && close(over)}
-      ready={over === null && (verdict !== "deny" || reason.trim() !== "") && !(short && !full.data)}
+      ready={over === null && (verdict !== "deny" || reason.trim() !== "") && (verdict !== "approve" || a.arguments !== null)}
       failed={(error) => (over ? <Beaten by={over} /> : error instanceof ApiError && error.status === 409 ? <p className="notice bad" role="alert">{error.message}</p> : null)}
     >
       <div className="decide-what">
@@ -138,7 +139,7 @@ export function Decide({ approval: row, verdict, now, close }: DecideProps) {
         {short && full.isPending && <Loading />}
         {a.arguments !== null ? <Arguments text={a.arguments} /> : <NoArguments of={a} />}
       </div>
-      <p>{t(`approval.${verdict}Means`)}</p>
+      <p>{t(verdict === "approve" && a.arguments === null ? "approval.unseen" : `approval.${verdict}Means`)}</p>
       <Reason label={t(verdict === "deny" ? "approval.reasonNeeded" : "approval.reason")} hint={t("approval.reasonHint")} value={reason} set={setReason} required={verdict === "deny"} />
     </Confirm>
   );
@@ -160,7 +161,7 @@ function Beaten({ by }: { by: Approval }) {
 export function Outcome({ of: a }: { of: Approval }) {
   const { t } = useI18n();
   const wanted = a.state === "denied" ? "deny" : "approve";
-  const who = a.state === "approved" || a.state === "denied" ? (a.votes ?? []).filter((v) => v.verdict === wanted).map((v) => v.user ?? v.by) : [];
+  const who = a.state === "approved" || a.state === "denied" ? a.votes.filter((v) => v.verdict === wanted).map((v) => v.user ?? v.by) : [];
   return (
     <p>
       <State of={a} />{" "}

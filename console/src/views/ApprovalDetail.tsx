@@ -158,7 +158,7 @@ function Previous({ a, id }: { a: Approval; id: string }) {
 
 function Votes({ a }: { a: Approval }) {
   const { t } = useI18n();
-  const votes = a.votes ?? [];
+  const votes = a.votes;
   if (votes.length === 0) return <p className="quiet">{t("approval.noVotes")}</p>;
   return (
     <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("approval.votes")}>

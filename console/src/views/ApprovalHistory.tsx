@@ -70,7 +70,7 @@ function Table({ rows }: { rows: Approval[] }) {
               <td><Link className="mono break" to="/approvals/$id" params={{ id: a.id }}><Visible text={a.tool_name} /></Link> <Does operation={a.operation} /></td>
               <td>{a.agent_id ?? NONE}</td>
               <td><Risk level={a.risk_level} /></td>
-              <td className="break">{(a.votes ?? []).length === 0 ? NONE : (a.votes ?? []).map((v) => (
+              <td className="break">{a.votes.length === 0 ? NONE : a.votes.map((v) => (
                 <div key={v.by}>{v.user ?? v.by}{v.reason && <span className="quiet">: <Visible text={v.reason} /></span>}</div>
               ))}</td>
               <td className="nowrap" title={stamp(a.decided)}>{clock(a.decided, now)}</td>

@@ -1,6 +1,7 @@
 /** Approvals: the live inbox of what waits for somebody, and the history of what was decided. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 import { facetsQuery } from "../api/queries";
 import { useI18n } from "../i18n";
 import type { ApprovalsSearch } from "../router";
@@ -28,10 +29,10 @@ export function ApprovalFilters({ search }: { search: ApprovalsSearch }) {
     change(value ? { ...rest, [name]: value } : rest);
   };
   const { state, ...others } = search;
+  const [open, setOpen] = useState(false);
+  const active = Object.keys(others).length;
   return (
-    <form className="filters always" aria-label={t("calls.filters")} onSubmit={(e) => e.preventDefault()}>
-      <div className="field">
-        <span aria-hidden="true">{t("approval.which")}</span>
+    <section className="approval-filters" aria-label={t("calls.filters")}>
         <Segments
           legend={t("approval.which")} name="which" value={state ? "decided" : "pending"}
           options={[{ value: "pending", text: t("approval.waiting") }, { value: "decided", text: t("approval.decided") }]}
@@ -40,7 +41,8 @@ export function ApprovalFilters({ search }: { search: ApprovalsSearch }) {
             change(value === "decided" ? { ...rest, state: "decided" } : others);
           }}
         />
-      </div>
+      <button className="button filter-fold" type="button" aria-expanded={open} onClick={() => setOpen(!open)}>{t("calls.filters")} {active > 0 && `(${active})`}</button>
+      <form className={"filters" + (open ? " open" : "")} onSubmit={(e) => e.preventDefault()}>
       {state ? (
         <Choice label={t("run.state")} value={state === "decided" ? undefined : state} values={STATES} show={(v) => t(`approval.state.${v as (typeof STATES)[number]}`)} set={(v) => set("state", v ?? "decided")} />
       ) : (
@@ -50,9 +52,10 @@ export function ApprovalFilters({ search }: { search: ApprovalsSearch }) {
       <Choice label={t("calls.agent")} value={search.agent} values={facets?.agent ?? []} set={(v) => set("agent", v)} />
       <Choice label={t("calls.tool")} value={search.tool} values={facets?.tool ?? []} set={(v) => set("tool", v)} />
       <Text label={t("calls.run")} value={search.run} set={(v) => set("run", v)} />
-      {Object.keys(others).length > 0 && (
+      {active > 0 && (
         <button className="button plain" type="button" onClick={() => change(state ? { state } : {})}>{t("calls.clear")}</button>
       )}
-    </form>
+      </form>
+    </section>
   );
 }

@@ -66,12 +66,12 @@ function Item({ grant: g }: { grant: Grant }) {
           <b>{t("grant.may", { agent: g.agent_id, tool: g.tool })}</b>{" "}
           {g.active && <Left until={g.until} now={now} />}
           {!g.active && g.reviewed === null && <span className="tag risk-high">{t("grant.notReviewed")}</span>}
-          {g.overdue ? <span className="tag risk-high">{t("grant.overdue")}</span> : null}
+          {g.overdue && <span className="tag risk-high">{t("grant.overdue")}</span>}
         </p>
         <p className="break"><Visible text={g.reason} /></p>
         <p className="quiet">
           {t("grant.by", { who: g.by })} · {g.tenant} · <time dateTime={g.from} title={stamp(g.from)}>{clock(g.from, today)}</time> – <time dateTime={g.until} title={stamp(g.until)}>{clock(g.until, today)}</time>
-          {g.ended !== null && <> · {t("grant.endedAt", { time: clock(g.ended, today) })}</>}
+          {g.ended !== null && <> · {t("grant.endedAt", { time: clock(g.ended, today), who: g.ended_by ?? NONE })}</>}
         </p>
         {g.reviewed !== null && <p>{t("grant.reviewedBy", { who: g.reviewer ?? NONE, time: clock(g.reviewed, today) })} {g.review && <Visible text={g.review} />}</p>}
       </div>
@@ -105,6 +105,10 @@ function End({ grant: g }: { grant: Grant }) {
   );
 }
 
+/** isGiver: who gave it stands there as the key and, where it has one, the user. */
+const isGiver = (g: Grant, who: { key_id: string; user: string | null }) =>
+  g.by === who.key_id || g.by.startsWith(who.key_id + " ") || (who.user !== null && g.by.endsWith(" " + who.user));
+
 /** Review is for somebody other than who gave the grant. */
 function Review({ grant: g }: { grant: Grant }) {
   const { t } = useI18n();
@@ -114,7 +118,7 @@ function Review({ grant: g }: { grant: Grant }) {
   const [asking, setAsking] = useState(false);
   const [text, setText] = useState("");
   if (g.reviewed !== null || !may) return null;
-  if (who && (g.by === who.key_id || (who.user !== null && g.by.split(" ").includes(who.user)))) return <span className="quiet">{t("grant.own")}</span>;
+  if (who && isGiver(g, who)) return <span className="quiet">{t("grant.own")}</span>;
   const close = (done: boolean) => {
     setAsking(false);
     if (done) void queries.invalidateQueries({ queryKey: grantsQuery.queryKey });
@@ -126,7 +130,7 @@ function Review({ grant: g }: { grant: Grant }) {
         <Confirm title={t("grant.reviewTitle")} act={t("grant.review")} ready={text.trim() !== ""} run={() => send("POST", path(g, "review"), { review: text.trim() })} close={close}>
           <p>{t("grant.may", { agent: g.agent_id, tool: g.tool })}</p>
           <p className="quiet break"><Visible text={g.reason} /></p>
-          <Reason label={t("grant.found")} hint={t("grant.foundHint")} value={text} set={setText} required />
+          <Reason label={t("grant.found")} hint={t("grant.foundHint")} value={text} set={setText} most={2_000} required />
         </Confirm>
       )}
     </>

@@ -28,16 +28,15 @@ function question(search: PolicySearch): Question | null {
   const { args, step, tenant, model, purpose } = search;
   if (args && readJson(args)?.kind !== "object") return null;
   return {
-    agent: search.agent ?? "", tool: search.tool ?? "",
-    ...(args ? { arguments: JSON.parse(args) as unknown } : {}), ...(tenant ? { tenant } : {}), ...(model ? { model } : {}),
-    ...(purpose ? { purpose } : {}), ...(step ? { step_kind: step } : {}),
+    ...(search.agent ? { agent: search.agent } : {}), ...(search.tool ? { tool: search.tool } : {}), ...(tenant ? { tenant } : {}),
+    ...(model ? { model } : {}), ...(purpose ? { purpose } : {}), ...(step ? { step_kind: step } : {}),
   };
 }
 
 export function Explorer({ search, change }: Props) {
   const { t } = useI18n();
   const asked = question(search);
-  const { data, error, isFetching, refetch } = useQuery(explainQuery(asked));
+  const { data, error, isFetching, refetch } = useQuery(explainQuery(asked, search.args ?? ""));
   return (
     <>
       <p className="prose">{t("explain.intro")}</p>
@@ -53,11 +52,12 @@ function Ask({ search, change, busy, again }: Props & { busy: boolean; again: ()
   const { t } = useI18n();
   const policy = useQuery(policyQuery).data;
   const [form, setForm] = useState<Form>(() => Object.fromEntries(FIELDS.flatMap((name) => (search[name] ? [[name, search[name]]] : []))));
-  const [wrong, setWrong] = useState(false);
+  const [wrong, setWrong] = useState<"explain.badArguments" | "explain.oneOf" | null>(null);
   const submit = () => {
     const bad = (form.args ?? "").trim() !== "" && readJson(form.args!)?.kind !== "object";
-    setWrong(bad);
-    if (bad) return;
+    const why = bad ? "explain.badArguments" : !form.tool?.trim() === !form.model?.trim() ? "explain.oneOf" : null;
+    setWrong(why);
+    if (why) return;
     const full = Object.fromEntries(FIELDS.flatMap((name) => (form[name]?.trim() ? [[name, form[name]!.trim()]] : []))) as Form;
     if (FIELDS.every((name) => full[name] === search[name])) again();
     else change({ tab: "explain", ...full });
@@ -88,12 +88,12 @@ function Ask({ search, change, busy, again }: Props & { busy: boolean; again: ()
       <label className="stacked">
         <span>{t("approval.arguments")}</span>
         <textarea
-          className="input mono" rows={5} spellCheck={false} placeholder='{"path": "/reports/2026.md"}' value={form.args ?? ""} aria-invalid={wrong} aria-describedby="args-wrong"
+          className="input mono" rows={5} spellCheck={false} placeholder='{"path": "/reports/2026.md"}' value={form.args ?? ""} aria-invalid={wrong === "explain.badArguments"} aria-describedby="args-wrong"
           onChange={(e) => setForm({ ...form, args: e.target.value })}
         />
       </label>
-      <div id="args-wrong" aria-live="assertive">{wrong && <p className="stop">{t("explain.badArguments")}</p>}</div>
-      <div><button className="button primary" type="submit" disabled={busy || !(form.tool?.trim() || form.model?.trim())}>{t("explain.ask")}</button></div>
+      <div id="args-wrong" aria-live="assertive">{wrong && <p className="stop">{t(wrong)}</p>}</div>
+      <div><button className="button primary" type="submit" disabled={busy}>{t("explain.ask")}</button></div>
     </form>
   );
 }
@@ -107,19 +107,19 @@ function Answer({ of: a }: { of: Explanation }) {
         {a.message && <p><Visible text={a.message} /></p>}
         {a.rule && <p>{t("explain.by")} <code className="break">{a.rule}</code></p>}
       </div>
-      {(a.would_change ?? []).length > 0 && (
+      {a.would_change.length > 0 && (
         <>
           <h2>{t("explain.wouldChange")}</h2>
-          <ul className="lines">{a.would_change!.map((text, i) => <li key={i}>{text}</li>)}</ul>
+          <ul className="lines">{a.would_change.map((text, i) => <li key={i}>{text}</li>)}</ul>
         </>
       )}
-      {(a.accesses ?? []).length > 0 && (
+      {a.accesses.length > 0 && (
         <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("explain.accesses")}>
           <table>
             <caption className="visually-hidden">{t("explain.accesses")}</caption>
             <thead><tr><th>{t("audit.operation")}</th><th>{t("audit.resource")}</th><th>{t("explain.permittedBy")}</th></tr></thead>
             <tbody>
-              {a.accesses!.map((one, i) => (
+              {a.accesses.map((one, i) => (
                 <tr key={i}>
                   <td><Does operation={one.operation} /></td>
                   <td className="mono break">{one.resource === "" ? <span className="quiet">{t("explain.noResource")}</span> : <Visible text={one.resource} />}</td>

@@ -179,7 +179,7 @@ function useDesk(rows: Approval[], who: Parameters<typeof hindrance>[1]) {
 export function useWord(): (a: Approval) => string {
   const { t } = useI18n();
   return (a) => {
-    const given = (a.votes ?? []).filter((v) => v.verdict === "approve").length;
+    const given = a.votes.filter((v) => v.verdict === "approve").length;
     if (a.state === "pending") return t("approval.saidMore", { tool: a.tool_name, missing: Math.max(0, a.approvers_required - given) });
     return t("approval.said", { tool: a.tool_name, state: t(`approval.state.${a.state}`) });
   };

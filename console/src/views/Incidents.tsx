@@ -19,7 +19,7 @@ export function Incidents() {
   const { t } = useI18n();
   const { which = "open" } = useSearch({ from: "/shell/incidents" });
   const navigate = useNavigate({ from: "/incidents" });
-  const filter = which === "all" ? {} : { open: which === "open" ? "true" : "false" };
+  const filter = which === "all" ? {} : { state: which === "closed" ? "closed" : "open" };
   const { data, error, isFetching, isFetchingNextPage, hasNextPage, fetchNextPage, refetch } = useInfiniteQuery({ ...incidentsQuery(filter), placeholderData: keepPreviousData });
   const rows = data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -91,7 +91,7 @@ function Close({ incident: i }: { incident: Incident }) {
       {asking && (
         <Confirm title={t("incident.closeTitle")} act={t("incident.close")} ready={text.trim() !== ""} run={() => send("POST", `/incidents/${encodeURIComponent(i.id)}/close`, { resolution: text.trim() })} close={close}>
           <p className="break"><Visible text={i.text} /></p>
-          <Reason label={t("incident.resolution")} value={text} set={setText} required />
+          <Reason label={t("incident.resolution")} value={text} set={setText} most={2_000} required />
         </Confirm>
       )}
     </div>
@@ -101,7 +101,7 @@ function Close({ incident: i }: { incident: Incident }) {
 const SEVERITIES: readonly RiskLevel[] = ["low", "medium", "high"];
 
 /** Report is the way to open an incident on the page of a call or a run. */
-export function Report({ of }: { of: { call_id: string } | { run_id: string } }) {
+export function Report({ of }: { of: { call_id: string } | { run_id: string; tenant: string } }) {
   const { t } = useI18n();
   const queries = useQueryClient();
   const may = useMay("openIncident");
@@ -128,7 +128,7 @@ export function Report({ of }: { of: { call_id: string } | { run_id: string } })
           <label className="stacked"><span>{t("incident.severity")}</span>
             <select value={severity} onChange={(e) => setSeverity(e.target.value as RiskLevel)}>{SEVERITIES.map((one) => <option key={one} value={one}>{one}</option>)}</select>
           </label>
-          <Reason label={t("incident.what")} value={text} set={setText} required />
+          <Reason label={t("incident.what")} value={text} set={setText} most={2_000} required />
         </Confirm>
       )}
     </>

@@ -102,21 +102,18 @@ function KeyForm() {
 /** Providers offers the other ways in. Without any, or where they can not be asked for, the key is the way. */
 function Providers() {
   const { t } = useI18n();
-  const { next, error } = useSearch({ from: "/login" });
+  const { next } = useSearch({ from: "/login" });
   const providers = useQuery(providersQuery).data?.providers ?? [];
   return (
-    <>
-      {error && <p className="stop login-failed" role="alert">{t("login.providerFailed")}</p>}
-      {providers.length > 0 && (
-        <section className="login-providers" aria-labelledby="login-or">
-          <h2 id="login-or">{t("login.or")}</h2>
-          {/* The server's own pages: the browser leaves this one. */}
-          {providers.map((p) => (
-            <a key={p.id} className="button" href={"/login/" + encodeURIComponent(p.id) + query({ next: next && localPath(next) })} title={p.issuer}>{t("login.with", { provider: p.id })}</a>
-          ))}
-        </section>
-      )}
-    </>
+    providers.length > 0 && (
+      <section className="login-providers" aria-labelledby="login-or">
+        <h2 id="login-or">{t("login.or")}</h2>
+        {/* The server's own pages: the browser leaves this one, and the server says what went wrong there. */}
+        {providers.map((p) => (
+          <a key={p.id} className="button" href={"/login/" + encodeURIComponent(p.id) + query({ to: next && localPath(next) })} title={p.issuer}>{t("login.with", { provider: p.id })}</a>
+        ))}
+      </section>
+    )
   );
 }
 

@@ -26,7 +26,7 @@ interface Props {
 export function Matrix({ policy, search, change }: Props) {
   const { t } = useI18n();
   const tools = useMemo(() => toolIds(policy), [policy]);
-  const agents = policy.agents ?? [];
+  const agents = policy.agents;
   const server = (tool: string) => tool.split(".")[0]!;
   const rows = tools.filter((tool) => !search.server || server(tool) === search.server);
   const columns = agents.filter((a) => !search.only || a.id === search.only);
@@ -88,11 +88,11 @@ function CellView({ of, chosen, choose }: { of: Cell; chosen: boolean; choose: (
 /** Lines names every line that permits something here, and on what. */
 function Lines({ of, policy }: { of: Cell; policy: Policy }) {
   const { t } = useI18n();
-  const tool = (policy.tools ?? []).find((one) => one.id === of.tool);
+  const tool = policy.tools.find((one) => one.id === of.tool);
   return (
     <div className="panel block cell-lines" role="region" aria-label={t("policy.lines", { agent: of.agent, tool: of.tool })}>
       <h3>{t("policy.lines", { agent: of.agent, tool: of.tool })}</h3>
-      {tool?.operation && <p>{t("policy.mapped")} <Does operation={tool.operation} /> {(tool.resources ?? []).map((r) => <code key={r.argument}>{r.argument} ({r.kind}{r.operation ? ", " + r.operation : ""}) </code>)}<Source text={tool.source} /></p>}
+      {tool?.operation && <p>{t("policy.mapped")} <Does operation={tool.operation} /> {tool.resources.map((r) => <code key={r.argument}>{r.argument} ({r.kind}{r.operation ? ", " + r.operation : ""}) </code>)}<Source text={tool.source} /></p>}
       {!permits(of) && <p className="stop">{t("policy.denied")}</p>}
       <ul className="lines">
         {OPERATIONS.flatMap((operation) => (of.by[operation] ?? []).map((line, i) => <LineItem key={operation + i} operation={operation} line={line} />))}
@@ -107,7 +107,7 @@ function LineItem({ operation, line }: { operation: Operation; line: ToolLine })
   return (
     <li>
       <Does operation={operation} /> {everything(line) ? t("policy.everything") : <code className="break">{line.resources.join(", ")}</code>}
-      {line.max_per_minute ? <span className="quiet"> {t("policy.perMinute", { count: count(line.max_per_minute) })}</span> : null} <Source text={line.source ?? line.name} />
+      {line.max_per_minute ? <span className="quiet"> {t("policy.perMinute", { count: count(line.max_per_minute) })}</span> : null} <Source text={line.source || line.name} />
     </li>
   );
 }

@@ -51,7 +51,7 @@ function InForce({ search, change }: Props) {
     <>
       <p className="quiet">
         {t("policy.version")} <code>{data.version}</code>
-        {data.since && <>, {t("policy.since")} <time dateTime={data.since} title={stamp(data.since)}>{clock(data.since, new Date())}</time></>}
+        , {t("policy.since")} <time dateTime={data.since} title={stamp(data.since)}>{clock(data.since, new Date())}</time>
         {data.forbids > 0 && <>, {t("policy.forbids", { count: count(data.forbids) })}</>}
       </p>
       <Warnings policy={data} />
@@ -67,7 +67,7 @@ function InForce({ search, change }: Props) {
 
 function Warnings({ policy }: { policy: Data }) {
   const { t } = useI18n();
-  const warnings = policy.warnings ?? [];
+  const warnings = policy.warnings;
   if (warnings.length === 0) return null;
   return (
     <div className="notice caution wide" role="note">
@@ -79,12 +79,12 @@ function Warnings({ policy }: { policy: Data }) {
 
 function Agents({ policy }: { policy: Data }) {
   const { t } = useI18n();
-  const agents = policy.agents ?? [];
+  const agents = policy.agents;
   return (
     <section className="section">
       <div className="section-head"><h2>{t("policy.agents")}</h2><p>{t("policy.agentsHint")}</p></div>
       <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("policy.agents")}>
-        <table>
+        <table className="agents-table">
           <thead>
             <tr>
               <th>{t("calls.agent")}</th><th>{t("session.role")}</th><th>{t("policy.models")}</th><th>{t("policy.approval")}</th>
@@ -100,7 +100,7 @@ function Agents({ policy }: { policy: Data }) {
 
 function AgentRow({ policy, agent }: { policy: Data; agent: PolicyAgent }) {
   const { t } = useI18n();
-  const rates = (agent.tools ?? []).filter((line) => line.max_per_minute !== null && line.max_per_minute > 0);
+  const rates = agent.tools.filter((line) => line.max_per_minute !== null && line.max_per_minute > 0);
   const idle = unused(policy, agent);
   return (
     <tr>
@@ -110,15 +110,15 @@ function AgentRow({ policy, agent }: { policy: Data; agent: PolicyAgent }) {
       <td>{agent.requires_approval ? <span className="tag risk-medium">{t("policy.always")}</span> : t("policy.byRisk")}</td>
       <td className="num">{agent.max_tokens ? count(agent.max_tokens) : NONE}</td>
       <td>{rates.length === 0 ? NONE : rates.map((line, i) => <div key={i} className="nowrap"><code>{line.name}</code> {t("policy.perMinute", { count: count(line.max_per_minute) })}</div>)}</td>
-      <td><Given of={agent.data} /></td>
-      <td><Given of={agent.network} /></td>
+      <td className="break"><Given of={agent.data} /></td>
+      <td className="break"><Given of={agent.network} /></td>
       <td>{idle.length === 0 ? NONE : idle.map((line, i) => <div key={i} className="nowrap"><code>{line.name}</code> <Source text={line.source} /></div>)}</td>
     </tr>
   );
 }
 
 /** Given lists what was written of a permission that has no form of its own here. */
-function Given({ of }: { of: Record<string, unknown> | null }) {
+function Given({ of }: { of: object | null }) {
   const rows = Object.entries(of ?? {}).filter(([name, value]) => name !== "source" && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0));
   if (rows.length === 0) return <>{NONE}</>;
   return <>{rows.map(([name, value]) => <div key={name} className="break"><code>{name}</code> {Array.isArray(value) ? value.join(", ") : String(value)}</div>)}</>;
@@ -139,11 +139,11 @@ function Tiers({ policy }: { policy: Data }) {
           ))}
         </tbody>
       </table>
-      {(policy.approval_rules ?? []).length > 0 && (
+      {policy.approval_rules.length > 0 && (
         <>
           <h2>{t("policy.overrides")}</h2>
           <ul className="lines">
-            {(policy.approval_rules ?? []).map((rule, i) => (
+            {policy.approval_rules.map((rule, i) => (
               <li key={i}>{t("policy.override", { agent: rule.agent, tool: rule.tool, count: rule.approvers, role: rule.role ?? NONE })} <Source text={rule.source} /></li>
             ))}
           </ul>
@@ -155,7 +155,7 @@ function Tiers({ policy }: { policy: Data }) {
 
 function Rules({ policy }: { policy: Data }) {
   const { t } = useI18n();
-  const rules = policy.risk_rules ?? [];
+  const rules = policy.risk_rules;
   return (
     <section className="section">
       <div className="section-head"><h2>{t("policy.riskRules")}</h2><p>{t("policy.riskRulesHint")}</p></div>

@@ -53,5 +53,5 @@ function Difference({ old, now }: { old: string; now: string }) {
   const error = before.error ?? after.error;
   if (error) return <ErrorBox error={error} retry={() => void Promise.all([before.refetch(), after.refetch()])} />;
   if (!before.data || !after.data) return <Loading />;
-  return <LineDiff before={before.data.text ?? ""} after={after.data.text ?? ""} />;
+  return <LineDiff before={before.data.text} after={after.data.text} />;
 }

@@ -65,7 +65,7 @@ function Body({ run }: { run: RunDetail }) {
         <Link className="button" to="/alerts" search={{ run: run.id, tenant: run.tenant }}>{t("run.alerts")}</Link>
         <Link className="button" to="/approvals" search={{ run: run.id }}>{t("run.approvals")}</Link>
         <span className="spacer" />
-        <Report of={{ run_id: run.id }} />
+        <Report of={{ run_id: run.id, tenant: run.tenant }} />
         <End run={run} />
       </div>
       {run.brake && run.brake.holds && <ul className="brakes"><BrakeItem brake={run.brake} /></ul>}

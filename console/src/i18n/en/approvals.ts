@@ -51,6 +51,7 @@ export const approvals = {
   "approval.denyTitle": "Deny this call?",
   "approval.withdrawTitle": "Withdraw this request?",
   "approval.approveMeans": "Exactly this call is let through, once. Another argument, agent or run needs another approval.",
+  "approval.unseen": "What would be sent can not be shown, so it can not be approved here. It can be denied.",
   "approval.denyMeans": "One denial ends the request, whatever others have said. The call is not made.",
   "approval.withdrawMeans": "The request leaves the inbox, and the call is not made.",
   "approval.reason": "Reason (kept in the log)",

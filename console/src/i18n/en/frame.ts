@@ -34,7 +34,6 @@ export const frame = {
   "login.empty": "Enter an API key.",
   "login.or": "Or with your organisation’s account",
   "login.with": "Continue with {provider}",
-  "login.providerFailed": "The identity provider did not sign you in, or your account has no role here. Try again, or ask an administrator.",
 
   "session.signOut": "Sign out",
   "session.tenant": "Tenant",

@@ -11,7 +11,7 @@ export const people = {
   "grant.nonePast": "None.",
   "grant.may": "{agent} may use {tool}",
   "grant.by": "given by {who}",
-  "grant.endedAt": "ended {time}",
+  "grant.endedAt": "ended {time} by {who}",
   "grant.notReviewed": "not reviewed",
   "grant.overdue": "overdue",
   "grant.own": "Somebody else reviews it.",
@@ -49,7 +49,7 @@ export const people = {
 
   "sessions.title": "Sessions",
   "sessions.count": "open: {count}",
-  "sessions.intro": "Who is signed in to the console. An operator or admin sees all, everybody else his own.",
+  "sessions.intro": "Who is signed in to the console. An admin sees all, everybody else his own.",
   "sessions.none": "There is none.",
   "sessions.this": "this one",
   "sessions.by": "Signed in by",

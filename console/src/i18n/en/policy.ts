@@ -47,6 +47,7 @@ export const policy = {
   "explain.intro": "Ask what the policy in force would say to a call. Nothing is called. The question is in the address, so it can be sent to somebody.",
   "explain.step": "Kind of step",
   "explain.badArguments": "The arguments are not a JSON object.",
+  "explain.oneOf": "Name a tool or a model, and not both.",
   "explain.ask": "Explain",
   "explain.allowed": "Allowed",
   "explain.allowedAfter": "Allowed once people have agreed",

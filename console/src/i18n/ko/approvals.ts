@@ -53,6 +53,7 @@ export const approvals: Record<keyof typeof en, string> = {
   "approval.denyTitle": "이 호출을 거부할까요?",
   "approval.withdrawTitle": "이 요청을 철회할까요?",
   "approval.approveMeans": "정확히 이 호출만 한 번 통과합니다. 인자, 에이전트, 실행이 다르면 따로 승인해야 합니다.",
+  "approval.unseen": "보낼 내용을 표시할 수 없으므로 여기서 승인할 수 없습니다. 거부는 할 수 있습니다.",
   "approval.denyMeans": "한 사람이 거부하면 다른 의견과 관계없이 요청이 끝나고, 호출하지 않습니다.",
   "approval.withdrawMeans": "요청이 목록에서 빠지고, 호출하지 않습니다.",
   "approval.reason": "사유 (기록에 남음)",

@@ -36,7 +36,6 @@ export const frame: Record<keyof typeof en, string> = {
   "login.empty": "API 키를 입력하세요.",
   "login.or": "또는 조직 계정으로",
   "login.with": "{provider} 계정으로 계속",
-  "login.providerFailed": "ID 공급자가 로그인을 마치지 못했거나, 이 계정에 역할이 없습니다. 다시 시도하거나 관리자에게 문의하세요.",
 
   "session.signOut": "로그아웃",
   "session.tenant": "테넌트",

@@ -13,7 +13,7 @@ export const people: Record<keyof typeof en, string> = {
   "grant.nonePast": "없습니다.",
   "grant.may": "{agent}: {tool} 사용 가능",
   "grant.by": "부여: {who}",
-  "grant.endedAt": "{time} 종료",
+  "grant.endedAt": "{time} 종료 ({who})",
   "grant.notReviewed": "미검토",
   "grant.overdue": "검토 기한 지남",
   "grant.own": "다른 사람이 검토합니다.",
@@ -51,7 +51,7 @@ export const people: Record<keyof typeof en, string> = {
 
   "sessions.title": "세션",
   "sessions.count": "열린 세션 {count}개",
-  "sessions.intro": "콘솔에 로그인한 사람들입니다. 운영자와 관리자는 전체를, 나머지는 자기 세션만 봅니다.",
+  "sessions.intro": "콘솔에 로그인한 사람들입니다. 관리자는 전체를, 나머지는 자기 세션만 봅니다.",
   "sessions.none": "세션이 없습니다.",
   "sessions.this": "현재 세션",
   "sessions.by": "로그인 수단",

@@ -49,6 +49,7 @@ export const policy: Record<keyof typeof en, string> = {
   "explain.intro": "시행 중인 정책이 어떤 호출을 어떻게 판정하는지 물어봅니다. 실제로 부르지는 않습니다. 질문이 주소에 들어가므로 그대로 보낼 수 있습니다.",
   "explain.step": "단계 종류",
   "explain.badArguments": "인자가 JSON 객체가 아닙니다.",
+  "explain.oneOf": "도구와 모델 중 하나만 적으세요.",
   "explain.ask": "설명 보기",
   "explain.allowed": "허용",
   "explain.allowedAfter": "사람이 동의하면 허용",
