@@ -121,6 +121,9 @@ func TestLoginRefused(t *testing.T) {
 		{name: "wrong nonce", code: "unauthenticated", token: func(string) string { return p.sign(first, map[string]any{"nonce": "x"}) }},
 		{name: "no nonce", code: "unauthenticated", token: func(string) string { return p.sign(first, nil) }},
 		{name: "other client", code: "unauthenticated", token: func(n string) string { return p.sign(first, map[string]any{"nonce": n, "aud": "other"}) }},
+		{name: "other issuer with the same keys", code: "unauthenticated", token: func(n string) string {
+			return p.sign(first, map[string]any{"nonce": n, "iss": p.url + "/other"})
+		}},
 		{name: "other party", code: "unauthenticated", token: func(n string) string {
 			return p.sign(first, map[string]any{"nonce": n, "aud": []string{"signalbox", "other"}, "azp": "other"})
 		}},
