@@ -17,8 +17,10 @@ func FuzzArguments(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	p := compile(f, policy.Config{
-		Servers: map[string]policy.Server{"s": {Tools: map[string]signalbox.ToolMapping{"t": {Operation: signalbox.OperationRead,
-			Resources: []signalbox.ResourceArgument{path("path", ""), path("options.to", signalbox.OperationWrite)}}}}},
+		Servers: map[string]policy.Server{"s": {Tools: map[string]signalbox.ToolMapping{"t": {
+			Operation: signalbox.OperationRead,
+			Resources: []signalbox.ResourceArgument{path("path", ""), path("options.to", signalbox.OperationWrite)},
+		}}}},
 		Agents: []policy.Agent{{ID: "a", Permissions: may(permission("s.t", "rw", "docs/**"))}},
 		Risk:   []signalbox.RiskRule{{When: `arguments.path == "docs/secret"`, Level: signalbox.RiskHigh}},
 	})

@@ -39,6 +39,7 @@ type permission struct {
 	rank       int // 0 is the best.
 	line       string
 	policy     *cedar.Policy
+	alone      cedar.Record // The context that says that only this one covers.
 }
 
 // name gives the permission's place, for people.
@@ -87,7 +88,7 @@ func newAgent(c Agent) (*agent, error) {
 			return nil, err
 		}
 	}
-	a.useModel.policy = a.permitModels()
+	a.useModel.policy, a.useModel.alone = a.permitModels(), aloneIn(a.useModel)
 	a.entity = agentEntity(a.id, a.role, a.declared)
 	return a, nil
 }
@@ -161,8 +162,12 @@ func (a *agent) newPermission(t signalbox.ToolPermission, path string) (*permiss
 		id: cedar.String(path), path: path, source: t.Source, tool: name, operations: t.Operations, resources: resources,
 		everything: slices.Contains(t.Resources, "*"), limit: t.MaxPerMinute, line: permissionLine(a.id, t),
 	}
-	m.policy = a.permitTool(m)
+	m.policy, m.alone = a.permitTool(m), aloneIn(m)
 	return m, nil
+}
+
+func aloneIn(m *permission) cedar.Record {
+	return cedar.NewRecord(cedar.RecordMap{"permissions": permissionSet([]*permission{m})})
 }
 
 // sentence begins an error's text as a sentence begins.

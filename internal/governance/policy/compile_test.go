@@ -195,7 +195,8 @@ func TestTextAndVersion(t *testing.T) {
 		p.Data = signalbox.DataPermission{Tables: []string{"t"}, RowFilter: "x = 1", MaxRows: 5}
 		p.Network = signalbox.NetworkPermission{Allow: []string{"h"}, MaxPerMinute: &per}
 		other := &signalbox.Permissions{Network: signalbox.NetworkPermission{Block: []string{"*"}}}
-		c := policy.Config{Servers: files(), Agents: []policy.Agent{{ID: "a", Role: "r", Permissions: p}, {ID: "b", Permissions: other}},
+		c := policy.Config{
+			Servers: files(), Agents: []policy.Agent{{ID: "a", Role: "r", Permissions: p}, {ID: "b", Permissions: other}},
 			Risk:  []signalbox.RiskRule{{When: "true", Level: "high"}, {When: "true ||\n false", Level: "low"}},
 			Rules: []signalbox.ApprovalRule{{Agent: "*", Tool: "*"}},
 			Cedar: []policy.File{{Name: "1", Text: "permit (principal,\n action, resource) when { context.run == \"a\\nb  c\" };"}, {Name: "2", Text: "forbid (principal, action, resource) when { false };"}},

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"go/build"
 	"io"
 	"os"
@@ -54,7 +55,7 @@ func corpus(t *testing.T) map[string][]byte {
 	files := map[string][]byte{}
 	for r := tar.NewReader(unpacked); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files
 		}
 		if err != nil {

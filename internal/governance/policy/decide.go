@@ -150,11 +150,19 @@ func (j *judgement) judgeAccess(q *question, permissions []*permission, x signal
 // context is what rules see of an access. Permissions see only which of them cover it.
 func (j *judgement) context(permissions []*permission, x signalbox.Access) cedar.Record {
 	if len(j.policy.files) == 0 {
-		return cedar.NewRecord(cedar.RecordMap{"permissions": permissionSet(permissions)})
+		return lean(permissions)
 	}
 	m := j.r.context(j.Risk, permissions)
 	m["target"], m["targets"] = cedar.String(x.Resource), set(j.Accesses)
 	return cedar.NewRecord(m)
+}
+
+// lean is a context for permissions alone, which see nothing else.
+func lean(permissions []*permission) cedar.Record {
+	if len(permissions) == 1 {
+		return permissions[0].alone
+	}
+	return cedar.NewRecord(cedar.RecordMap{"permissions": permissionSet(permissions)})
 }
 
 // verdict reads Cedar's answer.

@@ -36,8 +36,10 @@ func TestToolsAreDeniedUnlessPermitted(t *testing.T) {
 		{"no argument", toolCall("reader", "files", "read_text_file", `{}`), false, "no permission in agents.reader.permissions"},
 		{"null argument", toolCall("reader", "files", "read_text_file", `{"path":null}`), false, "no permission in agents.reader.permissions"},
 		{"tool without declaration", toolCall("reader", "files", "other", `{"path":"docs/a"}`), false, "no permission in agents.reader.permissions"},
-		{"each access by its own permission", toolCall("mover", "files", "move_file", `{"source":"in/a","destination":"out/a"}`), true,
-			"agents.mover.permissions.tools[0]; agents.mover.permissions.tools[1]"},
+		{
+			"each access by its own permission", toolCall("mover", "files", "move_file", `{"source":"in/a","destination":"out/a"}`), true,
+			"agents.mover.permissions.tools[0]; agents.mover.permissions.tools[1]",
+		},
 		{"one access of two", toolCall("mover", "files", "move_file", `{"source":"in/a","destination":"in/b"}`), false, "no permission in agents.mover.permissions"},
 		{"one resource of a list", toolCall("reader", "files", "remove", `{"paths":["docs/a","x"]}`), false, "no permission in agents.reader.permissions"},
 		{"everything", toolCall("all", "raw", "anything", `{"x":1}`), true, "agents.all.permissions.tools[0]"},
@@ -215,13 +217,13 @@ func TestLimits(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			d := p.Decide(c.request)
-			var max int64
+			var most int64
 			name := ""
 			if d.RateLimit != nil {
-				max, name = d.RateLimit.Max, d.RateLimit.Name
+				most, name = d.RateLimit.Max, d.RateLimit.Name
 			}
-			if !d.Allowed || max != c.limit || name != c.limitName {
-				t.Errorf("got %v %d by %q (%s), want %d by %q", d.Allowed, max, name, d.Message, c.limit, c.limitName)
+			if !d.Allowed || most != c.limit || name != c.limitName {
+				t.Errorf("got %v %d by %q (%s), want %d by %q", d.Allowed, most, name, d.Message, c.limit, c.limitName)
 			}
 		})
 	}

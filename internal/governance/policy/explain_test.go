@@ -17,7 +17,9 @@ func explained(t *testing.T) *policy.Policy {
 		Servers: files(),
 		Agents: []policy.Agent{
 			{ID: "a", Permissions: may(permission("files.*", "rd", "docs/**"), permission("files.write_file", "w", "*"))},
-			{ID: "m", Permissions: &signalbox.Permissions{Models: []string{"x"}}}, {ID: "strict", Permissions: strict}, {ID: "bare"},
+			{ID: "m", Permissions: &signalbox.Permissions{Models: []string{"x"}}},
+			{ID: "strict", Permissions: strict},
+			{ID: "bare"},
 		},
 		Risk: []signalbox.RiskRule{{When: `operation == "read" && resources.exists(r, r.startsWith("docs/secret"))`, Level: "high", Source: "c:5"}},
 		Cedar: []policy.File{{Name: "x.cedar", Text: `forbid (principal, action == Action::"delete", resource) when { context.target like "docs/keep/*" };
@@ -37,8 +39,10 @@ func TestExplanations(t *testing.T) {
 		want    []string // Parts of the sentences, in order.
 	}{
 		{"passes", toolCall("a", "files", "read_text_file", `{"path":"docs/a"}`), true, "", nil},
-		{"resource", toolCall("a", "files", "read_text_file", `{"path":"etc/x[1]"}`), false, `Agent "a" may not read "etc/x[1]" with files.read_text_file: no permission in agents.a.permissions permits it.`,
-			[]string{`Add "etc/x\\[1\\]" to the resources of agents.a.permissions.tools[0].`}},
+		{
+			"resource", toolCall("a", "files", "read_text_file", `{"path":"etc/x[1]"}`), false, `Agent "a" may not read "etc/x[1]" with files.read_text_file: no permission in agents.a.permissions permits it.`,
+			[]string{`Add "etc/x\\[1\\]" to the resources of agents.a.permissions.tools[0].`},
+		},
 		{"operation", toolCall("a", "files", "move_file", `{"destination":"docs/a"}`), false, "may not write", []string{`Add "write" to the operations of agents.a.permissions.tools[0].`}},
 		{"tool", toolCall("strict", "files", "write_file", `{"path":"a"}`), false, "may not write", []string{
 			`Add {name: files.write_file, operations: [write], resources: ["a"]} to the tools of agents.strict.permissions.`,

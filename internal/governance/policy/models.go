@@ -78,6 +78,9 @@ func modelEntity(name string) cedar.Entity {
 
 // modelContext is what rules see of a call of a model.
 func (j *judgement) modelContext(permissions []*permission) cedar.Record {
+	if len(j.policy.files) == 0 {
+		return lean(permissions)
+	}
 	m := j.r.context(j.Risk, permissions)
 	m["route"] = cedar.String(j.r.Route)
 	return cedar.NewRecord(m)

@@ -39,7 +39,7 @@ func (j *judgement) visible(op signalbox.Operation) (bool, string) {
 			q.permissions = append(q.permissions, m)
 		}
 	}
-	a := q.ask(cedar.String(op), cedar.NewRecord(cedar.RecordMap{"permissions": permissionSet(q.permissions)}))
+	a := q.ask(cedar.String(op), lean(q.permissions))
 	switch {
 	case a.allowed && len(q.permissions) > 0:
 		return true, slices.MinFunc(q.permissions, func(a, b *permission) int { return a.rank - b.rank }).name()
