@@ -93,12 +93,26 @@ func (k *approvalShowCmd) Run(c *console) error {
 // anything else on a terminal.
 func approvalFields(a api.Approval) [][]string {
 	rows := [][]string{
-		{"id", a.ID}, {"state", string(a.State)}, {"tenant", a.Tenant}, {"agent", text(a.AgentID)}, {"key", text(a.KeyID)},
-		{"user", plain(text(a.UserID))}, {"run", text(a.RunID)}, {"call", text(a.CallID)}, {"kind", string(a.Kind)}, {"tool", a.ToolName},
-		{"operation", text(a.Operation)}, {"risk", string(a.RiskLevel)}, {"cost bound (USD)", text(a.CostBound)},
-		{"asked", a.Asked.Format(time.RFC3339)}, {"expires", a.Expires.Format(time.RFC3339)},
-		{"approvers", fmt.Sprintf("%d with the role %s", a.Approvers, text(a.Role))}, {"rule", a.Rule}, {"policy", a.PolicyVersion},
-		{"used by", text(a.UsedBy)}, {"compare with", text(a.Previous)},
+		{"id", a.ID},
+		{"state", string(a.State)},
+		{"tenant", a.Tenant},
+		{"agent", text(a.AgentID)},
+		{"key", text(a.KeyID)},
+		{"user", plain(text(a.UserID))},
+		{"run", text(a.RunID)},
+		{"call", text(a.CallID)},
+		{"kind", string(a.Kind)},
+		{"tool", a.ToolName},
+		{"operation", text(a.Operation)},
+		{"risk", string(a.RiskLevel)},
+		{"cost bound (USD)", text(a.CostBound)},
+		{"asked", a.Asked.Format(time.RFC3339)},
+		{"expires", a.Expires.Format(time.RFC3339)},
+		{"approvers", fmt.Sprintf("%d with the role %s", a.Approvers, text(a.Role))},
+		{"rule", a.Rule},
+		{"policy", a.PolicyVersion},
+		{"used by", text(a.UsedBy)},
+		{"compare with", text(a.Previous)},
 	}
 	for _, v := range a.Votes {
 		who := v.By

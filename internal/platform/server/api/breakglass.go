@@ -138,7 +138,7 @@ func (s *server) giveGrant(ctx context.Context, in *Body[GrantRequest]) (*Body[G
 	if err == nil {
 		err = noSecrets(named{"tenant", r.Tenant}, named{"agent", r.Agent}, named{"tool", r.Tool})
 	}
-	if r.Tenant = orElse(r.Tenant, c.Key.Tenant); err == nil && !(c.maySee(r.Tenant) && slices.Contains(s.Tenants(), r.Tenant)) {
+	if r.Tenant = orElse(r.Tenant, c.Key.Tenant); err == nil && (!c.maySee(r.Tenant) || !slices.Contains(s.Tenants(), r.Tenant)) {
 		err = signalbox.Errorf(signalbox.CodeNotFound, "There is no such tenant.").WithField("tenant").
 			WithRemedy("Leave it out: it is your own then.")
 	}
