@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,32 +95,22 @@ func naiveClean(p string) (string, bool) {
 		}
 	}
 	clean := strings.Join(steps, "/")
-	switch {
-	case strings.HasPrefix(p, "/"):
+	if strings.HasPrefix(p, "/") {
 		return "/" + clean, true
-	case clean == "":
-		return ".", true
 	}
-	return clean, true
+	return cmp.Or(clean, "."), true
 }
 
 func (n naive) accesses(c plainCall) (list []signalbox.Access, ok bool) {
-	mapping, mapped := n.config.Servers[c.server].Tools[c.tool]
-	own := signalbox.OperationWrite
-	if mapped && mapping.Operation != "" {
-		own = mapping.Operation
-	}
+	mapping := n.config.Servers[c.server].Tools[c.tool]
+	own := cmp.Or(mapping.Operation, signalbox.OperationWrite)
 	for _, r := range mapping.Resources {
 		for _, value := range c.arguments[r.Argument] {
 			clean, good := naiveClean(value)
 			if !good {
 				return nil, false
 			}
-			op := own
-			if r.Operation != "" {
-				op = r.Operation
-			}
-			if a := (signalbox.Access{Operation: op, Resource: clean}); !slices.Contains(list, a) {
+			if a := (signalbox.Access{Operation: cmp.Or(r.Operation, own), Resource: clean}); !slices.Contains(list, a) {
 				list = append(list, a)
 			}
 		}
@@ -147,13 +138,11 @@ func (n naive) permissions(agent string) *signalbox.Permissions {
 // permitted says whether one access is permitted, and whether only by the grant.
 func (n naive) permitted(c plainCall, a signalbox.Access) (allowed, byGrant bool) {
 	for _, r := range n.cedar {
-		if r.fits(c, a) && (r.broken || r.forbid) {
-			return false, false
-		}
+		allowed = allowed || r.fits(c, a)
 	}
 	for _, r := range n.cedar {
-		if r.fits(c, a) {
-			return true, false
+		if r.fits(c, a) && (r.broken || r.forbid) {
+			return false, false
 		}
 	}
 	if p := n.permissions(c.agent); p != nil {
@@ -162,14 +151,12 @@ func (n naive) permitted(c plainCall, a signalbox.Access) (allowed, byGrant bool
 				continue
 			}
 			for _, g := range t.Resources {
-				if naiveMatch(g, a.Resource, true) {
-					return true, false
-				}
+				allowed = allowed || naiveMatch(g, a.Resource, true)
 			}
 		}
 	}
-	grant := c.grant != "" && naiveMatch(c.grant, c.server+"."+c.tool, false)
-	return grant, grant
+	grant := !allowed && naiveMatch(c.grant, c.server+"."+c.tool, false)
+	return allowed || grant, grant
 }
 
 func (n naive) decide(c plainCall) naiveDecision {
@@ -208,7 +195,7 @@ func (n naive) decide(c plainCall) naiveDecision {
 	if p := n.permissions(c.agent); p != nil && p.RequiresApproval {
 		d.approvers = max(d.approvers, tier("medium", 1), 1)
 	}
-	if c.grant != "" && naiveMatch(c.grant, c.server+"."+c.tool, false) && d.risk != "high" {
+	if naiveMatch(c.grant, c.server+"."+c.tool, false) && d.risk != "high" {
 		d.broken, d.approvers = d.broken || d.approvers > 0, 0
 	}
 	if d.risk == "high" && top > 0 {
