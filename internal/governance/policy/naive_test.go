@@ -46,11 +46,8 @@ var compiled = map[string]*regexp.Regexp{}
 
 // naiveMatch translates a glob into a regular expression. The globs of these tests have stars only.
 func naiveMatch(glob, text string, segments bool) bool {
-	if glob == "*" {
-		return true
-	}
-	if text == "" {
-		return false
+	if glob == "*" || text == "" {
+		return glob == "*"
 	}
 	star := `[^/]*`
 	if !segments {
@@ -179,13 +176,11 @@ func (n naive) decide(c plainCall) naiveDecision {
 		}
 	}
 	d.risk = []signalbox.Risk{"low", "medium", "high"}[level]
-	tier := func(r signalbox.Risk, usual int) int {
-		if q, ok := n.config.Tiers[r]; ok {
-			return q.Approvers
-		}
-		return usual
+	tiers := map[signalbox.Risk]int{"low": 0, "medium": 1, "high": 2}
+	for r, q := range n.config.Tiers {
+		tiers[r] = q.Approvers
 	}
-	d.approvers = tier(d.risk, level)
+	d.approvers = tiers[d.risk]
 	for _, r := range n.config.Rules {
 		if naiveMatch(r.Agent, c.agent, false) && naiveMatch(r.Tool, c.server+"."+c.tool, false) {
 			d.approvers = r.Require.Approvers
@@ -193,7 +188,7 @@ func (n naive) decide(c plainCall) naiveDecision {
 		}
 	}
 	if p := n.permissions(c.agent); p != nil && p.RequiresApproval {
-		d.approvers = max(d.approvers, tier("medium", 1), 1)
+		d.approvers = max(d.approvers, tiers["medium"], 1)
 	}
 	if naiveMatch(c.grant, c.server+"."+c.tool, false) && d.risk != "high" {
 		d.broken, d.approvers = d.broken || d.approvers > 0, 0
