@@ -6,8 +6,9 @@
 # The long form, with what each part takes unless the variable says otherwise: SIGNALBOX_KILLS crashes of one process (1000)
 # and SIGNALBOX_REPLICA_KILLS of one of three replicas (200), SIGNALBOX_CONSERVATION calls whose bills are compared with
 # records and ledger (1000000), SIGNALBOX_OVERSHOOT of clients against caps (10m), SIGNALBOX_TAMPERINGS with a stored log
-# (10000), SIGNALBOX_SWEEP system calls of an append that fail in each way (24); then every unit test twenty times, and every
-# fuzz target for FUZZ_TIME (5m).
+# (10000), SIGNALBOX_SWEEP system calls of an append that fail in each way (24); SIGNALBOX_INTERLEAVINGS of people and processes
+# that decide about calls (1000000) and SIGNALBOX_POLICY_PAIRS of policies and requests (1000000); then every unit test twenty
+# times, and every fuzz target for FUZZ_TIME (5m).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -66,6 +67,8 @@ case ${1:-} in
       SIGNALBOX_SWEEP=${SIGNALBOX_SWEEP:-24} \
       SIGNALBOX_TAMPERINGS=${SIGNALBOX_TAMPERINGS:-10000} \
       run -count=1 -timeout=6h "${whole[@]}"
+    SIGNALBOX_INTERLEAVINGS=${SIGNALBOX_INTERLEAVINGS:-1000000} go test -run TestInterleavings -timeout 6h ./internal/orchestration/approval
+    SIGNALBOX_POLICY_PAIRS=${SIGNALBOX_POLICY_PAIRS:-1000000} go test -timeout 2h ./internal/governance/policy
     run -count=20 -timeout=6h "${units[@]}"
     fuzz "${FUZZ_TIME:-5m}"
     ;;

@@ -14,6 +14,9 @@ import (
 // sweepInterval is how often pending approvals are looked at whose time is over.
 const sweepInterval = time.Second
 
+// releaseInterval is how often claims are given back that the store could not take back when they were due.
+const releaseInterval = 5 * time.Second
+
 // startApprovals starts what asks people about risky calls.
 func (s *Server) startApprovals(context.Context) error {
 	s.approvals = approval.New(approval.Options{
@@ -26,6 +29,11 @@ func (s *Server) startApprovals(context.Context) error {
 	})
 	key := s.data.vault.Subject("approval links", "v1") // No tenant has a space in its name.
 	s.links = links{key[:]}
+	s.every("claims of approvals", releaseInterval, func(ctx context.Context) {
+		if err := s.approvals.Release(ctx); err != nil && ctx.Err() == nil {
+			s.options.Logger.WarnContext(ctx, "claims of approvals could not be given back", "error", err)
+		}
+	})
 	return nil
 }
 
