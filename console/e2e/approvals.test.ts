@@ -34,6 +34,9 @@ const inbox = () => `id: 1\nevent: reset\ndata: ${JSON.stringify({ items: desk.p
 
 async function begin(role: Identity["role"] = "approver", setting: Setting = {}): Promise<void> {
   now = await open(browser, setting);
+  // The instance's own sign-in; who it was is canned after it.
+  await signIn(now.page);
+  await now.page.locator(".strip").waitFor();
   desk = new Desk();
   acts = [];
   stream = inbox;
@@ -51,8 +54,6 @@ async function begin(role: Identity["role"] = "approver", setting: Setting = {})
     return found ? json(route, ...found) : route.continue();
   });
   await now.page.route("**/api/v1/session", (route) => (route.request().method() === "GET" ? json(route, 200, who) : route.continue()));
-  await signIn(now.page);
-  await now.page.locator(".strip").waitFor();
 }
 
 async function go(path: string, sight: string): Promise<void> {

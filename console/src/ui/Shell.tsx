@@ -1,7 +1,7 @@
 /** The frame of every view: the line of views on the left, the reader below it, the view on the right. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { ApiError, send } from "../api/client";
 import { COUNT_MS, inboxQuery, may, type Act } from "../api/people";
 import { sessionQuery } from "../api/queries";
@@ -26,7 +26,7 @@ const VIEWS: readonly { to: string; key: Key; act?: Act }[] = [
   { to: "/break-glass", key: "nav.breakGlass", act: "seeGrants" },
   { to: "/incidents", key: "nav.incidents", act: "seeIncidents" },
   { to: "/audit", key: "nav.audit" },
-  { to: "/sessions", key: "nav.sessions", act: "seeSessions" },
+  { to: "/sessions", key: "nav.sessions" },
   { to: "/health", key: "nav.health" },
 ];
 
@@ -94,10 +94,18 @@ function Line({ pathname, role }: { pathname: string; role: Identity["role"] | u
   );
 }
 
+/** How long the number waits for what the page itself asks for: at first a page asks for at most five things. */
+const COUNT_DELAY_MS = 5_000;
+
 /** Waiting is the number of approvals that wait. The inbox itself keeps it; elsewhere it is asked for now and then. */
 function Waiting({ here }: { here: boolean }) {
   const { t } = useI18n();
-  const { data } = useQuery({ ...inboxQuery, refetchInterval: here ? false : COUNT_MS });
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), COUNT_DELAY_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  const { data } = useQuery({ ...inboxQuery, enabled: here || late, refetchInterval: here ? false : COUNT_MS });
   const count = data?.items.length ?? 0;
   if (count === 0) return null;
   const text = count + (data?.next ? "+" : "");
