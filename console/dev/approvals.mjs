@@ -68,7 +68,7 @@ export function policyInForce() {
 export function explain(q) {
   const agent = policyInForce().agents.find((a) => a.id === q.agent);
   const rule = agent?.tools.find((l) => q.tool.startsWith(l.name.replace("*", "")));
-  const resource = q.arguments?.path ?? "";
+  const resource = String(q.arguments?.path ?? "");
   return {
     allowed: Boolean(rule), rule: rule?.source ?? null, message: rule ? `The agent ${q.agent} may do this.` : `No permission of the agent ${q.agent || "(none)"} covers ${q.tool}.`,
     would_change: rule ? [] : [`Add to the permissions of ${q.agent}: tools: [{name: ${q.tool}, operations: [write], resources: ["*"]}]`], operation: "write",

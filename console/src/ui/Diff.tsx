@@ -7,7 +7,7 @@ import { readJson } from "../lib/json";
 import { OneLine, Visible } from "./Visible";
 
 /** LineDiff says in words what colour and sign say as well. */
-export function LineDiff({ before, after, around = 3 }: { before: string; after: string; around?: number }) {
+export function LineDiff({ before, after, around = 3, of }: { before: string; after: string; around?: number; of?: string }) {
   const { t } = useI18n();
   const steps = useMemo(() => lines(before, after), [before, after]);
   const added = steps.filter((s) => s.side === "added").length;
@@ -16,7 +16,7 @@ export function LineDiff({ before, after, around = 3 }: { before: string; after:
   return (
     <>
       <p>{t("diff.count", { added: count(added), removed: count(removed) })}</p>
-      <div className="panel scroll-x diff" tabIndex={0} role="region" aria-label={t("diff.title")}>
+      <div className="panel scroll-x diff" tabIndex={0} role="region" aria-label={of === undefined ? t("diff.title") : `${t("diff.title")}: ${of}`}>
         <table>
           <thead className="visually-hidden">
             <tr><th>{t("diff.old")}</th><th>{t("diff.new")}</th><th>{t("diff.side")}</th><th>{t("diff.line")}</th></tr>
@@ -78,7 +78,7 @@ function ChangeRow({ change: { path, before, after } }: { change: Change }) {
     <tr>
       <th scope="row" className="mono break"><Visible text={path || t("diff.whole")} /></th>
       {long ? (
-        <td colSpan={2}><LineDiff before={before.text} after={after.text} around={2} /></td>
+        <td colSpan={2}><LineDiff before={before.text} after={after.text} around={2} of={path} /></td>
       ) : (
         <>
           <td className="break">{before ? <span className="was"><OneLine value={before} /></span> : <span className="quiet">{t("diff.absent")}</span>}</td>

@@ -72,14 +72,14 @@ export function Arguments({ text }: { text: string }) {
   const value = readJson(text);
   if (!value) {
     return (
-      <div className="panel block json">
+      <div className="panel block json" tabIndex={0} role="group" aria-label={t("approval.arguments")}>
         <p className="warn">{t("visible.notJson")}</p>
         <LongText text={text} />
       </div>
     );
   }
   return (
-    <div className="panel block json">
+    <div className="panel block json" tabIndex={0} role="group" aria-label={t("approval.arguments")}>
       <Tree value={value} depth={0} />
     </div>
   );

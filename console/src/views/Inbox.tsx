@@ -1,8 +1,8 @@
 /** The inbox: what waits for somebody, as it happens. The keys decide about the one row that is marked, never about a place. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
-import { inboxQuery, POLL_MS } from "../api/people";
+import { approvalQuery, inboxQuery, POLL_MS } from "../api/people";
 import { sessionQuery } from "../api/queries";
 import type { Approval, Page } from "../api/types";
 import { useI18n } from "../i18n";
@@ -93,18 +93,24 @@ function LinkTag({ live, asOf }: { live: Live; asOf: string | undefined }) {
 /** useRows keeps what was decided meanwhile in its place, so that no row moves under somebody's hand. */
 function useRows(page: Page<Approval> | undefined, left: Live["left"], search: ApprovalsSearch): Approval[] {
   const filter = JSON.stringify(search);
+  const queries = useQueryClient();
   const seen = useRef({ filter, rows: new Map<string, Approval>() });
   return useMemo(() => {
     if (!page) return [];
     const rows = new Map(page.items.filter((a) => fits(a, search)).map((a) => [a.id, a]));
     const before = seen.current.filter === filter ? seen.current.rows : new Map<string, Approval>();
     for (const [id, was] of before) {
-      if (!rows.has(id)) rows.set(id, left.get(id) ?? missing(was, page));
+      if (!rows.has(id)) rows.set(id, left.get(id) ?? answered(id) ?? missing(was, page));
+    }
+    // What the server said to this reader's own vote is known without the stream.
+    function answered(id: string): Approval | undefined {
+      const known = queries.getQueryData(approvalQuery(id).queryKey);
+      return known && known.state !== "pending" ? known : undefined;
     }
     seen.current = { filter, rows };
     return [...rows.values()].sort(byUrgency);
     // The filter's text stands for the filter.
-  }, [page, left, filter]);
+  }, [page, left, filter, queries]);
 }
 
 /** missing: it is not pending any more, but nobody told what became of it. A list that goes on says nothing of the rest. */
