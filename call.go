@@ -41,6 +41,7 @@ type Call struct {
 	Model     *ModelRequest
 	Tool      *ToolRequest
 	Invalid   *Error // Why the request is not sane; the gate refuses it with this error.
+	Edits     string // The approval whose arguments a person has changed to make this call; "" for all others.
 }
 
 // Claims is what the caller said of itself in X-Signalbox-… headers. The gate checks it against what the key is bound

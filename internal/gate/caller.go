@@ -9,5 +9,5 @@ func Caller(keys KeyFinder, c *signalbox.Call) (signalbox.Caller, error) {
 	if err != nil {
 		return signalbox.Caller{}, err
 	}
-	return narrow(key, c.Claims)
+	return narrow(key, c.Claims, false)
 }

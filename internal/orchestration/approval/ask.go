@@ -46,7 +46,7 @@ func (k *Keeper) describe(ctx context.Context, t *call.Track, hash [32]byte) (si
 	a := signalbox.Approval{
 		ID: signalbox.NewID(signalbox.ApprovalPrefix, k.now()), Tenant: who.Tenant, Hash: hash, Call: c.ID, Trace: c.Span.TraceID,
 		Run: t.Gate.Run, Agent: who.Agent, Key: who.Key, Kind: c.Kind, Tool: toolName(c), Does: p.Operation, Risk: p.Risk,
-		Require: p.Require, Policy: p.Version, Rule: p.Why, Bound: k.o.Bound(t),
+		Require: p.Require, Policy: p.Version, Rule: p.Why, Bound: k.o.Bound(t), Edited: c.Edits,
 	}
 	if a.Rule == "" {
 		a.Rule = "the policy requires it"

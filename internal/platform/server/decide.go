@@ -77,7 +77,7 @@ func (d *decider) read(w http.ResponseWriter, r *http.Request) (signalbox.Approv
 	switch {
 	case err != nil:
 		return a, err
-	case d.via == viaLink || d.who.Role == signalbox.RoleAdmin:
+	case d.via == viaLink:
 		d.who.Tenant = a.Tenant
 	case d.who.Tenant != a.Tenant:
 		return a, signalbox.Errorf(signalbox.CodeNotFound, "There is no such approval.").WithRemedy("Look at the approvals of your own tenant.")
@@ -100,9 +100,9 @@ func (d *decider) identify(w http.ResponseWriter, r *http.Request, id string) er
 	if err != nil {
 		return err
 	}
-	if key.Role != signalbox.RoleApprover && key.Role != signalbox.RoleAdmin {
+	if key.Role == signalbox.RoleAgent || key.Role == signalbox.RoleAuditor {
 		return signalbox.Errorf(signalbox.CodeForbidden, "The role %s does not decide about calls.", key.Role).
-			WithRemedy("Log in with the role approver or admin.")
+			WithRemedy("Log in with the role that the approval needs, approver mostly, or as an admin.")
 	}
 	d.via = viaPage
 	d.who = approval.Voter{By: key.ID, User: key.User, Key: key.ID, Agent: key.Agent, Role: key.Role, Tenant: key.Tenant}

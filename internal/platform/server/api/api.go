@@ -95,6 +95,7 @@ type Options struct {
 	Export       Export
 	Reconcile    Reconcile
 	Approvals    Approvals
+	Edit         Edit
 	Policy       Policy
 	BreakGlass   BreakGlass
 	Incidents    Incidents
@@ -143,6 +144,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerSubjects(api)
 	s.registerArchives(api)
 	s.registerApprovals(api)
+	s.registerEdit(api)
 	s.registerPolicy(api)
 	s.registerBreakGlass(api)
 	s.registerIncidents(api)

@@ -220,6 +220,7 @@ func TestRoles(t *testing.T) {
 		"deny":                 {"POST", "/approvals/nobody/deny", `{"reason":"no"}`, deciders, 404},
 		"deny-many":            {"POST", "/approvals/deny", `{"ids":["nobody"],"reason":"no"}`, deciders, 200},
 		"withdraw-approval":    {"POST", "/approvals/nobody/withdraw", "", everybody, 404},
+		"edit-approval":        {"POST", "/approvals/nobody/edit", `{"arguments":{},"reason":"no"}`, deciders, 404},
 		"get-policy":           {"GET", "/policy", "", people, 200},
 		"explain-policy":       {"POST", "/policy/explain", `{"agent":"a","tool":"files.read","arguments":{}}`, people, 200},
 		"list-policy-versions": {"GET", "/policy/versions", "", people, 200},
