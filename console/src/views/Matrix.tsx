@@ -76,7 +76,8 @@ function CellView({ of, chosen, choose }: { of: Cell; chosen: boolean; choose: (
   const label = `${of.agent}, ${of.tool}: ${words.join(", ") || t("policy.nothing")}`;
   return (
     <td className={chosen ? "chosen" : ""}>
-      <button className="cell" type="button" aria-pressed={chosen} aria-label={label} title={label} onClick={choose}>
+      <button className="cell" type="button" aria-pressed={chosen} title={label} onClick={choose}>
+        <span className="visually-hidden">{label}</span>
         {permits(of) ? OPERATIONS.map((operation) => (
           <span key={operation} className={of.by[operation] ? "op " + operation : "op none"} aria-hidden="true">{of.by[operation] ? operation[0]!.toUpperCase() : "·"}</span>
         )) : <span className="quiet" aria-hidden="true">–</span>}
