@@ -53,7 +53,7 @@ func echo(t *testing.T) (url string, ran *atomic.Int64) {
 func (i *instance) asks(path string) string {
 	i.t.Helper()
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"path":%q}}}`, path)
-	go i.try(http.MethodPost, "/mcp/tools", workerKey, body, "Accept", "application/json, text/event-stream") //nolint:errcheck // It waits until the end.
+	go i.try(http.MethodPost, "/mcp/tools", workerKey, body, "Accept", "application/json, text/event-stream") // It waits until the end.
 	var page struct {
 		Items []struct {
 			ID        string `json:"id"`
