@@ -60,6 +60,28 @@ var commands = map[string]command{
 	"alert list":     asks(nil),
 	"alert brakes":   asks(nil),
 	"alert lift":     {action: signalbox.ActionBrakeLifted, prepare: braked, args: []string{"%s"}},
+	"policy show":    asks(nil),
+	"policy explain": asks(nil, "--agent", "planner", "--tool", "shelf.work", "--args", `{"mark":"m"}`),
+	"policy test":    asks(table, "%s"),
+
+	"approval list":    asks(waiting, "--state", "pending"),
+	"approval show":    asks(waiting, "%s"),
+	"approval watch":   asks(decided, "--id", "%s"),
+	"approval approve": {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s"}},
+	"approval deny":    {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s", "--reason", "not now"}},
+	"break-glass grant": {
+		action: signalbox.ActionBreakGlass,
+		args:   []string{"--agent", "clerk", "--tool", "shelf.*", "--reason", "the shelf burns", "--minutes", "5"},
+	},
+	"break-glass end":    {action: signalbox.ActionBreakGlassEnded, prepare: granted, args: []string{"%s"}},
+	"break-glass review": {action: signalbox.ActionBreakGlassReview, prepare: ended, args: []string{"%s", "--text", "nothing was done"}},
+	"break-glass list":   asks(granted),
+	"incident open":      {action: signalbox.ActionIncidentOpened, prepare: called, args: []string{"--call", "%s", "--text", "the wrong file was written"}},
+	"incident close":     {action: signalbox.ActionIncidentClosed, prepare: reported, args: []string{"%s", "--resolution", "restored"}},
+	"incident list":      asks(reported),
+	"session list":       asks(loggedIn),
+	"session revoke":     {action: signalbox.ActionSessionRevoked, prepare: loggedIn, args: []string{"%s"}},
+
 	"version":        {why: reads},
 	"subject erase":  {action: signalbox.ActionErasure, prepare: subject, args: []string{"--tenant", "acme", "--reason", "ticket 7", "%s"}},
 	"subject export": {action: signalbox.ActionSubjectExported, prepare: subject, args: []string{"--tenant", "acme", "--out", "%d/subject.jsonl", "%s"}},
@@ -81,7 +103,7 @@ var commands = map[string]command{
 	},
 
 	"cost roi": notBuilt, "run watch": notBuilt, "run cancel": notBuilt,
-	"approval": notBuilt, "plan": notBuilt, "policy": notBuilt, "guard": notBuilt, "checklist": notBuilt,
+	"plan": notBuilt, "guard": notBuilt, "checklist": notBuilt,
 }
 
 // subject is somebody whom a call was about.

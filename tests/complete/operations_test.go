@@ -54,6 +54,9 @@ func made(t *testing.T, w *world) string   { return w.key(t) }
 
 const login = `{"key":"` + harness.Admin + `"}`
 
+// It is not for the agent whose calls wait: they would not, under a grant.
+const grant = `{"agent":"clerk","tool":"shelf.*","reason":"the shelf burns","minutes":5}`
+
 // session logs in and gives the cookie.
 func session(t *testing.T, w *world) string {
 	a := w.change(t, http.MethodPost, "/session", login, "X-Signalbox-Console", "1")
@@ -89,6 +92,33 @@ var operations = map[string]act{
 	"export-subject": does(signalbox.ActionSubjectExported, http.MethodGet, "/subjects/%s/records?tenant=acme", "", subject),
 	"export-log":     does(signalbox.ActionLogExported, http.MethodGet, "/audit/export", "", signed),
 	"archive-log":    does(signalbox.ActionLogArchived, http.MethodPost, "/audit/archives", `{"name":"by-api","until":1000000000}`, signed),
+
+	"list-approvals":  read("/approvals", waiting),
+	"get-approval":    read("/approvals/%s?wait=1s", waiting),
+	"watch-approvals": read("/approvals/events?id=%s", decided), // It ends at once: nothing is left to wait for.
+	"approve":         does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/%s/approve", "", waiting),
+	"deny":            does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/%s/deny", `{"reason":"not now"}`, waiting),
+	"deny-many":       does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/deny", `{"ids":["%s"],"reason":"not now"}`, waiting),
+	"edit-approval": does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/%s/edit",
+		`{"arguments":{"mark":"m-edited","fail":false},"reason":"another one"}`, waiting), // The denial of what was asked.
+	"withdraw-approval":    does(signalbox.ActionApprovalEnded, http.MethodPost, "/approvals/%s/withdraw", `{"reason":"not needed"}`, waiting),
+	"get-policy":           read("/policy"),
+	"list-policy-versions": read("/policy/versions"),
+	"get-policy-version":   read("/policy/versions/%s", inForce),
+	"explain-policy": {why: "it says what would become of a call that nobody makes", do: func(t *testing.T, w *world, _ string) {
+		w.change(t, http.MethodPost, "/policy/explain", `{"agent":"planner","tool":"shelf.work","arguments":{"mark":"m"}}`)
+	}},
+	"list-grants":    read("/break-glass", granted),
+	"give-grant":     does(signalbox.ActionBreakGlass, http.MethodPost, "/break-glass", grant, nil),
+	"end-grant":      does(signalbox.ActionBreakGlassEnded, http.MethodPost, "/break-glass/%s/end", "", granted),
+	"review-grant":   does(signalbox.ActionBreakGlassReview, http.MethodPost, "/break-glass/%s/review", `{"review":"nothing was done"}`, ended),
+	"list-incidents": read("/incidents", reported),
+	"open-incident": does(signalbox.ActionIncidentOpened, http.MethodPost, "/incidents",
+		`{"call_id":"%s","severity":"high","text":"the wrong file was written"}`, called),
+	"close-incident":       does(signalbox.ActionIncidentClosed, http.MethodPost, "/incidents/%s/close", `{"resolution":"restored"}`, reported),
+	"list-sessions":        read("/sessions", loggedIn),
+	"revoke-session":       does(signalbox.ActionSessionRevoked, http.MethodPost, "/sessions/%s/revoke", "", loggedIn),
+	"list-login-providers": read("/login"),
 
 	"reopen-account":  does(signalbox.ActionAccountReopened, http.MethodPost, "/accounts/reopen", `{"account":"%s"}`, closed),
 	"lift-brake":      does(signalbox.ActionBrakeLifted, http.MethodPost, "/brakes/%s/lift", "", braked),

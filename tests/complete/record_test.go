@@ -29,6 +29,17 @@ func flatten(out row, path string, v any) {
 func (w *world) rows(t *testing.T, call string) (list []row) {
 	t.Helper()
 	w.Call(t, call)
+	for _, r := range w.all(t) {
+		if r["call_id"] == call {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// all gives the newest records, oldest first.
+func (w *world) all(t *testing.T) (list []row) {
+	t.Helper()
 	a := w.Send(t, http.MethodGet, "/api/v1/audit?limit=500", harness.Auditor, "")
 	var page struct {
 		Items []map[string]any `json:"items"`
@@ -39,9 +50,7 @@ func (w *world) rows(t *testing.T, call string) (list []row) {
 	for _, item := range page.Items {
 		r := row{}
 		flatten(r, "", item)
-		if r["call_id"] == call {
-			list = append([]row{r}, list...)
-		}
+		list = append([]row{r}, list...)
 	}
 	return list
 }
@@ -69,11 +78,14 @@ func common(want row) row {
 	return all
 }
 
-// later are the seed's fields that nothing fills yet: a policy will assess risks and know operations and resources, and
-// people will approve. Until then they are absent, since whatever stood there would be invented.
-var later = []string{
-	"what.operation", "what.resource_id", "context.risk_level", "context.policy_version", "context.approval_status", "context.approved_by",
+// actOnly are the seed's fields that a call of a model has not: it has no operation and no resource, and nobody had to
+// approve it. Whatever stood there would be invented.
+var actOnly = []string{
+	"what.operation", "what.resource_id", "context.approval_status", "context.approved_by", "context.approval_id", "context.break_glass",
 }
+
+// unjudged are those that nobody knows who was refused before the policy was asked.
+var unjudged = append([]string{"context.risk_level", "context.policy_version", "context.policy_rule"}, actOnly...)
 
 func (r row) check(t *testing.T, want row, absent ...string) {
 	t.Helper()
@@ -89,14 +101,16 @@ func (r row) check(t *testing.T, want row, absent ...string) {
 	}
 }
 
-// notBuiltStations did nothing, and say so.
+// notBuiltStations did nothing, and say so; nor was there anything to approve.
 var notBuiltStations = row{
-	"stations.policy": "not_run", "stations.guard_input": "not_run", "stations.guard_output": "not_run", "stations.approval": "not_run",
+	"stations.guard_input": "not_run", "stations.guard_output": "not_run", "stations.approval": "not_run",
 }
 
 func stations(want row) row {
 	for name, value := range notBuiltStations {
-		want[name] = value
+		if want[name] == "" {
+			want[name] = value
+		}
 	}
 	return want
 }
@@ -112,13 +126,14 @@ func TestRecordOfAModelCall(t *testing.T) {
 	model := row{
 		"what.action": "llm_call", "what.kind": "model", "context.model_name": "one", "context.requested_model": "one",
 		"context.provider": "bill", "context.protocol": "openai.chat", "what.input_summary": "*",
+		"context.risk_level": "low", "context.policy_version": inForce(t, w),
 	}
-	rows[0].check(t, common(model), append(later, "budget.account", "outcome", "what.cost_usd")...)
-	rows[1].check(t, common(model), later...)
+	rows[0].check(t, common(model), append(actOnly, "budget.account", "outcome", "what.cost_usd")...)
+	rows[1].check(t, common(model), actOnly...)
 	rows[1].check(t, stations(row{
 		"outcome": "ok", "what.tokens_used.input": "7", "what.tokens_used.output": "20", "what.cost_usd": "0.02",
 		"what.cost_basis": "reported", "what.output_summary": "*", "stations.gate": "passed", "stations.resolve": "passed",
-		"stations.attempt": "passed", "budget.account": "*", "budget.max": "100000", "budget.before": "100000", "budget.after": "99999.98",
+		"stations.policy": "passed", "stations.attempt": "passed", "budget.account": "*", "budget.max": "100000", "budget.before": "100000", "budget.after": "99999.98",
 	}))
 	for _, r := range rows {
 		if s := r["what.input_summary"]; strings.Contains(s, "rose@") || !strings.Contains(s, "[email]") {
@@ -129,7 +144,7 @@ func TestRecordOfAModelCall(t *testing.T) {
 
 func TestRecordOfAToolCall(t *testing.T) {
 	w := newWorld(t)
-	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","arguments":{"mark":"m1 rose@example.com"}}}`
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","arguments":{"mark":"m1 rose@example.com","fail":false}}}`
 	header := append([]string{"Accept", "application/json, text/event-stream"}, told...)
 	a := w.Send(t, http.MethodPost, "/mcp/books", harness.Agent, body, header...)
 	if a.Status != http.StatusOK {
@@ -141,12 +156,14 @@ func TestRecordOfAToolCall(t *testing.T) {
 	}
 	tool := row{
 		"what.action": "tool_call", "what.kind": "tool", "what.tool_name": "books.work", "context.provider": "books",
-		"context.protocol": "mcp", "what.input_summary": "*",
+		"context.protocol": "mcp", "what.input_summary": "*", "what.operation": "read", "what.resource_id": "m1 [email]",
+		"context.risk_level": "low", "context.policy_version": inForce(t, w), "context.policy_rule": "*",
 	}
-	rows[0].check(t, common(tool), later...)
-	rows[1].check(t, common(tool), append(later, "what.tokens_used.input", "context.model_name")...)
+	unasked := []string{"context.approval_status", "context.approved_by", "context.approval_id", "context.break_glass"}
+	rows[0].check(t, common(tool), unasked...)
+	rows[1].check(t, common(tool), append(unasked, "what.tokens_used.input", "context.model_name")...)
 	rows[1].check(t, stations(row{
-		"outcome": "ok", "what.cost_usd": "0.5", "what.output_summary": "*", "stations.attempt": "passed", "budget.before": "100000",
+		"outcome": "ok", "what.cost_usd": "0.5", "what.output_summary": "*", "stations.policy": "passed", "stations.attempt": "passed", "budget.before": "100000",
 		"budget.after": "99999.5",
 	}))
 	if s := rows[1]["what.input_summary"]; strings.Contains(s, "rose@") {
@@ -161,17 +178,21 @@ func TestRecordOfARefusedCall(t *testing.T) {
 		body   string
 		status int
 		want   row
+		absent []string
 	}{
 		"by the gate": {`{"model":"one","messages":[`, http.StatusBadRequest, row{
 			"stations.gate": "denied", "stations.resolve": "not_run", "stations.attempt": "not_run", "outcome": "denied", "error.code": "invalid",
-		}},
+			"stations.policy": "not_run",
+		}, unjudged},
 		"by the resolver": {`{"model":"none","messages":[{"role":"user","content":"x"}]}`, http.StatusNotFound, row{
 			"stations.gate": "passed", "stations.resolve": "denied", "stations.attempt": "not_run", "outcome": "denied", "error.code": "not_found",
-		}},
+			"stations.policy": "not_run",
+		}, unjudged},
 		"by the ledger": {`{"model":"one","max_tokens":40000,"messages":[{"role":"user","content":"x"}]}`, http.StatusPaymentRequired, row{
 			"stations.gate": "passed", "stations.resolve": "passed", "stations.attempt": "not_run", "outcome": "denied",
 			"error.code": "budget_exhausted", "budget.max": "1", "budget.before": "1", "budget.after": "1",
-		}},
+			"stations.policy": "passed", "context.risk_level": "low", "context.policy_version": inForce(t, w),
+		}, actOnly},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +204,7 @@ func TestRecordOfARefusedCall(t *testing.T) {
 			if len(rows) != 1 || rows[0]["type"] != "outcome" {
 				t.Fatalf("the records are %v", rows)
 			}
-			rows[0].check(t, stations(test.want), later...)
+			rows[0].check(t, stations(test.want), test.absent...)
 			rows[0].check(t, row{"who.subject_id": "customer-9", "who.key_id": "poor", "error.message": "*"})
 		})
 	}

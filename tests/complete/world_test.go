@@ -27,12 +27,16 @@ audit: {archive: "@ARCHIVES@"}
 tenants:
   - {id: acme}
 agents:
-  - {id: planner, role: planning, permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}]}}
+  - id: planner
+    role: planning
+    permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}, {name: shelf.work, operations: [write], resources: ["m*"]}]}
+  - {id: clerk, role: copying}
 keys:
   - {id: agent, secret: agent-key-of-acme-0001, tenant: acme, role: agent, budgets: [{unit: usd, per: month, max: 100000}]}
   - {id: auditor, secret: auditor-key-of-acme-001, tenant: acme, role: auditor}
   - {id: operator, secret: operator-key-of-acme-01, tenant: acme, role: operator}
   - {id: admin, secret: admin-key-of-acme-00001, tenant: acme, role: admin}
+  - {id: ann, secret: approver-key-of-acme-01, tenant: acme, role: approver, user: ann}
   - {id: poor, secret: poor-key-of-acme-000001, tenant: acme, role: agent, budgets: [{unit: usd, per: month, max: 1}]}
 providers:
   bill: {kind: openai_compatible, base_url: "@UPSTREAM@/v1"}
@@ -40,9 +44,13 @@ models:
   one: {provider: bill, context_window: 200000, max_output: 50000, price: {input: 0, output: 1000}}
 mcp_servers:
   books: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: read, resources: [{arg: mark, kind: name}]}}}
+  shelf: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: write, resources: [{arg: mark, kind: name}]}}}
 `
 
-const poor = "poor-key-of-acme-000001"
+const (
+	poor     = "poor-key-of-acme-000001"
+	approver = "approver-key-of-acme-01"
+)
 
 // world is an instance with something to act upon.
 type world struct {
@@ -181,9 +189,11 @@ func (w *world) file(t *testing.T, name, content string) string {
 	return path
 }
 
-// added gives the records since the last look.
+// added gives the records since the last look, once the alerts about what was asked and granted are among them: they are
+// raised behind the act.
 func (w *world) added(t *testing.T) []api.Record {
 	t.Helper()
+	w.told(t)
 	all := w.Log(t)
 	list := all[w.seen:]
 	w.seen = int64(len(all))
