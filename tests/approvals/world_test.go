@@ -61,13 +61,14 @@ agents:
   - {id: writer, permissions: {tools: [{name: "desk.work", operations: [write], resources: ["*"]}]}}
   - {id: other, permissions: {tools: [{name: "desk.work", operations: [write], resources: ["*"]}]}}
 providers:
-  openai: {kind: openai_compatible, base_url: "@UPSTREAM@/v1", api_key: sk-operators-own-key-0001}
+  openai: {kind: openai_compatible, base_url: "@UPSTREAM@/v1", api_key: sk-operators-own-key-0001, timeouts: {first_byte: 4s, idle: 4s, total: 5s}}
 models:
   one: {provider: openai, model: good, price: {input: 1, output: 2, cache_read: 0.5}}
   two: {provider: openai, model: good, price: {input: 1, output: 2, cache_read: 0.5}}
 mcp_servers:
   desk:
     url: "@TOOLS@"
+    timeouts: {total: 5s}
     tools: {work: {operation: write, resources: [{arg: mark, kind: name}]}}
 channels:
   ops: {kind: webhook, url: "@RECEIVER@", secret: receiver-secret-of-acme, timeout: 2s}
