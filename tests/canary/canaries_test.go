@@ -47,7 +47,7 @@ const (
 func searched() map[string]string {
 	all := map[string]string{
 		"the provider's key": providerKey, "the agent's key": harness.Agent, "the admin's key": harness.Admin,
-		"the channel's secret": "hook-secret-of-the-operator",
+		"the channel's secret": "hook-secret-of-the-operator", "the client's secret": "client-secret-of-the-operator",
 	}
 	for name, c := range canaries {
 		all[name] = c.text

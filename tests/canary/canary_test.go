@@ -35,28 +35,39 @@ models:
   sim: {provider: sim, price: {input: 1, output: 2}}
 mcp_servers:
   books: {url: "@TOOLS@", price: {per_call: 0.001}, tools: {work: {operation: read}}}
+  shelf: {url: "@TOOLS@", price: {per_call: 0.001}, tools: {work: {operation: write, resources: [{arg: mark, kind: name}]}}}
 agents:
-  - {id: worker, permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}]}}
+  - id: worker
+    permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}, {name: shelf.work, operations: [write], resources: ["*"]}]}
 channels:
-  ops: {kind: webhook, url: "http://127.0.0.1:9/hook", secret: hook-secret-of-the-operator}
+  ops: {kind: webhook, url: "@CHANNEL@/hook", secret: hook-secret-of-the-operator}
+approvals: {channels: [ops]}
+break_glass: {channels: [ops]}
+oidc:
+  - {id: corp, issuer: "@IDENTITY@", client_id: signalbox, client_secret: client-secret-of-the-operator, tenant: acme, default_role: approver}
 `
 
 // bench is an instance with all that it speaks to.
 type bench struct {
 	*harness.Instance
 	collector *collector
-	calls     []string // Some of those that were made.
+	channel   *collector // What the webhook was sent.
+	approver  string     // The key of one who decides, besides the admin.
+	calls     []string   // Some of those that were made.
+	waited    int        // Calls that were made to wait for nothing in particular.
 }
 
 func start(t *testing.T, more string) *bench {
 	t.Helper()
-	up, tools, c := upstream.New(), biller.NewTools(), newCollector(t)
+	up, tools, c, channel, identity := upstream.New(), biller.NewTools(), newCollector(t), newCollector(t), newIdentity(t)
 	t.Cleanup(up.Close)
 	t.Cleanup(tools.Close)
-	return &bench{collector: c, Instance: harness.Start(t, harness.Options{
-		Config: strings.NewReplacer("@UPSTREAM@", up.URL, "@TOOLS@", tools.URL).Replace(config) + more,
+	b := &bench{collector: c, channel: channel, Instance: harness.Start(t, harness.Options{
+		Config: strings.NewReplacer("@UPSTREAM@", up.URL, "@TOOLS@", tools.URL, "@CHANNEL@", channel.URL, "@IDENTITY@", identity).Replace(config) + more,
 		Env:    []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_METRIC_EXPORT_INTERVAL=100"},
 	})}
+	b.approver = b.made(t, "/keys", harness.Admin, `{"tenant":"acme","role":"approver"}`, "secret")
+	return b
 }
 
 // collector keeps all that is exported to it, as it came.
@@ -98,7 +109,7 @@ func (c *collector) text() string {
 }
 
 func fields() []field {
-	return slices.Concat(modelFields(), headerFields(), toolFields(), controlFields())
+	return slices.Concat(modelFields(), headerFields(), toolFields(), controlFields(), waitingFields(), decisionFields(), loginFields())
 }
 
 // fill sends a text in a field and looks at the answer: one that refuses repeats nothing.
@@ -129,6 +140,13 @@ func (b *bench) told(t *testing.T) map[string]string {
 		}
 		told[path] = a.Body
 	}
+	for _, path := range decisionLists { // Who runs the service sees that calls wait, and not what they would do.
+		a := b.Send(t, http.MethodGet, path, harness.Operator, "")
+		if a.Status != http.StatusOK {
+			t.Errorf("%s answers %d: %s", path, a.Status, a.Body)
+		}
+		told[path] = a.Body
+	}
 	for _, id := range b.calls {
 		b.Call(t, id)
 		told["call "+id] = b.Send(t, http.MethodGet, "/api/v1/calls/"+id, harness.Admin, "").Body
@@ -151,10 +169,18 @@ func deref(f *api.CallFailure) any {
 // left is what a stopped instance has left: its log, what it has exported, and every file.
 func (b *bench) left(t *testing.T) map[string]string {
 	t.Helper()
+	harness.Eventually(t, func() error {
+		if !strings.Contains(b.channel.text(), `"link":`) {
+			return fmt.Errorf("the channel was sent nothing about calls that wait")
+		}
+		return nil
+	})
 	if code := b.Stop(); code != 0 {
 		t.Fatalf("code %d", code)
 	}
-	left := map[string]string{"the log of the process": b.Stderr(), "what was exported": b.collector.text()}
+	left := map[string]string{
+		"the log of the process": b.Stderr(), "what was exported": b.collector.text(), "what the channel was sent": b.channel.text(),
+	}
 	err := filepath.WalkDir(b.Dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || path == b.Config {
 			return err
@@ -166,7 +192,7 @@ func (b *bench) left(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(left) < 5 || len(left["what was exported"]) < 1000 || len(left["the file signalbox.db"]) < 10_000 {
+	if len(left) < 6 || len(left["what was exported"]) < 1000 || len(left["the file signalbox.db"]) < 10_000 {
 		t.Errorf("there is too little to search in: %d places", len(left))
 	}
 	return left
@@ -190,6 +216,7 @@ func TestSecrets(t *testing.T) {
 	if !strings.Contains(told["the records"], "Please remember [") || !strings.Contains(told["the records"], "[secret]") {
 		t.Error("the records have no masked summaries: there is nothing to search in")
 	}
+	b.reach(t)
 	for place, text := range told {
 		finds(t, place, text, all)
 	}

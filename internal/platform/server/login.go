@@ -4,6 +4,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -137,8 +138,16 @@ func (s *Server) loginFailed(w http.ResponseWriter, r *http.Request, err error) 
 	if e.Code == signalbox.CodeUnauthenticated || e.Code == signalbox.CodeForbidden {
 		s.keys.refusals.Count(gate.Source(r.RemoteAddr), e.Message)
 	}
-	s.options.Logger.WarnContext(r.Context(), "a login has failed", "provider", r.PathValue("id"), "code", e.Code, "reason", e.Message, "cause", e.Cause)
+	s.options.Logger.WarnContext(r.Context(), "a login has failed", "provider", s.provider(r.PathValue("id")), "code", e.Code, "reason", e.Message, "cause", e.Cause)
 	s.page(w, r, e.Code.Status(), page{Title: "You are not logged in", Message: e.Message, Remedy: e.Remedy})
+}
+
+// provider gives the id of a provider that there is; what else stands in an address is not to be in the log.
+func (s *Server) provider(id string) string {
+	if slices.ContainsFunc(s.keys.people.Providers(), func(p people.Provider) bool { return p.ID == id }) {
+		return id
+	}
+	return "unknown"
 }
 
 // page is what a person sees at the end of a login.

@@ -184,7 +184,8 @@ func orElse(text, other string) string {
 	return text
 }
 
-// readReason refuses an empty reason where one is needed, and one with a secret in it: it stays in the log.
+// readReason refuses an empty reason where one is needed, and one with a secret in it: it stays in the log, and beside it in
+// clear. Addresses and numbers of people are masked for that.
 func readReason(field, text string, needed bool) (string, error) {
 	text = strings.TrimSpace(text)
 	if needed && text == "" {
@@ -195,7 +196,7 @@ func readReason(field, text string, needed bool) (string, error) {
 		return "", signalbox.Errorf(signalbox.CodeInvalid, "There is a secret in the text, which would stay in the log.").WithField(field).
 			WithRemedy("Say it without the secret, and change that: it has been sent where it does not belong.")
 	}
-	return text, nil
+	return mask.Mask(text), nil
 }
 
 func (s *server) denyMany(ctx context.Context, in *struct {
