@@ -109,7 +109,11 @@ func contentType(h http.Header) *signalbox.Error {
 		return signalbox.Errorf(signalbox.CodeUnsupported, "The content type %q is not supported.", clip(value)).
 			WithField("Content-Type").WithRemedy("Send `Content-Type: application/json`.")
 	}
-	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+	encoding, err := single(h, "Content-Encoding")
+	if err != nil {
+		return err
+	}
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return signalbox.Errorf(signalbox.CodeUnsupported, "The content encoding %q is not supported.", clip(encoding)).
 			WithField("Content-Encoding").WithRemedy("Send the body uncompressed.")
 	}

@@ -160,6 +160,7 @@ func TestDoorMarksBadRequestsOfAKnownCaller(t *testing.T) {
 		{"bad content type", "Content-Type", "unsupported", "{}", []string{bearer, "Content-Type: ;;"}},
 		{"two content types", "Content-Type", "invalid", "{}", []string{bearer, "Content-Type: a/b", "content-type: c/d"}},
 		{"gzip", "Content-Encoding", "unsupported", "{}", []string{bearer, "Content-Encoding: gzip"}},
+		{"gzip behind identity", "Content-Encoding", "invalid", "{}", []string{bearer, "Content-Encoding: identity", "Content-Encoding: gzip"}},
 		{"too large", "body", "too_large", strings.Repeat("x", 1025), []string{bearer}},
 		{"too many headers", "", "too_large", "{}", many},
 		{"bad run", HeaderRun, "invalid", "{}", []string{bearer, HeaderRun + ": a b"}},

@@ -36,6 +36,8 @@ func TestResources(t *testing.T) {
 		{"composed", "path", "docs/e\u0301", "docs/\u00e9"},
 		{"Hangul composed", "path", "\u1112\u1161\u11ab", "\ud55c"},
 		{"full-width slash", "path", "docs\uff0f..\uff0fa", refused},
+		{"fraction slash", "path", "docs/..\u2044..\u2044a", refused},
+		{"slash of sets", "url", "https://a/x\u2216..\u2216a", refused},
 		{"two-dot leader", "path", "\u2025/a", refused},
 		{"zero width", "path", "do\u200bcs/a", refused},
 		{"soft hyphen", "path", "do\u00adcs", refused},

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -79,13 +80,17 @@ func ascii(s string) bool {
 	return true
 }
 
-// disguised reports whether a text has characters that become separators or dots when somebody normalises it further
-// than we do, such as a full-width slash.
+// slashes are characters that are no slash in any of Unicode's forms, and that conversions to older character sets make
+// one of ("best fit").
+const slashes = "\u2044\u2215\u2216\u2571\u2572\u29f5\u29f8\u29f9"
+
+// disguised reports whether a text has characters that become separators or dots when somebody normalises or converts it
+// further than we do, such as a full-width slash.
 func disguised(s string) bool {
 	if ascii(s) {
 		return false
 	}
-	return separators(s) != separators(norm.NFKC.String(s))
+	return strings.ContainsAny(s, slashes) || separators(s) != separators(norm.NFKC.String(s))
 }
 
 // separators counts what divides paths and addresses.

@@ -1,0 +1,294 @@
+package bypass
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/tests/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+// TestNothingGoesBy sends the catalogue to the real binary.
+func TestNothingGoesBy(t *testing.T) {
+	files := catalogue(t)
+	worlds := map[string]*world{"": newWorld(t, "strict"), "hasty": newWorld(t, "hasty")}
+	count := map[string]int{}
+	for _, f := range files {
+		w := worlds[f.World]
+		for _, v := range f.Vectors {
+			count[f.Family]++
+			t.Run(strings.TrimSuffix(strings.TrimPrefix(f.path, "testdata/"), ".yml")+"/"+v.Name, func(t *testing.T) { w.try(t, f, v) })
+		}
+	}
+	total := 0
+	for _, family := range slices.Sorted(maps.Keys(count)) {
+		t.Logf("%-12s %3d", family, count[family])
+		total += count[family]
+	}
+	if t.Logf("%-12s %3d", "together", total); total < 250 {
+		t.Errorf("the catalogue has %d vectors, 250 are promised", total)
+	}
+	for _, w := range worlds {
+		w.Complete(t)
+	}
+}
+
+// try makes one attempt.
+func (w *world) try(t *testing.T, f *File, v Vector) {
+	w.settle(t)
+	w.kept = map[string]string{"key revoked": w.kept["key revoked"]}
+	defer w.hangUp()
+	for n, s := range f.steps(v) {
+		w.step(t, fmt.Sprintf("step %d", n+1), s)
+		if t.Failed() {
+			t.Logf("%s (%s)", strings.TrimSpace(f.Tries), f.Source)
+			return
+		}
+	}
+}
+
+// settle forgets what was before.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	w.outcomes(t)
+	w.witness.take()
+}
+
+// hangUp leaves the calls that nobody reads.
+func (w *world) hangUp() {
+	for name, x := range w.open {
+		x.conn.Close()
+		delete(w.open, name)
+	}
+}
+
+func (w *world) expand(t *testing.T) func(string) string {
+	return expander(w.kept, func(approval, channel string) (link string) {
+		harness.Eventually(t, func() error {
+			if link = w.witness.link(approval, channel); link == "" {
+				return errors.New("the channel was sent no link")
+			}
+			return nil
+		})
+		return link
+	})
+}
+
+// step does one step and compares what came of it.
+func (w *world) step(t *testing.T, name string, s Step) {
+	t.Helper()
+	switch {
+	case s.Until != "":
+		w.until(t, s.Until)
+		return
+	case s.Answer != "":
+		x := w.open[s.Answer]
+		delete(w.open, s.Answer)
+		w.judge(t, name, s, x)
+		return
+	}
+	x, err := knock(w.address, s.request(w.expand(t)))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if s.Ask != "" {
+		w.open[s.Ask] = x
+		w.kept[s.Ask] = w.pending(t, name, s)
+		return
+	}
+	w.judge(t, name, s, x)
+}
+
+// judge reads an answer and compares.
+func (w *world) judge(t *testing.T, name string, s Step, x *exchange) {
+	t.Helper()
+	if err := x.read(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if s.Keep != "" {
+		w.kept[s.Keep] = firstOf(x.header.Get("X-Signalbox-Approval"), member(x.all, "id"))
+	}
+	if s.Cookie != "" {
+		for _, c := range (&http.Response{Header: x.header}).Cookies() {
+			w.kept[s.Cookie] = c.Name + "=" + c.Value
+		}
+	}
+	if want := s.Want; want.Status != 0 && x.status != want.Status || want.Code != "" && x.code() != want.Code || !strings.Contains(x.all, want.Says) {
+		t.Errorf("%s: got %d %q, want %d %q with %q:\n%s", name, x.status, x.code(), want.Status, want.Code, want.Says, x.all)
+	}
+	w.compare(t, name, s)
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// compare compares what ran, and what the log says, with what the step says.
+func (w *world) compare(t *testing.T, name string, s Step) {
+	t.Helper()
+	want := s.recorded()
+	var got []api.Record
+	for deadline := time.Now().Add(harness.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if got = append(got, w.outcomes(t)...); len(got) >= len(want) {
+			break
+		}
+	}
+	ran := w.witness.take()
+	if !slices.Equal(ran, s.Want.Ran) {
+		t.Errorf("%s: BYPASS or failure: %q ran, want %q", name, ran, s.Want.Ran)
+	}
+	var outcomes []string
+	for _, r := range got {
+		outcomes = append(outcomes, string(*r.Outcome))
+		if s.Want.Code != "" && *r.Outcome != signalbox.OutcomeOK && (r.Error == nil || string(r.Error.Code) != s.Want.Code) {
+			t.Errorf("%s: the record says %+v, want code %s", name, r.Error, s.Want.Code)
+		}
+		if s.Want.Agent != "" && r.Who.AgentID != s.Want.Agent || s.Want.Tenant != "" && r.Who.TenantID != s.Want.Tenant {
+			t.Errorf("%s: the record is of %+v", name, r.Who)
+		}
+	}
+	if !slices.Equal(outcomes, want) {
+		t.Errorf("%s: the log has the outcomes %q, want %q", name, outcomes, want)
+	}
+	w.told(t, name, ran, got)
+}
+
+// recorded gives the outcomes that a step leaves in the log.
+func (s Step) recorded() (list []string) {
+	switch {
+	case s.Want.Record == "none":
+		return nil
+	case s.Want.Record != "":
+		return strings.Fields(s.Want.Record)
+	case len(s.Want.Ran) > 0:
+		for range s.Want.Ran {
+			list = append(list, string(signalbox.OutcomeOK))
+		}
+		return list
+	case s.Want.Code == "unauthenticated" || s.Want.Code == "" || strings.HasPrefix(s.Path, "/api/") || strings.HasPrefix(s.Path, "/decide/"):
+		return nil
+	}
+	return []string{string(signalbox.OutcomeDenied)}
+}
+
+// told compares what ran with the outcomes that say so: the same names in the same order, with the stations passed.
+func (w *world) told(t *testing.T, name string, ran []string, records []api.Record) {
+	t.Helper()
+	var names []string
+	for _, r := range records {
+		if *r.Outcome != signalbox.OutcomeOK {
+			continue
+		}
+		names = append(names, firstOf(r.What.ToolName, "model"))
+		if r.Stations == nil || r.Stations.Policy != signalbox.StatusPassed || r.Context.PolicyVersion == "" || r.Context.PolicyRule == "" {
+			t.Errorf("%s: the record of what ran does not say what permitted it: %+v, %+v", name, r.Stations, r.Context)
+		}
+		if r.Context.ApprovalID != "" && r.Context.ApprovedBy == "" {
+			t.Errorf("%s: the record says %+v, and not who approved", name, r.Context)
+		}
+	}
+	for i, what := range ran {
+		tool, _, _ := strings.Cut(what, " ")
+		if i >= len(names) || names[i] != tool {
+			t.Errorf("%s: %q ran, and the log says %q", name, ran, names)
+			return
+		}
+	}
+}
+
+// outcomes gives the outcomes since it was asked last, oldest first, and checks that each thing that ran has an intent.
+func (w *world) outcomes(t *testing.T) (list []api.Record) {
+	t.Helper()
+	newest, query := w.seen, url.Values{"limit": {"100"}}
+	intents := map[string]bool{}
+	for {
+		var page api.Page[api.Record]
+		w.Get(t, "/audit", query, &page)
+		for _, r := range page.Items {
+			if r.Index <= w.seen {
+				page.Next = nil
+				break
+			}
+			newest = max(newest, r.Index)
+			switch {
+			case r.Type == signalbox.RecordIntent:
+				intents[*r.CallID] = true
+			case r.Type == signalbox.RecordOutcome:
+				list = append(list, r)
+			}
+		}
+		if page.Next == nil {
+			break
+		}
+		query.Set("cursor", *page.Next)
+	}
+	w.seen = newest
+	slices.Reverse(list)
+	return list
+}
+
+// pending waits until a call waits for an approval, and gives its id. Nothing may have run, and the log must say so.
+func (w *world) pending(t *testing.T, name string, s Step) (id string) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		var page api.Page[api.Approval]
+		if err := w.TryGet("/approvals", url.Values{"state": {"pending"}}, &page); err != nil {
+			return err
+		}
+		for _, a := range page.Items {
+			if !w.asked[a.ID] {
+				id = a.ID
+				w.asked[id] = true
+				return nil
+			}
+		}
+		return errors.New("no new approval is pending")
+	})
+	s.Want.Record, s.Want.Code = "denied", "approval_required"
+	w.compare(t, name, s)
+	return id
+}
+
+// until waits for an approval: for a state, or until it can not be used any more.
+func (w *world) until(t *testing.T, what string) {
+	t.Helper()
+	name, state, _ := strings.Cut(what, " ")
+	harness.Eventually(t, func() error {
+		var a api.Approval
+		if err := w.TryGet("/approvals/"+w.kept[name], nil, &a); err != nil {
+			return err
+		}
+		if string(a.State) == state || state == "unusable" && a.UseBy != nil && time.Now().After(*a.UseBy) {
+			return nil
+		}
+		return fmt.Errorf("the approval is %s", a.State)
+	})
+}
+
+// TestFilesAreWhereTheyBelong finds files that nothing would read.
+func TestFilesAreWhereTheyBelong(t *testing.T) {
+	all, err := filepath.Glob(filepath.Join("testdata", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		if filepath.Ext(path) != ".yml" {
+			t.Errorf("%s is no vector", path)
+		}
+	}
+}
