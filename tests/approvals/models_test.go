@@ -78,7 +78,7 @@ func TestModelCalls(t *testing.T) {
 }
 
 func modelCall(t *testing.T, w *world, path, text string) {
-	body := prompt("one", text)
+	body := prompt("two", text)
 	id := asks(t, w.At(0), path, harness.Agent, body)
 	if again := asks(t, w.other(0), path, harness.Agent, body); again != id {
 		t.Fatalf("the same body asks for %s and %s", id, again)
@@ -99,11 +99,11 @@ func modelCall(t *testing.T, w *world, path, text string) {
 	if a := w.mustVote(t, bob, id, signalbox.VerdictApprove); a.State != signalbox.ApprovalApproved || a.UseBy == nil {
 		t.Fatalf("both have approved, and it is %+v", a)
 	}
-	if other := asks(t, w.Next(), path, harness.Agent, prompt("one", text+".")); other == id {
+	if other := asks(t, w.Next(), path, harness.Agent, prompt("two", text+".")); other == id {
 		t.Error("a changed body asks for the same approval")
 	}
 	// Another order of its members is the same call.
-	first := fmt.Sprintf(`{"messages":[{"content":%q,"role":"user"}], "max_tokens" : 16,"model":"one"}`, text)
+	first := fmt.Sprintf(`{"messages":[{"content":%q,"role":"user"}], "max_tokens" : 16,"model":"two"}`, text)
 	if a := w.other(0).Send(t, http.MethodPost, path, harness.Agent, first); a.Status != http.StatusOK {
 		t.Fatalf("the approved body answers %d: %s", a.Status, a.Body)
 	}

@@ -42,8 +42,8 @@ const (
 // secret is what messages to the receiver are signed with.
 const secret = "receiver-secret-of-acme"
 
-// config lets the agent write with the tool and use models. A mark or prompt that begins with "high" has a high risk, a
-// prompt that begins with "ask" a medium one.
+// config lets the agents write with the tool and use models. A mark that begins with "high" makes a high risk, as does the
+// model two; the model one makes a medium one.
 const config = `listen: 127.0.0.1:0
 database: "@DATABASE@"
 audit: {key: "@ROOT@/audit.key", master_key: "@ROOT@/master.key"}
@@ -76,8 +76,8 @@ cluster: {lease: 3s, longest_call: 5s}
 policy:
   risk:
     - {when: 'call.kind == "tool" && arguments.mark.startsWith("high")', level: high}
-    - {when: 'call.kind == "model" && arguments.messages[0].content.startsWith("high")', level: high}
-    - {when: 'call.kind == "model" && arguments.messages[0].content.startsWith("ask")', level: medium}
+    - {when: 'call.kind == "model" && model == "two"', level: high}
+    - {when: 'call.kind == "model" && model == "one"', level: medium}
 `
 
 // world is a fleet with a tool, a provider, and a receiver of what people are told.
