@@ -32,8 +32,9 @@ const (
 // effects queues the effects that this part of the package stores, and gives the topics that all of them change, sorted.
 func effects(b *pgx.Batch, entries []signalbox.Entry) (topics []string, err error) {
 	for i := range entries {
-		for _, effect := range entries[i].Effects {
-			if err := queueEffect(b, &entries[i], effect); err != nil {
+		e := &entries[i]
+		for _, effect := range e.Effects {
+			if err := queueEffect(b, e, effect); err != nil {
 				return nil, err
 			}
 			topics = append(topics, topicsOf(effect)...)
