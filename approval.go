@@ -27,7 +27,7 @@ func ApprovalStates() []ApprovalState {
 type Approval struct {
 	ID       string // "appr_…"
 	Tenant   string
-	Hash     [32]byte // Of the canonical call: kind, tool, arguments, agent, run, the tool's schema, and the rules that decided.
+	Hash     [32]byte // Of the canonical call, see package approval; zero where the subject was erased.
 	State    ApprovalState
 	Asked    time.Time
 	Expires  time.Time // When a pending one expires.
@@ -54,7 +54,7 @@ type Approval struct {
 	Edited   string    // The approval whose arguments were edited to make this one; "" where there is none.
 
 	// Content is what is about people, as [ApprovalContent], sealed under the key of the call's data subject. Nil where the
-	// subject was erased.
+	// subject was erased: stores keep it so, and the hash zero, whoever puts it again.
 	Content *Sealed
 }
 

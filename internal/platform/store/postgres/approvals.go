@@ -13,9 +13,14 @@ import (
 const (
 	upsertApproval = "INSERT INTO approvals (id, tenant, hash, state, used, run, agent, tool, sealed_by, content, doc) " +
 		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, " +
-		"hash = excluded.hash, state = excluded.state, used = excluded.used, run = excluded.run, agent = excluded.agent, " +
-		"tool = excluded.tool, sealed_by = excluded.sealed_by, content = excluded.content, doc = excluded.doc"
-	eraseApprovals = "UPDATE approvals SET sealed_by = '', content = NULL WHERE sealed_by <> '' " +
+		"state = excluded.state, used = excluded.used, run = excluded.run, agent = excluded.agent, tool = excluded.tool, " +
+		"doc = excluded.doc, " + unlessErased
+	// What was erased meanwhile does not come back with who has read it before.
+	unlessErased = "hash = CASE WHEN approvals.content IS NULL THEN approvals.hash ELSE excluded.hash END, " +
+		"sealed_by = CASE WHEN approvals.content IS NULL THEN '' ELSE excluded.sealed_by END, " +
+		"content = CASE WHEN approvals.content IS NULL THEN NULL ELSE excluded.content END"
+	// The hash goes too: whoever can guess what was in the call could find out by it.
+	eraseApprovals = "UPDATE approvals SET sealed_by = '', content = NULL, hash = decode(repeat('00', 32), 'hex') WHERE sealed_by <> '' " +
 		"AND sealed_by IN (SELECT id FROM subject_keys WHERE tenant = $1 AND subject = $2)"
 	selectApprovals = "SELECT n, id, tenant, hash, state, used, run, agent, tool, sealed_by, content, doc FROM approvals"
 

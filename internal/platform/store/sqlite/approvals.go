@@ -11,10 +11,15 @@ import (
 
 const (
 	upsertApproval = "INSERT INTO approvals (id, tenant, hash, state, used, run, agent, tool, sealed_by, content, doc) " +
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, hash = excluded.hash, " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, " +
 		"state = excluded.state, used = excluded.used, run = excluded.run, agent = excluded.agent, tool = excluded.tool, " +
-		"sealed_by = excluded.sealed_by, content = excluded.content, doc = excluded.doc"
-	eraseApprovals = "UPDATE approvals SET sealed_by = '', content = NULL WHERE sealed_by <> '' " +
+		"doc = excluded.doc, " + unlessErased
+	// What was erased meanwhile does not come back with who has read it before.
+	unlessErased = "hash = CASE WHEN approvals.content IS NULL THEN approvals.hash ELSE excluded.hash END, " +
+		"sealed_by = CASE WHEN approvals.content IS NULL THEN '' ELSE excluded.sealed_by END, " +
+		"content = CASE WHEN approvals.content IS NULL THEN NULL ELSE excluded.content END"
+	// The hash goes too: whoever can guess what was in the call could find out by it.
+	eraseApprovals = "UPDATE approvals SET sealed_by = '', content = NULL, hash = zeroblob(32) WHERE sealed_by <> '' " +
 		"AND sealed_by IN (SELECT id FROM subject_keys WHERE tenant = ? AND subject = ?)"
 	selectApprovals = "SELECT n, id, tenant, hash, state, used, run, agent, tool, sealed_by, content, doc FROM approvals"
 

@@ -208,17 +208,42 @@ var approvalErasureTests = map[string]func(*testing.T, Store){
 		all[0].Content = nil
 		putApprovals(t, s, all...)
 		commit(t, s, signalbox.DestroySubject{Tenant: "acme", Subject: subject(1), At: start})
-		all[1].Content, all[2].Content = nil, nil
+		for i := range all[1:3] {
+			all[i+1].Content, all[i+1].Hash = nil, [32]byte{}
+		}
 		s = s.Reopen()
 		for _, a := range all {
 			checkApproval(t, s, a)
 		}
 	},
+	"the call can not be found by its hash any more, which says what was in it to who can guess": func(t *testing.T, s Store) {
+		pending, approved := approval(1, signalbox.ApprovalPending), approval(2, signalbox.ApprovalApproved)
+		pending.Content.Key, approved.Content.Key = "sk_1", "sk_1"
+		commit(t, s, signalbox.PutSubjectKey{Key: subjectKey("sk_1", "acme", 1, 0)})
+		putApprovals(t, s, pending, approved)
+		commit(t, s, signalbox.DestroySubject{Tenant: "acme", Subject: subject(1), At: start})
+		for _, a := range []signalbox.Approval{pending, approved} {
+			if found, ok, err := decisions(t, s).ApprovalOf(t.Context(), a.Tenant, a.Hash); ok || err != nil {
+				t.Errorf("got %+v, %v", found, err)
+			}
+		}
+	},
+	"who has read it before does not bring it back": func(t *testing.T, s Store) {
+		a := approval(1, signalbox.ApprovalPending)
+		a.Content.Key = "sk_1"
+		commit(t, s, signalbox.PutSubjectKey{Key: subjectKey("sk_1", "acme", 1, 0)})
+		putApprovals(t, s, a)
+		commit(t, s, signalbox.DestroySubject{Tenant: "acme", Subject: subject(1), At: start})
+		a.State = signalbox.ApprovalDenied
+		putApprovals(t, s, a)
+		a.Content, a.Hash = nil, [32]byte{}
+		checkApproval(t, s, a)
+	},
 	"in one batch": func(t *testing.T, s Store) {
 		a := approval(1, signalbox.ApprovalPending)
 		commit(t, s, signalbox.PutSubjectKey{Key: subjectKey("sk_1", "acme", 1, 0)}, signalbox.PutApproval{Approval: a},
 			signalbox.DestroySubject{Tenant: "acme", Subject: subject(1), At: start})
-		a.Content = nil
+		a.Content, a.Hash = nil, [32]byte{}
 		checkApproval(t, s, a)
 	},
 }
