@@ -20,6 +20,7 @@ type approvalCmd struct {
 	Show    approvalShowCmd    `cmd:"" help:"Show exactly what a call would do that waits for people."`
 	Approve approvalApproveCmd `cmd:"" help:"Approve a call."`
 	Deny    approvalDenyCmd    `cmd:"" help:"Deny calls."`
+	Edit    approvalEditCmd    `cmd:"" help:"Make a call with other arguments instead, in one's own name."`
 	Watch   approvalWatchCmd   `cmd:"" help:"Print approvals as they come and change, until it is interrupted."`
 }
 
@@ -113,6 +114,7 @@ func approvalFields(a api.Approval) [][]string {
 		{"policy", a.PolicyVersion},
 		{"used by", text(a.UsedBy)},
 		{"compare with", text(a.Previous)},
+		{"edited from", text(a.EditedFrom)},
 	}
 	for _, v := range a.Votes {
 		who := v.By

@@ -69,6 +69,10 @@ var commands = map[string]command{
 	"approval watch":   asks(decided, "--id", "%s"),
 	"approval approve": {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s"}},
 	"approval deny":    {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s", "--reason", "not now"}},
+	"approval edit": {
+		action: signalbox.ActionApprovalVoted, prepare: waiting, // The denial of what was asked.
+		args: []string{"%s", "--args", `{"mark":"m-other","fail":false}`, "--reason", "another one"},
+	},
 	"break-glass grant": {
 		action: signalbox.ActionBreakGlass,
 		args:   []string{"--agent", "clerk", "--tool", "shelf.*", "--reason", "the shelf burns", "--minutes", "5"},
