@@ -157,7 +157,6 @@ func (w *world) replay(t *testing.T, calls map[string][]string, total int) int {
 
 // Calls under a permission with a limit share it over all processes.
 func TestRateLimitOfAPermission(t *testing.T) {
-	t.Parallel()
 	const limit, callers = 7, 12
 	everywhere(t, "", func(t *testing.T, w *world) {
 		w.Rewrite(t, `resources: ["*"]}]}}

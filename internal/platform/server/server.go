@@ -113,10 +113,10 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		{"ledger", s.startLedger},
 		{"alerts", s.startAlerts},
 		{"policy", s.startPolicy},
+		{"listener", s.listen}, // Before the jobs, whose messages to people have the address in them. It serves nothing yet.
 		{"watch", s.startWatch},
 		{"metrics", s.startMetrics},
 		{"reload", s.startReload},
-		{"listener", s.listen},
 	}
 	for _, step := range steps {
 		if err := step.run(ctx); err != nil {
