@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -86,7 +87,8 @@ func (s *Server) editable(ctx context.Context, voter approval.Voter, id string) 
 	return a, content, err
 }
 
-// edited is the call that is made instead. It belongs to the same agent and trace, and to no run: that is the requester's.
+// edited is the call that is made instead. It belongs to the same agent and trace, and to no run: that is the requester's. It
+// is about whom the first one was about, so that his erasure takes both.
 func (s *Server) edited(a signalbox.Approval, content signalbox.ApprovalContent, by signalbox.Key, source string, arguments []byte) *signalbox.Call {
 	now := s.options.Now().UTC()
 	server, name, _ := strings.Cut(a.Tool, ".")
@@ -94,7 +96,7 @@ func (s *Server) edited(a signalbox.Approval, content signalbox.ApprovalContent,
 		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: signalbox.NewID(signalbox.RequestPrefix, now),
 		Kind: signalbox.KindTool, Protocol: signalbox.ProtocolMCP, Received: now, Source: source, Edits: a.ID,
 		Caller: signalbox.Caller{Tenant: by.Tenant, Team: by.Team, Key: by.ID, Role: by.Role, Agent: by.Agent, User: by.User},
-		Claims: signalbox.Claims{Agent: a.Agent, Subject: content.Subject},
+		Claims: signalbox.Claims{Agent: a.Agent, Subject: cmp.Or(content.Subject, content.User)},
 		Span:   signalbox.Span{TraceID: a.Trace}.Child(),
 		Tool:   &signalbox.ToolRequest{Server: server, Name: name, Arguments: arguments},
 	}
