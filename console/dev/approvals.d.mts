@@ -22,6 +22,7 @@ export class Desk {
   find(id: string): Approval | undefined;
   tell(one: Approval): void;
   decide(id: string, verdict: "approve" | "deny" | "withdraw", reason: string, who: Who): Approval | string;
+  edit(id: string, body: { arguments: Record<string, unknown>; reason: string }, who: Who): { call_id: string; approval_id: string | null; result: unknown } | string;
   stream(req: IncomingMessage, res: ServerResponse, id: string | null): void;
   answer(method: string, path: string, q: URLSearchParams, body: unknown, who: Who): [number, unknown] | null;
 }

@@ -145,6 +145,38 @@ export class Desk {
     return a;
   }
 
+  /**
+   * edit makes the call with other arguments, or has it wait for somebody else; drafts need nobody. It gives what came of
+   * it, or the words of a conflict.
+   */
+  edit(id, body, who) {
+    const a = this.find(id);
+    const last = a?.votes.at(-1);
+    const mine = a?.state === "denied" && last.by === who.key_id && last.reason.startsWith("edited: ");
+    if (!mine) {
+      const got = this.decide(id, "deny", "edited: " + body.reason, who);
+      if (typeof got === "string") return got;
+    }
+    const call_id = "call_" + String(100 + this.approvals.length);
+    const made = { call_id, approval_id: null, result: { content: [{ type: "text", text: "Written." }], isError: false } };
+    const args = JSON.stringify(body.arguments);
+    const open = this.approvals.find((one) => one.edited_from === id && one.arguments === args && one.used === null && (one.state === "pending" || one.state === "approved"));
+    if (open?.state === "approved") {
+      this.tell(Object.assign(open, { used: new Date().toISOString(), used_by: call_id }));
+      return made;
+    }
+    if (String(body.arguments.path ?? "").startsWith("/drafts/")) return made;
+    const waits = open ?? approval("appr_edit_" + this.approvals.length, {
+      tool_name: a.tool_name, operation: a.operation, risk_level: a.risk_level, agent_id: a.agent_id, run_id: null, call_id, key_id: who.key_id, user_id: who.user, arguments: args,
+      resources: [String(body.arguments.path ?? "")], asked: new Date().toISOString(), edited_from: id,
+    });
+    if (!open) {
+      this.approvals.push(waits);
+      this.tell(waits);
+    }
+    return { call_id, approval_id: waits.id, result: null };
+  }
+
   /** stream answers the inbox as server-sent events: all that is pending first, then what changes. */
   stream(req, res, id) {
     res.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
@@ -185,6 +217,10 @@ export class Desk {
       case "POST approvals/:id/deny":
       case "POST approvals/:id/withdraw": {
         const got = this.decide(id, act, body.reason ?? "", who);
+        return typeof got === "string" ? conflict(got) : [200, got];
+      }
+      case "POST approvals/:id/edit": {
+        const got = this.edit(id, body, who);
         return typeof got === "string" ? conflict(got) : [200, got];
       }
       case "GET policy":

@@ -178,6 +178,45 @@ describe("one approval", () => {
     expect(await dialog().getByRole("button", { name: "Approve", exact: true }).isDisabled()).toBe(true);
   });
 
+  it("is made with other arguments, once somebody else has approved them", async () => {
+    await begin();
+    desk.find(FIRST)!.arguments = '{"path":"/reports/2026/q3.md","rows":10000000000000000001,"to":"a\u200bb"}';
+    await go("/approvals/" + FIRST, ".json");
+    await now.page.getByRole("button", { name: "Edit…" }).click();
+    const text = dialog().getByLabel("Arguments (JSON)");
+    expect(await text.inputValue()).toBe('{\n  "path": "/reports/2026/q3.md",\n  "rows": 10000000000000000001,\n  "to": "a\\u200bb"\n}');
+    await dialog().getByText("Nothing is changed.").waitFor();
+    const act = dialog().getByRole("button", { name: "Make the edited call" });
+    await dialog().getByLabel(/^Reason/).fill("Fewer rows.");
+    expect(await act.isDisabled()).toBe(true);
+    await text.fill('{"path": "/reports/2026/q3.md",\n  rows: 7}');
+    await dialog().getByText("This is not JSON: line 2, column 3.").waitFor();
+    await text.fill("[]");
+    await dialog().getByText("The arguments must be a JSON object.").waitFor();
+    expect(await act.isDisabled()).toBe(true);
+    const edited = '{"path": "/reports/2026/q3.md", "rows": 7.0}';
+    await text.fill(edited);
+    await dialog().locator(".changes tbody tr", { hasText: "rows" }).waitFor();
+    expect(await dialog().locator(".changes tbody th").allTextContents()).toEqual(["rows", "to"]);
+    await accessible(now.page, "the edit");
+    await act.click();
+    await now.page.getByText("Your call is not made yet: it waits for somebody else.").waitFor();
+    const sent = `/approvals/${FIRST}/edit {"arguments":${edited},"reason":"Fewer rows."}`;
+    expect(acts).toEqual([sent]);
+    await now.page.getByRole("link", { name: "Open what it waits for" }).click();
+    await now.page.getByRole("link", { name: FIRST }).click();
+    const waiting = desk.pending().find((a) => a.edited_from === FIRST)!;
+    expect(waiting.key_id).toBe("key_reader");
+    desk.decide(waiting.id, "approve", "", { key_id: "key_other", user: "sora.lee", role: "approver" });
+    await now.page.reload();
+    await now.page.getByRole("button", { name: "Make the call…" }).click();
+    await dialog().getByRole("button", { name: "Make the call", exact: true }).click();
+    await now.page.getByText("The call is made in your name.").waitFor();
+    await now.page.getByRole("group", { name: "Result" }).getByText("Written.").waitFor();
+    expect(acts).toEqual([sent, sent]);
+    expect(await now.page.getByRole("button", { name: "Make the call…" }).count()).toBe(0);
+  });
+
   it("offers nothing to who may not", async () => {
     await begin("auditor");
     await go("/approvals/" + FIRST, ".json");

@@ -41,6 +41,12 @@ export async function send<T>(method: "POST" | "DELETE", path: string, body?: un
   return request<T>(path, { method, headers, ...(body === undefined ? {} : { body: body instanceof Exact ? body.json : JSON.stringify(body) }) });
 }
 
+/** sendExact is send for an answer whose numbers have to keep their digits: it is given as it came. */
+export async function sendExact(path: string, body: Exact): Promise<string> {
+  const headers = { "X-Signalbox-Console": "1", "Content-Type": "application/json" };
+  return (await ask("/api/v1" + path, { method: "POST", headers, body: body.json })).text();
+}
+
 /** raw asks for a path that is not of the control API: the log's checkpoint and its tiles. */
 export async function raw(path: string, signal?: AbortSignal): Promise<Response> {
   return ask(path, { method: "GET", ...(signal ? { signal } : {}) });

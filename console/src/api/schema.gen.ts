@@ -157,6 +157,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals/{id}/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the call with other arguments instead, in one's own name */
+        post: operations["edit-approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/approvals/{id}/withdraw": {
         parameters: {
             query?: never;
@@ -1428,6 +1445,24 @@ export interface components {
         DenyMany: {
             ids: string[];
             reason: string;
+        };
+        EditRequest: {
+            /** @description Of the tool, in place of those that were asked about. */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /** @description Kept in the log: it is that of the denial. */
+            reason: string;
+        };
+        Edited: {
+            /** @description What that call waits for; null where it was made. Once it is approved, the same edit makes the call. */
+            approval_id: string | null;
+            /** @description The call that was made in the editor's name. */
+            call_id: string;
+            /** @description The tool's; null where the call waits. */
+            result: {
+                [key: string]: unknown;
+            };
         };
         EraseRequest: {
             /** @description Why, such as the number of the request; it must not name the subject, because it stays in the log. */
@@ -2721,6 +2756,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "edit-approval": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the vote comes through, for the record. */
+                "X-Signalbox-Via"?: "api" | "console" | "cli" | "page";
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edited"];
                 };
             };
             /** @description Error */

@@ -3,6 +3,8 @@
  * The browser's own parser rounds the one and drops the other, and what is approved would not be what is shown.
  */
 
+import { pieces } from "./visible";
+
 export type Json =
   | { kind: "object"; members: Member[] }
   | { kind: "array"; items: Json[] }
@@ -27,6 +29,18 @@ class Broken extends Error {}
 
 /** readJson gives null for what is not JSON, or is nested deeper than anybody reads: then the text is shown as it is. */
 export function readJson(text: string): Json | null {
+  const found = parseJson(text);
+  return "value" in found ? found.value : null;
+}
+
+/** A place in a text, both counted from 1. */
+export interface Place {
+  line: number;
+  column: number;
+}
+
+/** parseJson gives the value, or the place at which the text stops being JSON. */
+export function parseJson(text: string): { value: Json } | { wrong: Place } {
   let at = 0;
   const take = (what: RegExp): string | null => {
     what.lastIndex = at;
@@ -75,11 +89,12 @@ export function readJson(text: string): Json | null {
   try {
     const found = value(0);
     take(SPACE);
-    return at === text.length ? found : null;
+    if (at === text.length) return { value: found };
   } catch (cause) {
-    if (cause instanceof Broken) return null;
-    throw cause;
+    if (!(cause instanceof Broken)) throw cause;
   }
+  const before = text.slice(0, at).split("\n");
+  return { wrong: { line: before.length, column: before[before.length - 1]!.length + 1 } };
 }
 
 function marked(members: Member[]): Member[] {
@@ -100,6 +115,28 @@ export function writeJson(value: Json): string {
     default:
       return value.raw;
   }
+}
+
+/** layOut is the value over several lines, for whoever changes it. What can not be seen in a text is written as an escape. */
+export function layOut(value: Json, indent = ""): string {
+  const deeper = indent + "  ";
+  const around = (signs: string, parts: string[]) => (parts.length === 0 ? signs : `${signs[0]}\n${deeper}${parts.join(",\n" + deeper)}\n${indent}${signs[1]}`);
+  switch (value.kind) {
+    case "object":
+      return around("{}", value.members.map((m) => seen(m.name) + ": " + layOut(m.value, deeper)));
+    case "array":
+      return around("[]", value.items.map((one) => layOut(one, deeper)));
+    case "string":
+      return seen(value.text);
+    default:
+      return value.raw;
+  }
+}
+
+const unit = (_: string, at: number, all: string) => "\\u" + all.charCodeAt(at).toString(16).padStart(4, "0");
+
+function seen(text: string): string {
+  return pieces(JSON.stringify(text)).map((p) => (p.mark === null ? p.text : p.text.replace(/[^]/g, unit))).join("");
 }
 
 /** size is the number of values in a value, itself included. */

@@ -1,7 +1,7 @@
 /** What an approver reads: text with marks, JSON as it is written, and what differs. */
 import { describe, expect, it } from "vitest";
 import { changes, hunks, lines, sequence } from "./diff";
-import { readJson, size, writeJson, type Json } from "./json";
+import { layOut, parseJson, readJson, size, writeJson, type Json } from "./json";
 import { odd, pieces } from "./visible";
 
 const marks = (text: string) => pieces(text).filter((p) => p.mark !== null).map((p) => `${p.mark} ${p.code}`);
@@ -50,6 +50,18 @@ describe("json", () => {
   });
   it.each(["", "{", "[1,]", '{"a" 1}', "01", "nul", "'a'", "1 2", '"\n"', "undefined", "[".repeat(500) + "]".repeat(500)])("is null for %j", (text) => {
     expect(readJson(text)).toBeNull();
+  });
+  it.each([
+    ['{"a": 1,\n  b: 2}', 2, 3],
+    ['{"a": 1} x', 1, 10],
+    ["", 1, 1],
+    ['["한",\n\n1,]', 3, 3],
+  ])("says where %j stops being JSON", (text, line, column) => expect(parseJson(text)).toEqual({ wrong: { line, column } }));
+  it("lays out what reads the same, and shows what can not be seen", () => {
+    const text = '{"n":10000000000000000001,"s":["a\u200bb","한국","\ud83d\ude00"],"e":{},"l":[]}';
+    const out = layOut(json(text));
+    expect(out).toContain('  "n": 10000000000000000001,\n  "s": [\n    "a\\u200bb",\n    "한국"');
+    expect(json(out)).toEqual(json(text));
   });
   it("counts values", () => expect(size(json('{"a":[1,2],"b":{}}'))).toBe(5));
 });

@@ -1,6 +1,6 @@
 /** Differences: of two texts line by line, and of two arguments path by path. */
 import { useMemo } from "react";
-import { useI18n } from "../i18n";
+import { useI18n, type Key } from "../i18n";
 import { changes, hunks, lines, type Change, type LineStep } from "../lib/diff";
 import { count } from "../lib/format";
 import { readJson } from "../lib/json";
@@ -50,23 +50,32 @@ function Line({ step }: { step: LineStep }) {
   );
 }
 
-/** ArgumentsDiff compares what would be sent with what was approved before. */
-export function ArgumentsDiff({ before, after }: { before: string; after: string }) {
+/** What the two sides are, and what is said where they are equal. */
+export interface Sides {
+  before: Key;
+  after: Key;
+  same: Key;
+}
+
+const LAST_TIME: Sides = { before: "diff.before", after: "diff.after", same: "diff.equalArguments" };
+
+/** ArgumentsDiff compares what would be sent with what was approved before, or with what else the sides say. */
+export function ArgumentsDiff({ before, after, sides = LAST_TIME }: { before: string; after: string; sides?: Sides }) {
   const { t } = useI18n();
   const found = useMemo(() => compare(before, after), [before, after]);
   if (found === null) return <LineDiff before={before} after={after} />;
-  if (found.length === 0) return <p className="quiet">{t("diff.equalArguments")}</p>;
+  if (found.length === 0) return <p className="quiet">{t(sides.same)}</p>;
   return (
     <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("diff.title")}>
       <table className="changes">
-        <thead><tr><th>{t("diff.path")}</th><th>{t("diff.before")}</th><th>{t("diff.after")}</th></tr></thead>
+        <thead><tr><th>{t("diff.path")}</th><th>{t(sides.before)}</th><th>{t(sides.after)}</th></tr></thead>
         <tbody>{found.map((change, i) => <ChangeRow key={i} change={change} />)}</tbody>
       </table>
     </div>
   );
 }
 
-function compare(before: string, after: string): Change[] | null {
+export function compare(before: string, after: string): Change[] | null {
   const [a, b] = [readJson(before), readJson(after)];
   return a && b ? changes(a, b) : null;
 }

@@ -7,6 +7,7 @@ import { COUNT_MS, inboxQuery, may, type Act } from "../api/people";
 import { sessionQuery } from "../api/queries";
 import type { Identity } from "../api/types";
 import { useI18n, type Key } from "../i18n";
+import { dropEdits } from "../lib/edits";
 import { ErrorBox } from "./ErrorBox";
 import { Mark } from "./Mark";
 import { Loading } from "./parts";
@@ -125,6 +126,7 @@ function Who({ identity }: { identity: Identity }) {
     // Even when the server cannot be told, nothing of the session stays on this page.
     await send("DELETE", "/session").catch(() => undefined);
     queries.clear();
+    dropEdits();
     await navigate({ to: "/login", search: {} });
   };
   return (

@@ -67,19 +67,20 @@ function cut(text: string): number {
 }
 
 /** Arguments draws a JSON text as a tree; what is not JSON is shown as it is, and said to be so. */
-export function Arguments({ text }: { text: string }) {
+export function Arguments({ text, of }: { text: string; of?: string }) {
   const { t } = useI18n();
+  const label = of ?? t("approval.arguments");
   const value = readJson(text);
   if (!value) {
     return (
-      <div className="panel block json" tabIndex={0} role="group" aria-label={t("approval.arguments")}>
+      <div className="panel block json" tabIndex={0} role="group" aria-label={label}>
         <p className="warn">{t("visible.notJson")}</p>
         <LongText text={text} />
       </div>
     );
   }
   return (
-    <div className="panel block json" tabIndex={0} role="group" aria-label={t("approval.arguments")}>
+    <div className="panel block json" tabIndex={0} role="group" aria-label={label}>
       <Tree value={value} depth={0} />
     </div>
   );

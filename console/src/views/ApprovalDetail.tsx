@@ -7,6 +7,7 @@ import { sessionQuery } from "../api/queries";
 import type { Approval } from "../api/types";
 import { useI18n } from "../i18n";
 import { clock, NONE, stamp } from "../lib/format";
+import { hasEdited, keptEdit, type Edit, type Edited } from "../lib/edits";
 import { hindrance, isOwn, type Reader } from "../lib/inbox";
 import { Bound, Decide, Does, Left, NoArguments, Outcome, Resources, State, useNeeds, type Verdict } from "../ui/Approval";
 import { ArgumentsDiff } from "../ui/Diff";
@@ -14,6 +15,7 @@ import { ErrorBox } from "../ui/ErrorBox";
 import { useLive } from "../ui/live";
 import { Copy, Fact, Loading, PageHead, Risk } from "../ui/parts";
 import { Arguments, Visible } from "../ui/Visible";
+import { EditCall, EditOutcome, MakeCall } from "./EditCall";
 import { useWord } from "./Inbox";
 import { KeyHelp, useShortcuts } from "./KeyHelp";
 
@@ -74,9 +76,16 @@ function Acts({ a, who, now }: { a: Approval; who: Reader | undefined; now: () =
   const word = useWord();
   const [asking, setAsking] = useState<Verdict | null>(null);
   const [said, say] = useState("");
+  const [edits, setEdits] = useState<"edit" | "again" | null>(null);
   const why = hindrance(a, who);
   const ask = (verdict: Verdict) => (why === null ? setAsking(verdict) : say(t(`approval.hindrance.${why}`)));
-  const keys = useShortcuts(asking === null, { a: () => ask("approve"), d: () => ask("deny") });
+  const keys = useShortcuts(asking === null && edits === null, { a: () => ask("approve"), d: () => ask("deny") });
+  const [edited, setEdited] = useState<Edited | null>(null);
+  const again = repeatable(a, who);
+  const leave = (done: Edited | null) => {
+    setEdits(null);
+    if (done) setEdited(done);
+  };
   const withdraws = a.state === "pending" && who !== undefined && (who.role === "admin" || isOwn(a, who) && a.key_id === who.key_id);
   return (
     <>
@@ -89,13 +98,16 @@ function Acts({ a, who, now }: { a: Approval; who: Reader | undefined; now: () =
           {a.used_by && <p><Link to="/calls/$id" params={{ id: a.used_by }}>{t("approval.openUsed")}</Link></p>}
         </div>
       )}
+      {edited && <EditOutcome of={edited} />}
       <div className="trace-tools">
         {why === null && (
           <>
             <button className="button" type="button" onClick={() => ask("approve")}>{t("approval.approveAsk")}</button>
             <button className="button" type="button" onClick={() => ask("deny")}>{t("approval.denyAsk")}</button>
+            {a.kind === "tool" && a.arguments !== null && <button className="button" type="button" onClick={() => setEdits("edit")}>{t("edit.act")}</button>}
           </>
         )}
+        {again && <button className="button primary" type="button" onClick={() => setEdits("again")}>{t("edit.againAsk")}</button>}
         {withdraws && <button className="button" type="button" onClick={() => setAsking("withdraw")}>{t("approval.withdrawAsk")}</button>}
         {why !== null && why !== "notPending" && <span className="quiet">{t(`approval.hindrance.${why}`)}</span>}
         {a.trace_id && <Link className="button" to="/traces/$id" params={{ id: a.trace_id }} search={{}}>{t("approval.openTrace")}</Link>}
@@ -105,6 +117,8 @@ function Acts({ a, who, now }: { a: Approval; who: Reader | undefined; now: () =
         <code className="quiet break">{a.id}</code>
         <Copy text={a.id} />
       </div>
+      {edits === "edit" && a.arguments !== null && <EditCall a={a} asked={a.arguments} close={leave} />}
+      {edits === "again" && again && <MakeCall of={again.of} edit={again.edit} close={leave} />}
       {asking && (
         <Decide
           approval={a} verdict={asking} now={now}
@@ -116,6 +130,19 @@ function Acts({ a, who, now }: { a: Approval; who: Reader | undefined; now: () =
       )}
     </>
   );
+}
+
+/**
+ * repeatable is the edit that the reader can send again: of what he has edited himself, as this tab keeps it; and of what
+ * his edit waited for, once that is approved, as it was asked.
+ */
+function repeatable(a: Approval, who: Reader | undefined): { of: string; edit: Edit } | null {
+  if (hasEdited(a, who)) {
+    const edit = keptEdit(a.id);
+    return edit && { of: a.id, edit };
+  }
+  if (a.edited_from === null || a.state !== "approved" || a.used !== null || a.key_id !== who?.key_id || a.arguments === null) return null;
+  return { of: a.edited_from, edit: { arguments: a.arguments, reason: keptEdit(a.edited_from)?.reason ?? "approved" } };
 }
 
 function Facts({ a }: { a: Approval }) {
