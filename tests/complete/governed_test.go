@@ -186,6 +186,19 @@ func TestRecordOfAnEditedCall(t *testing.T) {
 		"who.key_id": "ann", "who.role": "approver", "what.resource_id": mark, "outcome": "denied", "context.approval_status": "pending",
 		"context.approval_id": second, "context.policy_version": inForce(t, w), "context.policy_rule": "*",
 	})
+
+	// The command line says that the same edit still waits, and how to make the call.
+	args := fmt.Sprintf(`{"mark":%q,"fail":false}`, mark)
+	r := harness.Run(t, w.Dir, w.Env(approver), "approval", "edit", first, "--args", args, "--reason", "Ann's word")
+	again := "signalbox approval edit '" + first + "' --args '" + args + `' --reason 'Ann'\''s word'`
+	if r.Code != 0 || !strings.Contains(r.Stdout, "waits for another person, as approval "+second) || !strings.Contains(r.Stdout, again) {
+		t.Errorf("code %d: %s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	w.change(t, http.MethodPost, "/approvals/"+second+"/approve", `{"reason":"fine"}`)
+	r = harness.Run(t, w.Dir, w.Env(approver), "approval", "edit", first, "--args", args, "--reason", "again")
+	if r.Code != 0 || !strings.Contains(r.Stdout, "made    yes") || !strings.Contains(r.Stdout, `"text":"done"`) {
+		t.Errorf("code %d: %s%s", r.Code, r.Stdout, r.Stderr)
+	}
 }
 
 // What no permission covers is denied with the operation, the resource, the risk and the rule, and leaves no question.
