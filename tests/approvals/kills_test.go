@@ -49,12 +49,12 @@ func number(t *testing.T, variable string, otherwise int) int {
 type fate int
 
 const (
-	made    fate = iota // It is approved by one person and made.
-	both                // It needs two.
-	denied              // It is denied.
-	left                // Nobody decides.
-	unmade              // It is approved and not made while processes are killed.
-	fates               // How many there are.
+	made   fate = iota // It is approved by one person and made.
+	both               // It needs two.
+	denied             // It is denied.
+	left               // Nobody decides.
+	unmade             // It is approved and not made while processes are killed.
+	fates              // How many there are.
 )
 
 // story is one call from its question to its end, as its caller and its approvers see it.

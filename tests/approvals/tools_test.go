@@ -239,6 +239,7 @@ func TestStale(t *testing.T) {
 		wantError(t, err, "conflict", call.id, "void")
 		w.final(t, call.id, signalbox.ApprovalStale)
 		w.never(t, "stale")
+		w.inForce(t, w.approval(t, call.id).PolicyVersion)
 		again := c.call(t, "stale")
 		if again.id == call.id {
 			t.Fatal("the call asks for the stale approval again")
@@ -248,6 +249,20 @@ func TestStale(t *testing.T) {
 			t.Errorf("asked anew: %q, %v, ran %d times", got, err, w.tools.Runs()["stale"])
 		}
 	})
+}
+
+// inForce waits until no process has the policy before any more: while they differ, one voids what another asks for.
+func (w *world) inForce(t *testing.T, before string) {
+	t.Helper()
+	for n := range w.Size() {
+		harness.Eventually(t, func() error {
+			p := read[api.PolicyView](t, w.At(n).Send(t, http.MethodGet, "/api/v1/policy", harness.Admin, ""), http.StatusOK)
+			if p.Version == before {
+				return fmt.Errorf("process %d still has %s", n, before)
+			}
+			return nil
+		})
+	}
 }
 
 // A process that stops lets go of who waits, with the id to come back with; the approval outlives it, and the same

@@ -9,6 +9,7 @@
 package approvals
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,7 +27,15 @@ import (
 	"github.com/signalbox/signalbox/tests/upstream"
 )
 
-func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+// atOnce is how many tests run at once, since they wait more than they work.
+const atOnce = "5"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // A flag of the command line wins: it is read later.
+		panic(err)
+	}
+	os.Exit(harness.Main(m))
+}
 
 // Long is the variable that asks for what takes minutes.
 const Long = "SIGNALBOX_TEST_LONG"
