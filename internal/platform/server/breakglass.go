@@ -93,6 +93,10 @@ func (x *breakGlass) Give(ctx context.Context, by signalbox.Caller, r api.GrantR
 		return signalbox.Grant{}, signalbox.Errorf(signalbox.CodeInvalid, "A grant can last %d minutes at the most.", most/time.Minute).
 			WithField("minutes").WithRemedy("Ask for less, and give another one if it does not suffice; the bound is break_glass.max_duration.")
 	}
+	if !signalbox.ValidID(r.Agent) { // No caller can be it: a grant to "*" would look as if it were to all.
+		return signalbox.Grant{}, signalbox.Errorf(signalbox.CodeInvalid, "%q is not the id of an agent.", r.Agent).WithField("agent").
+			WithRemedy("Name one agent; a grant to several is several grants.")
+	}
 	g := signalbox.Grant{
 		ID: signalbox.NewID(signalbox.GrantPrefix, now), Tenant: r.Tenant, Agent: r.Agent, Tool: r.Tool, Reason: r.Reason,
 		By: api.Actor(by), From: now, Until: now.Add(length),

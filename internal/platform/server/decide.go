@@ -137,12 +137,26 @@ func (d *decider) fill(v *decision, a signalbox.Approval) {
 	if a.Bound != nil {
 		v.Bound = a.Bound.String() + " USD"
 	}
+	if !d.mayRead(a) {
+		v.Hidden = "only approvers may read it"
+		return
+	}
 	content, state := d.approvals.Content(a)
 	if state != signalbox.ContentOpen {
 		v.Hidden = string(state)
 		return
 	}
 	v.Arguments, v.User, v.Resources = visible(content.Arguments), visible(content.User), visible(strings.Join(content.Resources, "\n"))
+}
+
+// mayRead is as strict as the control API: who follows a link, decides about the approval, or reads everything.
+func (d *decider) mayRead(a signalbox.Approval) bool {
+	switch d.who.Role {
+	case signalbox.RoleApprover, signalbox.RoleAdmin, a.Require.Role:
+		return true
+	case signalbox.RoleAgent, signalbox.RoleDeveloper, signalbox.RoleAuditor, signalbox.RoleOperator:
+	}
+	return a.Key != "" && a.Key == d.who.Key
 }
 
 // visible writes out characters that can not be seen, or that change the direction of what is behind them: what is read

@@ -49,10 +49,10 @@ func echo(t *testing.T) (url string, ran *atomic.Int64) {
 	return server.URL, ran
 }
 
-// asks makes a call that waits and gives its approval.
+// asks makes a call that waits and gives its approval. Its note has a character that turns the text around.
 func (i *instance) asks(path string) string {
 	i.t.Helper()
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"path":%q}}}`, path)
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"path":%q,"note":"a%sb"}}}`, path, "\u202e")
 	go i.try(http.MethodPost, "/mcp/tools", workerKey, body, "Accept", "application/json, text/event-stream") // It waits until the end.
 	var page struct {
 		Items []struct {

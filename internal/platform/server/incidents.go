@@ -64,6 +64,9 @@ func (x *incidents) operation(ctx context.Context, call string) (string, error) 
 		return "", err
 	}
 	r, err := x.data.vault.Decode(e)
+	if r.Outcome == signalbox.OutcomeDenied { // It did nothing.
+		return "", err
+	}
 	return r.What.Operation, err
 }
 

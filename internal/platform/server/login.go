@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/gate"
@@ -60,11 +59,7 @@ func (s *Server) loginProviders() []api.LoginProvider {
 
 // callback is where a provider sends a browser back to, which must be registered there in just this form.
 func (s *Server) callback(provider string) string {
-	base := s.runtimes.current().config.PublicURL.Reveal()
-	if base == "" {
-		base = s.URL()
-	}
-	return strings.TrimSuffix(base, "/") + "/login/" + provider + "/callback"
+	return s.publicURL() + "/login/" + provider + "/callback"
 }
 
 // login begins a login: GET /login/{id}?to=/path sends the browser to the identity provider.

@@ -131,7 +131,7 @@ func payload(v any) []byte {
 
 // publicURL is where people reach this instance, without a slash at the end.
 func (s *Server) publicURL() string {
-	if u := s.config.PublicURL.Reveal(); u != "" {
+	if u := s.runtimes.current().config.PublicURL.Reveal(); u != "" {
 		return strings.TrimSuffix(u, "/")
 	}
 	return s.URL()

@@ -59,7 +59,7 @@ func (v *Through) channel() string {
 	switch {
 	case v.Via != "":
 		return v.Via
-	case v.r.Header.Get("Authorization") == "" && v.r.Header.Get("X-Api-Key") == "":
+	case byCookie(v.r):
 		return "console"
 	}
 	return "api"

@@ -76,8 +76,28 @@ func (s *server) logIn(ctx context.Context, in *loginInput) (*Body[Identity], er
 	return &Body[Identity]{who}, nil
 }
 
-func (s *server) getSession(ctx context.Context, _ *struct{}) (*Body[Identity], error) {
-	return &Body[Identity]{identity(callerOf(ctx).Key)}, nil
+func (s *server) getSession(ctx context.Context, in *wire) (*Body[Identity], error) {
+	c := callerOf(ctx)
+	who := identity(c.Key)
+	id := currentSession(in.r)
+	if id == "" || !byCookie(in.r) {
+		return &Body[Identity]{who}, nil
+	}
+	open, err := s.OpenSessions.List(ctx)
+	if err != nil {
+		return nil, fail(c, err)
+	}
+	for i := range open {
+		if open[i].ID == id {
+			who.ExpiresAt = &open[i].Expires
+		}
+	}
+	return &Body[Identity]{who}, nil
+}
+
+// byCookie reports whether a request shows no key, so that its session counts.
+func byCookie(r *http.Request) bool {
+	return r.Header.Get("Authorization") == "" && r.Header.Get("X-Api-Key") == ""
 }
 
 func (s *server) logOut(ctx context.Context, in *wire) (*struct{}, error) {
