@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // TestNothingGoesBy sends the catalogue to the real binary.
 func TestNothingGoesBy(t *testing.T) {
 	files := catalogue(t)
-	worlds := map[string]*world{"": newWorld(t, "strict"), "hasty": newWorld(t, "hasty")}
+	worlds := map[string]*world{"": newWorld(t, "strict"), "hasty": newWorld(t, "hasty"), "told": newWorld(t, "told")}
 	count := map[string]int{}
 	for _, f := range files {
 		w := worlds[f.World]
@@ -48,7 +49,7 @@ func TestNothingGoesBy(t *testing.T) {
 // try makes one attempt.
 func (w *world) try(t *testing.T, f *File, v Vector) {
 	w.settle(t)
-	w.kept = map[string]string{"key revoked": w.kept["key revoked"]}
+	w.forget()
 	defer w.hangUp()
 	for n, s := range f.steps(v) {
 		w.step(t, fmt.Sprintf("step %d", n+1), s)
@@ -57,6 +58,16 @@ func (w *world) try(t *testing.T, f *File, v Vector) {
 			return
 		}
 	}
+	if late := w.witness.take(); len(late) > 0 {
+		t.Errorf("BYPASS: %q ran after all", late)
+	}
+}
+
+// forget forgets what the steps of the vector before have kept, and numbers the next one: what it asks for, nobody has
+// asked for before.
+func (w *world) forget() {
+	w.tried++
+	w.kept = map[string]string{"key revoked": w.kept["key revoked"], "n": strconv.Itoa(w.tried)}
 }
 
 // settle forgets what was before.
@@ -128,7 +139,9 @@ func (w *world) judge(t *testing.T, name string, s Step, x *exchange) {
 	if want := s.Want; want.Status != 0 && x.status != want.Status || want.Code != "" && x.code() != want.Code || !strings.Contains(x.all, want.Says) {
 		t.Errorf("%s: got %d %q, want %d %q with %q:\n%s", name, x.status, x.code(), want.Status, want.Code, want.Says, x.all)
 	}
-	w.compare(t, name, s)
+	if s.Answer != "" || len(w.open) == 0 { // Else what a waiting call does is told by its answer.
+		w.compare(t, name, s)
+	}
 }
 
 func firstOf(a, b string) string {
@@ -148,9 +161,9 @@ func (w *world) compare(t *testing.T, name string, s Step) {
 			break
 		}
 	}
-	ran := w.witness.take()
-	if !slices.Equal(ran, s.Want.Ran) {
-		t.Errorf("%s: BYPASS or failure: %q ran, want %q", name, ran, s.Want.Ran)
+	ran, may := w.witness.take(), s.ran(w.expand(t))
+	if !slices.Equal(ran, may) {
+		t.Errorf("%s: BYPASS or failure: %q ran, want %q", name, ran, may)
 	}
 	var outcomes []string
 	for _, r := range got {
@@ -191,7 +204,7 @@ func (w *world) told(t *testing.T, name string, ran []string, records []api.Reco
 	t.Helper()
 	var names []string
 	for _, r := range records {
-		if *r.Outcome != signalbox.OutcomeOK {
+		if *r.Outcome == signalbox.OutcomeDenied {
 			continue
 		}
 		names = append(names, firstOf(r.What.ToolName, "model"))
@@ -251,7 +264,7 @@ func (w *world) pending(t *testing.T, name string, s Step) (id string) {
 			return err
 		}
 		for _, a := range page.Items {
-			if !w.asked[a.ID] {
+			if a.Kind == signalbox.KindTool && !w.asked[a.ID] {
 				id = a.ID
 				w.asked[id] = true
 				return nil

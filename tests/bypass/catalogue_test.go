@@ -16,7 +16,7 @@ type File struct {
 	Tries   string   `yaml:"tries"`   // What the attempts have in common.
 	Source  string   `yaml:"source"`  // The report or advisory that the idea is from, or "own".
 	As      string   `yaml:"as"`      // Whose key is sent where a step does not say it.
-	World   string   `yaml:"world"`   // The configuration: "" or "hasty".
+	World   string   `yaml:"world"`   // The configuration: "" (the strict one), "hasty" or "told".
 	Inert   string   `yaml:"inert"`   // Of all its vectors.
 	Request Step     `yaml:"request"` // What steps have unless they say otherwise.
 	Vectors []Vector `yaml:"vectors"`
@@ -112,6 +112,14 @@ func (s Step) with(common Step) Step {
 	fill(&s.Method, "POST")
 	s.Headers = append(append([]string(nil), common.Headers...), s.Headers...)
 	return s
+}
+
+// ran gives what may run in the step.
+func (s Step) ran(expand func(string) string) (list []string) {
+	for _, what := range s.Want.Ran {
+		list = append(list, expand(what))
+	}
+	return list
 }
 
 // catalogue reads all files.

@@ -20,8 +20,9 @@ type world struct {
 	address string
 	kept    map[string]string // By the name in a vector.
 	open    map[string]*exchange
-	seen    int64 // The index of the newest record that was looked at.
-	asked   map[string]bool
+	seen    int64           // The index of the newest record that was looked at.
+	asked   map[string]bool // The ids of approvals that were seen.
+	tried   int             // Vectors.
 }
 
 // secret of the key with the id.
@@ -101,8 +102,7 @@ policy:
 approvals:
   expire_after: @EXPIRE@
   use_within: @USE@
-  channels: [ops, desk]
-  rules:
+@CHANNELS@  rules:
     - {agent: vaultkeeper, tool: "*", approvers: 0}
 break_glass: {roles: [operator, admin], max_duration: 2h}
 `
@@ -146,19 +146,22 @@ routes:
   - {name: everything, when: 'true', use: [banned, large]}
 `
 
-// configuration writes one of the three configurations: the "strict" one, the "hasty" one, whose approvals end at once, and
-// the "open" one.
+// configuration writes a configuration: the "strict" one, the "hasty" one, whose approvals end at once, the "told" one, whose
+// channels are sent links, and the "open" one.
 func configuration(t *testing.T, w *witness, kind string) (text, dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "forbid.cedar"), []byte(forbid), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expire, use := "24h", "15m"
-	if kind == "hasty" {
+	expire, use, channels := "24h", "15m", ""
+	switch kind {
+	case "hasty":
 		expire, use = "1s", "1s"
+	case "told":
+		channels = "  channels: [ops, desk]\n"
 	}
-	rules := strings.NewReplacer("@EXPIRE@", expire, "@USE@", use).Replace(strict)
+	rules := strings.NewReplacer("@EXPIRE@", expire, "@USE@", use, "@CHANNELS@", channels).Replace(strict)
 	if kind == "open" {
 		var all strings.Builder
 		for _, id := range []string{"researcher", "writer", "vaultkeeper", "careful", "cautious", "timid", "traveller", "faulty", "nobody-declared", "stranger"} {

@@ -66,6 +66,12 @@ func newNameGlob(text string) (glob, error) {
 	return g, err
 }
 
+// CheckToolGlob says what is wrong with a glob over ids of tools, as a sentence without its end; nil where nothing is.
+func CheckToolGlob(text string) error {
+	_, err := newNameGlob(text)
+	return err
+}
+
 // matches reports whether the glob matches a name, which must be flattened for a glob over names.
 func (g glob) matches(name string) bool {
 	switch g.kind {

@@ -179,3 +179,11 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+func TestCheckToolGlob(t *testing.T) {
+	for glob, good := range map[string]bool{"files.read": true, "files.*": true, "*": true, "": false, "files.[": false, "files.\u200b": false} {
+		if err := policy.CheckToolGlob(glob); (err == nil) != good {
+			t.Errorf("%q: %v", glob, err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/governance/policy"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 )
@@ -93,9 +94,8 @@ func (x *breakGlass) Give(ctx context.Context, by signalbox.Caller, r api.GrantR
 		return signalbox.Grant{}, signalbox.Errorf(signalbox.CodeInvalid, "A grant can last %d minutes at the most.", most/time.Minute).
 			WithField("minutes").WithRemedy("Ask for less, and give another one if it does not suffice; the bound is break_glass.max_duration.")
 	}
-	if !signalbox.ValidID(r.Agent) { // No caller can be it: a grant to "*" would look as if it were to all.
-		return signalbox.Grant{}, signalbox.Errorf(signalbox.CodeInvalid, "%q is not the id of an agent.", r.Agent).WithField("agent").
-			WithRemedy("Name one agent; a grant to several is several grants.")
+	if err := effective(r); err != nil {
+		return signalbox.Grant{}, err
 	}
 	g := signalbox.Grant{
 		ID: signalbox.NewID(signalbox.GrantPrefix, now), Tenant: r.Tenant, Agent: r.Agent, Tool: r.Tool, Reason: r.Reason,
@@ -108,6 +108,20 @@ func (x *breakGlass) Give(ctx context.Context, by signalbox.Caller, r api.GrantR
 	}
 	x.tellGrant(g, signalbox.AlertCritical, fmt.Sprintf("Break-glass: agent %q may call %s until %s. Reason: %s", g.Agent, g.Tool, g.Until.Format(time.RFC3339), g.Reason))
 	return g, nil
+}
+
+// effective refuses a grant that no call could ever use, and that looks as if many could: one to the agent "*", or of a
+// tool by what is no pattern.
+func effective(r api.GrantRequest) error {
+	if !signalbox.ValidID(r.Agent) {
+		return signalbox.Errorf(signalbox.CodeInvalid, "%q is not the id of an agent.", r.Agent).WithField("agent").
+			WithRemedy("Name one agent; a grant to several is several grants.")
+	}
+	if err := policy.CheckToolGlob(r.Tool); err != nil {
+		return signalbox.Errorf(signalbox.CodeInvalid, "The grant would cover no tool: %s.", err).WithField("tool").
+			WithRemedy("Name a tool as server.tool, or a pattern over such names.")
+	}
+	return nil
 }
 
 // End ends a grant before its time.
