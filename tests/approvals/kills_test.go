@@ -27,8 +27,10 @@ const (
 )
 
 const (
-	tellers = 6   // Callers at once.
-	maxLeft = 300 // Calls that nobody decides: a tenant can not have many more than that at once.
+	tellers     = 6               // Callers at once.
+	killsInARow = 20              // Of replicas; then they have a respite in which the dead are found to be dead.
+	respite     = 7 * time.Second // Two leases and a bit.
+	maxLeft     = 300             // Calls that nobody decides: a tenant can not have many more than that at once.
 )
 
 // number reads how many of something a variable asks for.
@@ -81,7 +83,8 @@ type saga struct {
 	slot atomic.Int64 // Where somebody decides or makes a call right now.
 	mu   sync.Mutex
 	done []*story
-	left int // How many of them nobody decides.
+	left int                       // How many of them nobody decides.
+	calm atomic.Pointer[time.Time] // When the last process was killed; nil before.
 }
 
 // choose takes one fate after another, and lets no more calls wait than there is room for.
@@ -106,10 +109,11 @@ func (s *saga) pick() *harness.Instance {
 	return s.At(slot)
 }
 
-// until tries again until it is done. What fails for long enough fails the test.
+// until tries again until it is done. What fails for long enough after the last kill fails the test: what a dead process
+// has claimed is given to others by a leader that has lived for a lease, and while leaders are killed there may be none.
 func (s *saga) until(what string, try func() (done bool, said string)) bool {
 	said := ""
-	for deadline := time.Now().Add(2 * harness.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for begin := time.Now(); !s.tooLong(begin); time.Sleep(5 * time.Millisecond) {
 		done := false
 		if done, said = try(); done {
 			return true
@@ -117,6 +121,11 @@ func (s *saga) until(what string, try func() (done bool, said string)) bool {
 	}
 	s.t.Errorf("%s: %s", what, said)
 	return false
+}
+
+func (s *saga) tooLong(begin time.Time) bool {
+	calm := s.calm.Load()
+	return calm != nil && time.Since(begin) > 2*harness.Patience && time.Since(*calm) > 2*harness.Patience
 }
 
 // tell tells one story, whose end may not depend on who is killed.
@@ -235,14 +244,21 @@ func TestKills(t *testing.T) {
 			})
 		}
 		n := number(t, KillsVariable, defaultKills)
-		for range n {
+		for k := range n {
 			time.Sleep(time.Duration(100+rand.IntN(200)) * time.Millisecond)
+			if k%killsInARow == killsInARow-1 && w.Size() > 1 {
+				time.Sleep(respite)
+			}
 			slot := int(s.slot.Load())
 			w.At(slot).Kill()
 			w.Start(t, slot)
 		}
+		now := time.Now()
+		s.calm.Store(&now)
 		cancel()
+		since := time.Now()
 		all.Wait()
+		t.Logf("what was under way at the last kill ended %s later", time.Since(since).Round(time.Millisecond))
 		t.Logf("%d kills, %d calls that waited", n, len(s.done))
 		s.finish(t)
 	})
