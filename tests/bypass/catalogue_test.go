@@ -151,6 +151,9 @@ func (f *File) check(t testing.TB) {
 	if f.Family != filepath.Base(filepath.Dir(f.path)) || f.Tries == "" || f.Source == "" || len(f.Vectors) == 0 {
 		t.Errorf("%s: family (that of its folder), tries, source and vectors are needed", f.path)
 	}
+	if f.World != "" && f.World != "hasty" && f.World != "told" {
+		t.Errorf("%s: nobody knows the world %q, so nothing would be tried", f.path, f.World)
+	}
 	names := map[string]bool{}
 	for _, v := range f.Vectors {
 		if v.Name == "" || names[v.Name] {

@@ -23,6 +23,7 @@ type world struct {
 	seen    int64           // The index of the newest record that was looked at.
 	asked   map[string]bool // The ids of approvals that were seen.
 	tried   int             // Vectors.
+	intents map[string]bool // The calls whose intents were seen last; their outcomes may come with the next look.
 }
 
 // secret of the key with the id.
@@ -45,6 +46,7 @@ const keys = `keys:
   - {id: timid, secret: timid-key-of-the-catalogue, tenant: acme, role: agent, agent: timid}
   - {id: traveller, secret: traveller-key-of-the-catalogue, tenant: acme, role: agent, agent: traveller}
   - {id: faulty, secret: faulty-key-of-the-catalogue, tenant: acme, role: agent, agent: faulty}
+  - {id: spender, secret: spender-key-of-the-catalogue, tenant: acme, role: agent, agent: spender}
   - {id: bare, secret: bare-key-of-the-catalogue, tenant: acme, role: agent, agent: nobody-declared}
   - {id: loose, secret: loose-key-of-the-catalogue, tenant: acme, role: developer}
   - {id: uma, secret: uma-key-of-the-catalogue, tenant: acme, role: agent, agent: cautious, user: uma}
@@ -94,6 +96,7 @@ const strict = `agents:
   - {id: timid, permissions: {tools: [], models: [small, large]}}
   - {id: traveller, permissions: {tools: [], models: [errands]}}
   - {id: faulty, permissions: {tools: [], models: [broken, other-broken]}}
+  - {id: spender, permissions: {tools: [], models: [dear]}}
 policy:
   cedar: [forbid.cedar]
   risk:
@@ -141,6 +144,7 @@ models:
   banned: {provider: up, model: up-banned, price: {input: 1, output: 2}, max_output: 100, context_window: 10000}
   broken: {provider: up, model: fault-overloaded, fallbacks: [large, banned], price: {input: 1, output: 2}, max_output: 100, context_window: 10000}
   other-broken: {provider: up, model: fault-html-500, fallbacks: [large], price: {input: 1, output: 2}, max_output: 100, context_window: 10000}
+  dear: {provider: up, model: up-dear, downgrade_to: small, price: {input: 60000, output: 2}, max_output: 100, context_window: 10000}
 routes:
   - {name: errands, when: 'step.kind == "errand"', use: [large, banned]}
   - {name: everything, when: 'true', use: [banned, large]}
@@ -164,7 +168,7 @@ func configuration(t *testing.T, w *witness, kind string) (text, dir string) {
 	rules := strings.NewReplacer("@EXPIRE@", expire, "@USE@", use, "@CHANNELS@", channels).Replace(strict)
 	if kind == "open" {
 		var all strings.Builder
-		for _, id := range []string{"researcher", "writer", "vaultkeeper", "careful", "cautious", "timid", "traveller", "faulty", "nobody-declared", "stranger"} {
+		for _, id := range []string{"researcher", "writer", "vaultkeeper", "careful", "cautious", "timid", "traveller", "faulty", "spender", "nobody-declared", "stranger"} {
 			fmt.Fprintf(&all, "  - {id: %s, permissions: {tools: [{name: \"*\", operations: [read, write, delete], resources: [\"*\"]}]}}\n", id)
 		}
 		rules = strings.Replace(open, "@ALL@\n", all.String(), 1)
