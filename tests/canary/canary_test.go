@@ -41,6 +41,7 @@ agents:
     permissions: {tools: [{name: books.work, operations: [read], resources: ["*"]}, {name: shelf.work, operations: [write], resources: ["*"]}]}
 channels:
   ops: {kind: webhook, url: "@CHANNEL@/hook", secret: hook-secret-of-the-operator}
+policy: {risk: [{when: 'call.step_kind == "weighty"', level: medium}]}
 approvals: {channels: [ops]}
 break_glass: {channels: [ops]}
 oidc:
@@ -54,7 +55,7 @@ type bench struct {
 	channel   *collector // What the webhook was sent.
 	approver  string     // The key of one who decides, besides the admin.
 	calls     []string   // Some of those that were made.
-	waited    int        // Calls that were made to wait for nothing in particular.
+	waited    int        // Calls of models that were made to wait.
 }
 
 func start(t *testing.T, more string) *bench {

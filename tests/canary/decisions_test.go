@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,12 +39,12 @@ func (b *bench) made(t *testing.T, path, key, body, name string) string {
 
 const waitingCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","arguments":%s}}`
 
-// shelve makes a call that waits for approval, and gives its answer: at once where one was given before.
-func (b *bench) shelve(ctx context.Context, t *testing.T, arguments string) (harness.Answer, error) {
+// shelve makes a call that waits for approval, and gives its answer.
+func (b *bench) shelve(t *testing.T, arguments string) (harness.Answer, error) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.URL+"/mcp/shelf", strings.NewReader(fmt.Sprintf(waitingCall, arguments)))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.URL+"/mcp/shelf", strings.NewReader(fmt.Sprintf(waitingCall, arguments)))
 	if err != nil {
-		t.Fatal(err)
+		return harness.Answer{}, err
 	}
 	for name, value := range map[string]string{
 		"Authorization": "Bearer " + harness.Agent, "X-Signalbox-Agent": "worker", "Content-Type": "application/json",
@@ -56,14 +55,16 @@ func (b *bench) shelve(ctx context.Context, t *testing.T, arguments string) (har
 	return read(http.DefaultClient.Do(r))
 }
 
-// waiting makes a call wait, and gives its approval once whoever has made it has gone away. It is the only one that waits.
-func (b *bench) waiting(t *testing.T, arguments string) string {
+// waiting is a call that waits, the only one, and what it will answer.
+func (b *bench) waiting(t *testing.T, arguments string) (id string, answer <-chan harness.Answer) {
 	t.Helper()
-	ctx, leave := context.WithCancel(t.Context())
-	gone := make(chan harness.Answer, 1)
+	done := make(chan harness.Answer, 1)
 	go func() {
-		a, _ := b.shelve(ctx, t, arguments)
-		gone <- a
+		a, err := b.shelve(t, arguments)
+		if err != nil {
+			a.Body += err.Error()
+		}
+		done <- a
 	}()
 	var page api.Page[api.Approval]
 	harness.Eventually(t, func() error {
@@ -75,17 +76,21 @@ func (b *bench) waiting(t *testing.T, arguments string) string {
 		}
 		return nil
 	})
-	leave()
-	if a := <-gone; a.Status != 0 && a.Status != http.StatusOK {
-		t.Errorf("the call answers %d: %s", a.Status, a.Body)
-	}
-	return page.Items[0].ID
+	return page.Items[0].ID, done
 }
 
-// plain are arguments that nobody has approved before.
-func (b *bench) plain() string {
+// weighty makes a call of a model that waits, and gives its approval: who makes one is told at once, and nothing of the call
+// is left.
+func (b *bench) weighty(t *testing.T) string {
+	t.Helper()
 	b.waited++
-	return fmt.Sprintf(`{"mark":"m%d","fail":false}`, b.waited)
+	body := fmt.Sprintf(`{"model":"sim","max_tokens":9,"messages":[{"role":"user","content":"Hello %d."}]}`, b.waited)
+	a := b.Send(t, http.MethodPost, chatPath, harness.Agent, body, "X-Signalbox-Step-Kind", "weighty")
+	id := a.Header.Get("X-Signalbox-Approval")
+	if a.Status != http.StatusConflict || id == "" {
+		t.Fatalf("status %d: %s", a.Status, a.Body)
+	}
+	return id
 }
 
 // settle ends what waits, so that nothing does when the next field is filled.
@@ -104,13 +109,13 @@ func (b *bench) settle(t *testing.T) {
 func waits(name, arguments string) field {
 	return field{name: "arguments that wait, " + name, content: true, send: func(b *bench, t *testing.T, text string) harness.Answer {
 		filled := strings.NewReplacer("@", quote("Please remember "+text+" for me."), "$", quote(text)).Replace(arguments)
-		id := b.waiting(t, filled)
+		id, answer := b.waiting(t, filled)
 		if a := b.Send(t, http.MethodPost, "/api/v1/approvals/"+id+"/approve", b.approver, ""); a.Status != http.StatusOK {
 			t.Errorf("the approval answers %d: %s", a.Status, a.Body)
 		}
-		a, err := b.shelve(t.Context(), t, filled)
-		if err != nil || a.Header.Get("X-Signalbox-Call") == "" {
-			t.Errorf("the approved call answers %d, %v: %s", a.Status, err, a.Body)
+		a := <-answer
+		if a.Header.Get("X-Signalbox-Call") == "" {
+			t.Errorf("the approved call answers %d: %s", a.Status, a.Body)
 		}
 		return a
 	}}
@@ -119,9 +124,12 @@ func waits(name, arguments string) field {
 // edits is a field of the edit of a call that waits; what it asks for is denied.
 func edits(name, body string, content bool) field {
 	return field{name: "edit, " + name, content: content, send: func(b *bench, t *testing.T, text string) harness.Answer {
-		defer b.settle(t)
 		filled := strings.NewReplacer("@", quote("Please remember "+text+" for me."), "$", quote(text)).Replace(body)
-		return b.Send(t, http.MethodPost, "/api/v1/approvals/"+b.waiting(t, b.plain())+"/edit", b.approver, filled)
+		id, answer := b.waiting(t, `{"mark":"m","fail":false}`)
+		a := b.Send(t, http.MethodPost, "/api/v1/approvals/"+id+"/edit", b.approver, filled)
+		b.settle(t)
+		<-answer
+		return a
 	}}
 }
 
@@ -152,8 +160,8 @@ func says(path, body string, prepare func(b *bench, t *testing.T) string, header
 	}}
 }
 
-func waitingPlain(b *bench, t *testing.T) string { return b.waiting(t, b.plain()) }
-func nothing(*bench, *testing.T) string          { return "" }
+func weighty(b *bench, t *testing.T) string { return b.weighty(t) }
+func nothing(*bench, *testing.T) string     { return "" }
 
 func overGrant(b *bench, t *testing.T) string {
 	t.Helper()
@@ -175,12 +183,12 @@ func incident(b *bench, t *testing.T) string {
 
 func decisionFields() []field {
 	list := []field{
-		says("/approvals/%/approve", `{"reason":@}`, waitingPlain),
-		says("/approvals/%/deny", `{"reason":@}`, waitingPlain),
-		says("/approvals/%/withdraw", `{"reason":@}`, waitingPlain),
-		says("/approvals/deny", `{"ids":["%"],"reason":@}`, waitingPlain),
-		says("/approvals/%/approve", `{"reason":"fine",$:1}`, waitingPlain),
-		says("/approvals/%/approve", `{"reason":"fine"}`, waitingPlain, "X-Signalbox-Via", "$"),
+		says("/approvals/%/approve", `{"reason":@}`, weighty),
+		says("/approvals/%/deny", `{"reason":@}`, weighty),
+		says("/approvals/%/withdraw", `{"reason":@}`, weighty),
+		says("/approvals/deny", `{"ids":["%"],"reason":@}`, weighty),
+		says("/approvals/%/approve", `{"reason":"fine",$:1}`, weighty),
+		says("/approvals/%/approve", `{"reason":"fine"}`, weighty, "X-Signalbox-Via", "$"),
 		says("/break-glass", `{"agent":"nobody","tool":"shelf.*","reason":@}`, nothing),
 		says("/break-glass/%/review", `{"review":@}`, overGrant),
 		says("/incidents", `{"call_id":"%","severity":"low","text":@}`, someCall),

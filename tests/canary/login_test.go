@@ -108,7 +108,7 @@ func decides(name, form string, content bool) field {
 	return field{name: "decide, " + name, content: content, send: func(b *bench, t *testing.T, text string) harness.Answer {
 		defer b.settle(t)
 		filled := strings.ReplaceAll(form, "$", url.QueryEscape(text))
-		return b.visit(t, "/decide/"+b.waiting(t, b.plain()), filled, "Authorization", "Bearer "+b.approver)
+		return b.visit(t, "/decide/"+b.weighty(t), filled, "Authorization", "Bearer "+b.approver)
 	}}
 }
 

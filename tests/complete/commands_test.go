@@ -70,7 +70,7 @@ var commands = map[string]command{
 	"approval approve": {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s"}},
 	"approval deny":    {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s", "--reason", "not now"}},
 	"approval edit": {
-		action: signalbox.ActionApprovalVoted, prepare: waiting, // The denial of what was asked.
+		action: signalbox.ActionApprovalVoted, prepare: waitingTool, // The denial of what was asked.
 		args: []string{"%s", "--args", `{"mark":"m-other","fail":false}`, "--reason", "another one"},
 	},
 	"break-glass grant": {

@@ -163,7 +163,7 @@ func TestRecordOfARejectedCall(t *testing.T) {
 // Whoever edits a call denies it, and asks for another one in his own name.
 func TestRecordOfAnEditedCall(t *testing.T) {
 	w := newWorld(t)
-	first, mark := waiting(t, w), newMark()
+	first, mark := waitingTool(t, w), newMark()
 	body := fmt.Sprintf(`{"arguments":{"mark":%q,"fail":false},"reason":"another one"}`, mark)
 	a := w.Send(t, http.MethodPost, "/api/v1/approvals/"+first+"/edit", approver, body)
 	if a.Status != http.StatusOK {

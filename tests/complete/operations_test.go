@@ -100,7 +100,7 @@ var operations = map[string]act{
 	"deny":            does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/%s/deny", `{"reason":"not now"}`, waiting),
 	"deny-many":       does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/deny", `{"ids":["%s"],"reason":"not now"}`, waiting),
 	"edit-approval": does(signalbox.ActionApprovalVoted, http.MethodPost, "/approvals/%s/edit",
-		`{"arguments":{"mark":"m-edited","fail":false},"reason":"another one"}`, waiting), // The denial of what was asked.
+		`{"arguments":{"mark":"m-edited","fail":false},"reason":"another one"}`, waitingTool), // The denial of what was asked.
 	"withdraw-approval":    does(signalbox.ActionApprovalEnded, http.MethodPost, "/approvals/%s/withdraw", `{"reason":"not needed"}`, waiting),
 	"get-policy":           read("/policy"),
 	"list-policy-versions": read("/policy/versions"),

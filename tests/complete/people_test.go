@@ -53,8 +53,21 @@ func (w *world) pending(t *testing.T, mark string) (found api.Approval) {
 	return found
 }
 
-// waiting gives an approval that a call waits for. Whoever has made the call goes away, so that nothing follows by itself.
+// waiting gives an approval that a call of a model waits for: it was told so at once, and nothing follows by itself.
 func waiting(t *testing.T, w *world) string {
+	t.Helper()
+	body := fmt.Sprintf(`{"model":"one","max_tokens":9,"messages":[{"role":"user","content":%q}]}`, newMark())
+	a := w.Send(t, http.MethodPost, "/v1/chat/completions", harness.Agent, body, "X-Signalbox-Step-Kind", "weighty")
+	id := a.Header.Get("X-Signalbox-Approval")
+	if a.Status != http.StatusConflict || id == "" {
+		t.Fatalf("status %d: %s", a.Status, a.Body)
+	}
+	return id
+}
+
+// waitingTool gives one that a call of a tool waits for. Whoever has made the call goes away; the call must not be approved,
+// since it would be made where that is not noticed yet.
+func waitingTool(t *testing.T, w *world) string {
 	t.Helper()
 	mark := newMark()
 	ctx, leave := context.WithCancel(t.Context())

@@ -42,6 +42,7 @@ providers:
   bill: {kind: openai_compatible, base_url: "@UPSTREAM@/v1"}
 models:
   one: {provider: bill, context_window: 200000, max_output: 50000, price: {input: 0, output: 1000}}
+policy: {risk: [{when: 'call.step_kind == "weighty"', level: medium}]}
 mcp_servers:
   books: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: read, resources: [{arg: mark, kind: name}]}}}
   shelf: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: write, resources: [{arg: mark, kind: name}]}}}

@@ -1,7 +1,6 @@
 package subjects
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,7 +17,8 @@ import (
 )
 
 // deciding lets the calls of a writer wait for approval.
-const deciding = harness.Simulated + `mcp_servers:
+const deciding = harness.Simulated + `policy: {risk: [{when: 'call.step_kind == "weighty"', level: medium}]}
+mcp_servers:
   shelf: {url: "@TOOLS@", price: {per_call: 0.001}, tools: {work: {operation: write, resources: [{arg: mark, kind: name}]}}}
 agents:
   - {id: writer, permissions: {tools: [{name: shelf.work, operations: [write], resources: ["*"]}]}}
@@ -50,12 +50,12 @@ func newShelf(t *testing.T, i *harness.Instance, tools *biller.Tools) *shelf {
 }
 
 // call makes a call about somebody and gives its answer.
-func (s *shelf) call(ctx context.Context, t *testing.T, header, name, mark string) (*http.Response, error) {
+func (s *shelf) call(t *testing.T, header, name, mark string) (*http.Response, error) {
 	t.Helper()
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","arguments":{"mark":%q,"fail":false}}}`, mark)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/mcp/shelf", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/mcp/shelf", strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for name, value := range map[string]string{
 		"Authorization": "Bearer " + harness.Agent, "X-Signalbox-Agent": "writer", "Content-Type": "application/json", header: name,
@@ -66,19 +66,16 @@ func (s *shelf) call(ctx context.Context, t *testing.T, header, name, mark strin
 	return http.DefaultClient.Do(r)
 }
 
-// waiting makes a call about somebody wait, and gives its approval; whoever has made the call has gone then.
-func (s *shelf) waiting(t *testing.T, header, name, mark string) string {
+// waiting makes a call about somebody wait, and gives its approval and what is closed when the call is answered.
+func (s *shelf) waiting(t *testing.T, header, name, mark string) (id string, answered <-chan struct{}) {
 	t.Helper()
-	ctx, leave := context.WithCancel(t.Context())
-	gone := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(gone)
-		if a, err := s.call(ctx, t, header, name, mark); err == nil {
+		defer close(done)
+		if a, err := s.call(t, header, name, mark); err == nil {
 			a.Body.Close()
-			t.Errorf("the call with %s was answered", mark)
 		}
 	}()
-	id := ""
 	harness.Eventually(t, func() error {
 		var page api.Page[api.Approval]
 		if err := s.TryGet("/approvals", url.Values{"state": {"pending"}, "limit": {"500"}}, &page); err != nil {
@@ -92,9 +89,19 @@ func (s *shelf) waiting(t *testing.T, header, name, mark string) string {
 		}
 		return fmt.Errorf("no call with %s waits among %d", mark, len(page.Items))
 	})
-	leave()
-	<-gone
-	return id
+	return id, done
+}
+
+// weighty makes a call of a model, and gives the approval that it waits for; "" where it was made.
+func (s *shelf) weighty(t *testing.T, header, name, mark string) string {
+	t.Helper()
+	body := fmt.Sprintf(`{"model":"sim","max_tokens":20,"messages":[{"role":"user","content":%q}]}`, mark)
+	a := s.Send(t, http.MethodPost, "/v1/chat/completions", harness.Agent, body, header, name, "X-Signalbox-Step-Kind", "weighty")
+	if id := a.Header.Get("X-Signalbox-Approval"); a.Status == http.StatusOK || a.Status == http.StatusConflict && id != "" {
+		return id
+	}
+	t.Fatalf("status %d: %s", a.Status, a.Body)
+	return ""
 }
 
 // say has the approver say something about an approval, and checks the status of the answer.
@@ -124,34 +131,29 @@ func (q asked) all() []string {
 // ask makes approvals about somebody.
 func (s *shelf) ask(t *testing.T, header, name, canary string) (q asked) {
 	t.Helper()
-	each := map[string]*string{"pending": &q.pending, "approved": &q.approved, "denied": &q.denied, "used": &q.used, "edited": &q.edited}
+	each := map[string]*string{"pending": &q.pending, "approved": &q.approved, "denied": &q.denied}
 	for state, id := range each {
-		*id = s.waiting(t, header, name, canary+" "+state)
+		*id = s.weighty(t, header, name, canary+" "+state)
 	}
 	s.say(t, q.approved, "approve", "", http.StatusOK)
 	s.say(t, q.denied, "deny", `{"reason":"no"}`, http.StatusOK)
-	s.say(t, q.used, "approve", "", http.StatusOK)
-	if n := s.again(t, header, name, canary+" used"); n != 1 {
+	used, made := s.waiting(t, header, name, canary+" used")
+	q.used = used
+	s.say(t, used, "approve", "", http.StatusOK)
+	<-made
+	if n := s.tools.Runs()[canary+" used"]; n != 1 {
 		t.Errorf("the approved call was made %d times", n)
 	}
+	edited, refused := s.waiting(t, header, name, canary+" edited")
+	q.edited = edited
 	var edit struct {
 		Approval string `json:"approval_id"`
 	}
 	body := fmt.Sprintf(`{"arguments":{"mark":"%s edit","fail":false},"reason":"another"}`, canary)
 	decode(t, s.say(t, q.edited, "edit", body, http.StatusOK).Body, &edit)
+	<-refused
 	q.edit = edit.Approval
 	return q
-}
-
-// again makes a call that was approved, and gives how often it was made by now; 0 where it waits again.
-func (s *shelf) again(t *testing.T, header, name, mark string) int {
-	t.Helper()
-	a, err := s.call(t.Context(), t, header, name, mark)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Body.Close()
-	return s.tools.Runs()[mark]
 }
 
 // stored gives approvals as they are stored, without a server's help.
@@ -192,7 +194,10 @@ func (s *shelf) gone(t *testing.T, q asked) {
 			t.Errorf("the approval of what nobody can read answers %d: %s", other.Status, other.Body)
 		}
 	}
-	s.say(t, q.pending, "edit", `{"arguments":{"mark":"x","fail":false},"reason":"another"}`, http.StatusConflict)
+	edit := s.Send(t, http.MethodPost, "/api/v1/approvals/"+q.edit+"/edit", harness.Admin, `{"arguments":{"mark":"x","fail":false},"reason":"another"}`)
+	if edit.Status != http.StatusConflict {
+		t.Errorf("an edit of what nobody can read answers %d: %s", edit.Status, edit.Body)
+	}
 	s.say(t, q.pending, "deny", `{"reason":"nobody can read it"}`, http.StatusOK)
 	if a := s.shown(t, q.pending); a.State != signalbox.ApprovalDenied || a.Content != signalbox.ContentErased {
 		t.Errorf("denied, it is %+v", a)
@@ -238,11 +243,11 @@ func TestErasureOfApprovals(t *testing.T) {
 			t.Errorf("of somebody else, %s shows %+v", id, a)
 		}
 	}
-	if next := s.waiting(t, "X-Signalbox-User", anna, annaCanary+" approved"); next == annas.approved || s.tools.Runs()[annaCanary+" approved"] != 0 {
-		t.Error("what was approved about the erased has let a call through")
+	if next := s.weighty(t, "X-Signalbox-User", anna, annaCanary+" approved"); next == "" || next == annas.approved {
+		t.Errorf("what was approved about the erased has let a call through, or asks for the same again: %q", next)
 	}
-	if n := s.again(t, "X-Signalbox-Subject", ben, benCanary+" approved"); n != 1 {
-		t.Errorf("of somebody else, what was approved was made %d times", n)
+	if next := s.weighty(t, "X-Signalbox-Subject", ben, benCanary+" approved"); next != "" {
+		t.Errorf("what was approved about somebody else waits again, for %s", next)
 	}
 	verified(t, s.Instance)
 }
