@@ -267,6 +267,7 @@ func TestKills(t *testing.T) {
 // finish checks what everything came to, and then decides and makes what was left.
 func (s *saga) finish(t *testing.T) {
 	t.Helper()
+	s.Settled(t) // What is durable is in the log only once a leader has given it its place.
 	s.compare(t, s.executions(), s.book(t))
 	for _, x := range s.done {
 		switch a := s.approval(t, x.id); {
