@@ -18,7 +18,7 @@ type budgetListCmd struct {
 	remote
 	format
 	Tenant string `help:"Only of this tenant."`
-	Kind   string `enum:",tenant,team,key,agent,run,run_agent,planned,planned_normal,planned_optional,reserve" default:"" help:"Only accounts of this kind: ${enum}."`
+	Kind   string `enum:",tenant,team,key,agent,permission,run,run_agent,planned,planned_normal,planned_optional,reserve" default:"" help:"Only accounts of this kind: ${enum}."`
 	OfRun  string `name:"run" help:"Only of this run."`
 	Past   bool   `help:"Windows that are over too, and only what was used."`
 }

@@ -841,7 +841,7 @@ export interface components {
             held: string;
             key_id: string | null;
             /** @enum {string} */
-            kind: "tenant" | "team" | "key" | "agent" | "run" | "run_agent" | "planned" | "planned_normal" | "planned_optional" | "reserve";
+            kind: "tenant" | "team" | "key" | "agent" | "permission" | "run" | "run_agent" | "planned" | "planned_normal" | "planned_optional" | "reserve";
             /** @description Negative after an overrun. */
             left: string | null;
             /** @enum {string|null} */
@@ -2451,7 +2451,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 tenant?: string;
-                kind?: "tenant" | "team" | "key" | "agent" | "run" | "run_agent" | "planned" | "planned_normal" | "planned_optional" | "reserve";
+                kind?: "tenant" | "team" | "key" | "agent" | "permission" | "run" | "run_agent" | "planned" | "planned_normal" | "planned_optional" | "reserve";
                 run?: string;
                 /** @description Accounts of budgets in force, in windows that are running now, and of open runs, used or not. False: all that were used, past windows too. */
                 current?: boolean;

@@ -9,7 +9,7 @@ import { NONE } from "./format";
 
 export type Kind = Account["kind"];
 /** KINDS is the order of owners under one parent, too. */
-export const KINDS: readonly Kind[] = ["tenant", "team", "key", "agent", "run", "run_agent", "planned", "planned_normal", "planned_optional", "reserve"];
+export const KINDS: readonly Kind[] = ["tenant", "team", "key", "agent", "permission", "run", "run_agent", "planned", "planned_normal", "planned_optional", "reserve"];
 
 /** Owner is a row's subject: whose accounts these are. */
 export interface Owner {
@@ -59,11 +59,20 @@ function owner(nodes: Map<string, Node>, roots: Node[], a: Account): Node {
     }
     case "agent":
       return node(nodes, roots, tenant, "agent", a.tenant, name, null);
+    case "permission": {
+      const parent = node(nodes, roots, tenant, "agent", a.tenant, a.agent_id ?? "", null);
+      return node(nodes, roots, parent, "permission", a.tenant, permissionOf(a), null);
+    }
     default: {
       const run = node(nodes, roots, tenant, "run", a.tenant, a.run_id ?? "", a.run_id);
       return a.kind === "run" ? run : node(nodes, roots, run, a.kind, a.tenant, name, a.run_id);
     }
   }
+}
+
+/** permissionOf names a permission: its agent, and the glob over tools that is the fourth word of the account. */
+export function permissionOf(a: Pick<Account, "account" | "agent_id">): string {
+  return `${a.agent_id ?? ""} ${a.account.split(" ")[3] ?? ""}`;
 }
 
 function node(nodes: Map<string, Node>, roots: Node[], parent: Node | null, kind: Kind, tenant: string, name: string, run: string | null): Node {

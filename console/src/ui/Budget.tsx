@@ -4,7 +4,7 @@ import { useState } from "react";
 import { send } from "../api/client";
 import type { Account, Brake } from "../api/types";
 import { useI18n, type Key } from "../i18n";
-import { fill, showAmount } from "../lib/budgets";
+import { fill, permissionOf, showAmount } from "../lib/budgets";
 import { Confirm, useMayOperate } from "./Confirm";
 
 const UNITS: Record<string, Key> = {
@@ -16,7 +16,7 @@ const WINDOWS: Record<string, Key> = {
   week: "per.week", month: "per.month",
 };
 const KIND_WORDS: Record<Account["kind"], Key> = {
-  tenant: "owner.tenant", team: "owner.team", key: "owner.key", agent: "owner.agent", run: "owner.run",
+  tenant: "owner.tenant", team: "owner.team", key: "owner.key", agent: "owner.agent", permission: "owner.permission", run: "owner.run",
   run_agent: "owner.run_agent", planned: "owner.planned", planned_normal: "owner.planned_normal",
   planned_optional: "owner.planned_optional", reserve: "owner.reserve",
 };
@@ -48,6 +48,8 @@ function whose(t: ReturnType<typeof useI18n>["t"], a: Account): string {
       return `${t("owner.key")} ${a.key_id ?? ""}`;
     case "agent":
       return `${t("owner.agent")} ${a.agent_id ?? ""}`;
+    case "permission":
+      return `${t("owner.permission")} ${permissionOf(a)}`;
     case "run":
       return `${t("owner.run")} ${a.run_id ?? ""}`;
     case "run_agent":

@@ -50,6 +50,7 @@ export const words = {
   "owner.team": "team",
   "owner.key": "key",
   "owner.agent": "agent",
+  "owner.permission": "permission",
   "owner.run": "run",
   "owner.run_agent": "agent in the run",
   "owner.planned": "planned",

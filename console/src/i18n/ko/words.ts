@@ -52,6 +52,7 @@ export const words: Record<keyof typeof en, string> = {
   "owner.team": "팀",
   "owner.key": "키",
   "owner.agent": "에이전트",
+  "owner.permission": "권한",
   "owner.run": "실행",
   "owner.run_agent": "실행 안의 에이전트",
   "owner.planned": "계획분",

@@ -40,7 +40,7 @@ type Standing struct {
 // Account is a row of the list of accounts. Amounts are decimal strings in the account's unit.
 type Account struct {
 	Account  string              `json:"account" doc:"Its identity."`
-	Kind     signalbox.OwnerKind `json:"kind" enum:"tenant,team,key,agent,run,run_agent,planned,planned_normal,planned_optional,reserve"`
+	Kind     signalbox.OwnerKind `json:"kind" enum:"tenant,team,key,agent,permission,run,run_agent,planned,planned_normal,planned_optional,reserve"`
 	Tenant   string              `json:"tenant"`
 	Team     *string             `json:"team"`
 	KeyID    *string             `json:"key_id"`
@@ -63,7 +63,7 @@ type Account struct {
 type AccountQuery struct {
 	Paging
 	Tenant  string `query:"tenant" maxLength:"128"`
-	Kind    string `query:"kind" enum:"tenant,team,key,agent,run,run_agent,planned,planned_normal,planned_optional,reserve"`
+	Kind    string `query:"kind" enum:"tenant,team,key,agent,permission,run,run_agent,planned,planned_normal,planned_optional,reserve"`
 	Run     string `query:"run" maxLength:"128"`
 	Current bool   `query:"current" default:"true" doc:"Accounts of budgets in force, in windows that are running now, and of open runs, used or not. False: all that were used, past windows too."`
 }
