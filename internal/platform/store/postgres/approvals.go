@@ -24,9 +24,7 @@ const (
 		"AND sealed_by IN (SELECT id FROM subject_keys WHERE tenant = $1 AND subject = $2)"
 	selectApprovals = "SELECT n, id, tenant, hash, state, used, run, agent, tool, sealed_by, content, doc FROM approvals"
 
-	// As the partial indexes say it.
-	isPending = "state = 'pending'"
-	isLive    = "(state = 'pending' OR state = 'approved' AND used IS NULL)"
+	isPending = "state = 'pending'" // As the partial index says it.
 )
 
 func putApproval(b *pgx.Batch, a *signalbox.Approval) error {
@@ -57,10 +55,10 @@ func (d *DB) Approval(ctx context.Context, id string) (signalbox.Approval, error
 	return a.Approval, err
 }
 
-// ApprovalOf gives the newest approval of a call's hash that is pending, or approved and not used; false where there is
-// none. Whether it has expired is for the caller to see.
+// ApprovalOf gives the newest approval of a call's hash, whatever became of it; false where there is none. An erased one
+// has no hash.
 func (d *DB) ApprovalOf(ctx context.Context, tenant string, hash [32]byte) (signalbox.Approval, bool, error) {
-	found, err := approvals(ctx, d.pool, " WHERE hash = $1 AND tenant = $2 AND "+isLive+" ORDER BY n DESC LIMIT 1", hash[:], text(tenant))
+	found, err := approvals(ctx, d.pool, " WHERE hash = $1 AND tenant = $2 ORDER BY n DESC LIMIT 1", hash[:], text(tenant))
 	if err != nil || len(found) == 0 {
 		return signalbox.Approval{}, false, err
 	}

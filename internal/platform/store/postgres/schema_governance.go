@@ -73,3 +73,9 @@ CREATE TABLE claims (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX claims_replica ON claims (replica);
 `
+
+// approvalsOfACall finds the newest approval of a call whatever became of it: a denial counts for a while.
+const approvalsOfACall = `
+DROP INDEX approvals_live;
+CREATE INDEX approvals_hash ON approvals (hash, n);
+`

@@ -82,7 +82,7 @@ var approvalTests = map[string]func(*testing.T, Store){
 		_, err = decisions(t, s).Approval(t.Context(), "appr_001")
 		refuses(t, err, signalbox.CodeNotFound)
 	},
-	"the one of a hash is the newest that admits a call, or may": testApprovalOf,
+	"the one of a hash is the newest, whatever became of it": testApprovalOf,
 	"pending ones are those of all tenants, oldest first": func(t *testing.T, s Store) {
 		d := decisions(t, s)
 		if got := must[[]signalbox.Approval](t)(d.PendingApprovals(t.Context())); len(got) != 0 {
@@ -124,22 +124,17 @@ func testApprovalOf(t *testing.T, s Store) {
 	check("")
 	put(1, signalbox.ApprovalPending, func(a *signalbox.Approval) { a.Tenant = "globex" })
 	put(2, signalbox.ApprovalPending, func(a *signalbox.Approval) { a.Hash[31] = 1 })
-	for n, state := range []signalbox.ApprovalState{
-		signalbox.ApprovalDenied, signalbox.ApprovalExpired, signalbox.ApprovalStale, signalbox.ApprovalWithdrawn,
-	} {
+	check("")
+	for n, state := range signalbox.ApprovalStates() {
 		put(10+n, state, nil)
+		check(fmt.Sprintf("appr_%03d", 10+n))
 	}
-	check("")
-	put(20, signalbox.ApprovalPending, nil)
-	check("appr_020")
-	put(20, signalbox.ApprovalApproved, nil)
-	check("appr_020")
-	put(21, signalbox.ApprovalPending, nil)
-	check("appr_021")
-	put(21, signalbox.ApprovalDenied, nil)
-	check("appr_020")
+	put(12, signalbox.ApprovalDenied, nil) // Which does not make it newer.
+	check("appr_015")
 	put(20, signalbox.ApprovalApproved, func(a *signalbox.Approval) { a.Used = at(1) })
-	check("")
+	check("appr_020")
+	put(21, signalbox.ApprovalDenied, nil)
+	check("appr_021")
 }
 
 func testApprovals(t *testing.T, s Store) {
@@ -217,12 +212,12 @@ var approvalErasureTests = map[string]func(*testing.T, Store){
 		}
 	},
 	"the call can not be found by its hash any more, which says what was in it to who can guess": func(t *testing.T, s Store) {
-		pending, approved := approval(1, signalbox.ApprovalPending), approval(2, signalbox.ApprovalApproved)
-		pending.Content.Key, approved.Content.Key = "sk_1", "sk_1"
+		pending, denied := approval(1, signalbox.ApprovalPending), approval(2, signalbox.ApprovalDenied)
+		pending.Content.Key, denied.Content.Key = "sk_1", "sk_1"
 		commit(t, s, signalbox.PutSubjectKey{Key: subjectKey("sk_1", "acme", 1, 0)})
-		putApprovals(t, s, pending, approved)
+		putApprovals(t, s, pending, denied)
 		commit(t, s, signalbox.DestroySubject{Tenant: "acme", Subject: subject(1), At: start})
-		for _, a := range []signalbox.Approval{pending, approved} {
+		for _, a := range []signalbox.Approval{pending, denied} {
 			if found, ok, err := decisions(t, s).ApprovalOf(t.Context(), a.Tenant, a.Hash); ok || err != nil {
 				t.Errorf("got %+v, %v", found, err)
 			}
