@@ -42,19 +42,20 @@ type Call struct {
 	Tool      *ToolRequest
 	Invalid   *Error // Why the request is not sane; the gate refuses it with this error.
 	Edits     string // The approval whose arguments a person has changed to make this call; "" for all others.
+	Approval  string // The one approval that may admit this call, which asks for no other; "" for all that a caller makes himself.
 }
 
 // Claims is what the caller said of itself in X-Signalbox-… headers. The gate checks it against what the key is bound
 // to: a header can narrow, never widen.
 type Claims struct {
-	Agent       string
-	ParentAgent string
-	User        string
-	Run         string
-	Step        *int64
-	StepKind    string
-	Subject     string
-	Purpose     string
+	Agent       string `json:"agent,omitzero"`
+	ParentAgent string `json:"parent_agent,omitzero"`
+	User        string `json:"user,omitzero"`
+	Run         string `json:"run,omitzero"`
+	Step        *int64 `json:"step,omitzero"`
+	StepKind    string `json:"step_kind,omitzero"`
+	Subject     string `json:"subject,omitzero"`
+	Purpose     string `json:"purpose,omitzero"`
 }
 
 // ModelRequest is what Signalbox needs to know of a call of [KindModel].

@@ -48,6 +48,9 @@ const (
 	ActionApprovalVoted     = "approval_vote"      // Somebody has approved or denied it.
 	ActionApprovalEnded     = "approval_ended"     // It expired, became stale or was withdrawn.
 	ActionApprovalEscalated = "approval_escalated" // Nobody has decided for too long.
+	ActionTaskOpened        = "task_opened"        // A call that waits for people is made later, in place of its caller.
+	ActionTaskEnded         = "task_ended"         // It ended without an outcome of its call; else that is the record.
+	ActionTaskCancelled     = "task_cancelled"     // Who made it does not want it any more, or has said so while its call was under way.
 	ActionBreakGlass        = "break_glass"        // Somebody was given what his permissions do not cover, for a while.
 	ActionBreakGlassEnded   = "break_glass_ended"  // Before its time.
 	ActionBreakGlassReview  = "break_glass_review" // Somebody has looked at what was done under it.

@@ -63,7 +63,7 @@ func (r *Recorder) Station(next Handler) Handler {
 		}
 		answer, err := serveSafely(ctx, next, t)
 		if err != nil {
-			return nil, r.end(ctx, t, err)
+			return nil, r.end(ctx, t, nil, err)
 		}
 		return &recordedAnswer{Answer: answer, recorder: r, track: t}, nil
 	})
@@ -76,10 +76,7 @@ func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) er
 		rec.Type = signalbox.RecordAttempt
 	}
 	rec.Attempts = append(r.maskedAttempts(t), *a)
-	effects := t.Approval.Effects
-	if a.N > 1 { // The first attempt has used the approval up.
-		effects = nil
-	}
+	effects := first(t, a)
 	if t.Tab == nil {
 		_, err := r.Log.Append(ctx, rec, effects...)
 		return err
@@ -91,6 +88,17 @@ func (r *Recorder) Begin(ctx context.Context, t *Track, a *signalbox.Attempt) er
 	}
 	t.Tab.Booked()
 	return nil
+}
+
+// first gives what else belongs to the first intent: the approval is used up, and who makes the call notes that it is made.
+func first(t *Track, a *signalbox.Attempt) []signalbox.Effect {
+	switch {
+	case a.N > 1:
+		return nil
+	case t.Begun != nil:
+		return append(t.Begun(), t.Approval.Effects...)
+	}
+	return t.Approval.Effects
 }
 
 // effects gives what the record's entries change in the ledger.
@@ -123,9 +131,9 @@ func (r *Recorder) enter(t *Track) error {
 	return nil
 }
 
-// end writes the outcome of a call that ended with err (nil: well) and gives the error its caller sees: err, or that the
-// outcome could not be made durable.
-func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
+// end writes the outcome of a call that ended with err (nil: well, by the terminal part) and gives the error its caller
+// sees: err, or that the outcome could not be made durable.
+func (r *Recorder) end(ctx context.Context, t *Track, terminal []byte, err error) error {
 	rec := r.record(t, signalbox.RecordOutcome)
 	rec.Outcome = outcomeOf(ctx, t, err)
 	rec.Stations = t.stations(attemptStatus(t, rec.Outcome))
@@ -138,7 +146,11 @@ func (r *Recorder) end(ctx context.Context, t *Track, err error) error {
 		rec.Ledger = t.Tab.Entries(true)
 		rec.Budget = t.Tab.Stand()
 	}
-	appendErr := r.append(ctx, rec)
+	var more []signalbox.Effect
+	if t.Ended != nil {
+		more = t.Ended(terminal, err)
+	}
+	appendErr := r.append(ctx, rec, more)
 	r.leave(t, rec, appendErr)
 	if appendErr != nil {
 		return appendErr
@@ -159,10 +171,10 @@ func (r *Recorder) masked(e *signalbox.Error) *signalbox.Error {
 	return &shown
 }
 
-func (r *Recorder) append(ctx context.Context, rec signalbox.Record) error {
+func (r *Recorder) append(ctx context.Context, rec signalbox.Record, more []signalbox.Effect) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CommitWait)
 	defer cancel()
-	_, err := r.Log.Append(ctx, rec, r.effects(rec)...)
+	_, err := r.Log.Append(ctx, rec, append(r.effects(rec), more...)...)
 	return err
 }
 
@@ -257,11 +269,11 @@ func (a *recordedAnswer) Next(ctx context.Context) (Part, error) {
 		err = errTruncated
 	}
 	if err != nil {
-		a.final = a.recorder.end(ctx, a.track, err)
+		a.final = a.recorder.end(ctx, a.track, nil, err)
 		return Part{}, a.final
 	}
 	if part.Terminal {
-		if err := a.recorder.end(ctx, a.track, nil); err != nil {
+		if err := a.recorder.end(ctx, a.track, part.Data, nil); err != nil {
 			a.final = err
 			return Part{}, err
 		}
@@ -275,7 +287,7 @@ func (a *recordedAnswer) Next(ctx context.Context) (Part, error) {
 func (a *recordedAnswer) Close() error {
 	err := a.Answer.Close()
 	if a.final == nil {
-		a.final = a.recorder.end(context.Background(), a.track, errGone)
+		a.final = a.recorder.end(context.Background(), a.track, nil, errGone)
 	}
 	return err
 }

@@ -16,7 +16,14 @@ type Track struct {
 	Tab      Tab                 // What the call pays from; set by the gate, nil where there is no ledger.
 	Attempts []signalbox.Attempt // Added by the attempt station, one for each try that has ended or is under way.
 	Excerpt  string              // Text of the answer for its summary; set by the attempt station.
-	input    string              // The summary of what was asked, once the record station has made it.
+
+	// Begun and Ended give what else is written in the transactions of the first intent and of the outcome, for who makes the
+	// call in another's place and keeps what it comes to. Ended is given the terminal part, nil where none came, and the error
+	// that the caller is to see. They are called once, on the call's own way. Nil: nothing is.
+	Begun func() []signalbox.Effect
+	Ended func(terminal []byte, err error) []signalbox.Effect
+
+	input string // The summary of what was asked, once the record station has made it.
 }
 
 // GateResult is the gate's. Caller and Run replace the call's claims from here on.

@@ -32,6 +32,11 @@ func NoIncident() *signalbox.Error {
 	return missing("incident").WithRemedy("List incidents with GET /api/v1/incidents, or `signalbox incident list`.")
 }
 
+// NoTask is the error of an id that no task has.
+func NoTask() *signalbox.Error {
+	return missing("task").WithRemedy("Ask for a task by the id that a call was answered with.")
+}
+
 // NoPolicyVersion is the error of a policy that was never in force.
 func NoPolicyVersion() *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeNotFound, "There was no such version of the policy.").WithField("version").

@@ -1,10 +1,8 @@
 package mcp
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +74,7 @@ func (h *Handler) await(ctx context.Context, x *exchange, req sdk.Request, id st
 	case err != nil || approval.State == signalbox.ApprovalPending:
 		return pending(id, h.wait, time.Second)
 	}
-	return verdict(approval)
+	return approval.Refusal()
 }
 
 // pending is the answer to a call whose approval nobody has decided yet. After says when to come back.
@@ -86,41 +84,6 @@ func pending(id string, wait, after time.Duration) error {
 		WithRetryAfter(after)
 	e.Approval = id
 	return e
-}
-
-// verdict is nil for an approval that was given, and else says what became of it.
-func verdict(a signalbox.Approval) error {
-	refuse := func(code signalbox.Code, what, remedy string) error {
-		return signalbox.Errorf(code, "The call was not made: its approval %s %s.", a.ID, what).WithRemedy(remedy)
-	}
-	switch a.State {
-	case signalbox.ApprovalApproved:
-		return nil
-	case signalbox.ApprovalDenied:
-		return refuse(signalbox.CodeForbidden, "was denied"+because(a, signalbox.VerdictDeny), "Do not repeat the call; ask for something else.")
-	case signalbox.ApprovalExpired:
-		return refuse(signalbox.CodeConflict, "expired before enough people had agreed", "Make the call again to ask anew.")
-	case signalbox.ApprovalStale:
-		return refuse(signalbox.CodeConflict, "is void, because the policy or the tool has changed since it was asked for", "Make the call again to ask anew.")
-	case signalbox.ApprovalWithdrawn:
-		return refuse(signalbox.CodeConflict, "was withdrawn by whoever asked for it", "Make the call again if it is still wanted.")
-	case signalbox.ApprovalPending:
-	}
-	return signalbox.Errorf(signalbox.CodeInternal, "The approval %s is in no state that is known.", a.ID).WithRemedy("Tell the operator.")
-}
-
-// because gives the last reason that goes with the verdict.
-func because(a signalbox.Approval, v signalbox.Verdict) string {
-	reason := ""
-	for _, vote := range a.Votes {
-		if vote.Verdict == v {
-			reason = cmp.Or(vote.Reason, reason)
-		}
-	}
-	if reason == "" {
-		return ", without a reason"
-	}
-	return ": " + strings.TrimRight(clip(reason), ".")
 }
 
 // tellProgress tells a caller who asked for progress that his call waits, at once and every [ProgressEvery], until the

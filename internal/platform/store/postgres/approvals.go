@@ -46,6 +46,7 @@ func putApproval(b *pgx.Batch, a *signalbox.Approval) error {
 func destroySubjectKeys(b *pgx.Batch, e signalbox.DestroySubject) {
 	b.Queue(destroySubject, text(e.Tenant), e.Subject[:], e.At.UnixMicro())
 	b.Queue(eraseApprovals, text(e.Tenant), e.Subject[:])
+	b.Queue(eraseTasks, text(e.Tenant), e.Subject[:])
 }
 
 // Approval gives one approval; not_found where there is none of that id.

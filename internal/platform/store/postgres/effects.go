@@ -18,6 +18,7 @@ const (
 	TopicNotifications = "notifications" // Notifications wait to be delivered.
 	TopicSubjects      = "subjects"      // Keys of data subjects were destroyed.
 	TopicApprovals     = "approvals"     // Approvals were asked for, voted on, decided, used.
+	TopicTasks         = "tasks"         // Tasks whose calls are under way are not wanted any more.
 	TopicGrants        = "grants"        // Break-glass grants were given, ended, reviewed.
 	TopicSessions      = "sessions"      // Sessions of people were opened or ended.
 	TopicLedger        = "ledger"        // Another replica needs room in an account, which is the payload; "" is any account.

@@ -15,11 +15,12 @@ const (
 	selectGrants = "SELECT id, tenant, doc FROM grants"
 )
 
-// isDecision reports whether an effect is one of what people decide: approvals, grants, policies, incidents and sessions.
+// isDecision reports whether an effect is one of what people decide: approvals, grants, policies, incidents, sessions,
+// and tasks that wait for them.
 func isDecision(effect signalbox.Effect) bool {
 	switch effect.(type) {
 	case signalbox.PutApproval, signalbox.PutGrant, signalbox.PutPolicyVersion, signalbox.PutIncident, signalbox.PutSession,
-		signalbox.EndSession:
+		signalbox.EndSession, signalbox.PutTask, signalbox.CancelTask:
 		return true
 	}
 	return false
@@ -39,6 +40,10 @@ func queueDecision(b *pgx.Batch, effect signalbox.Effect) error {
 		return putSession(b, &e.Session)
 	case signalbox.EndSession:
 		b.Queue(endSession, text(e.ID), e.At.UnixMicro())
+	case signalbox.PutTask:
+		return putTask(b, &e.Task)
+	case signalbox.CancelTask:
+		b.Queue(cancelTask, text(e.ID), e.At.UnixMicro())
 	}
 	return nil
 }
@@ -51,6 +56,8 @@ func decisionTopics(effect signalbox.Effect) []string {
 		return []string{TopicGrants}
 	case signalbox.PutSession, signalbox.EndSession:
 		return []string{TopicSessions}
+	case signalbox.CancelTask:
+		return []string{TopicTasks}
 	}
 	return nil
 }

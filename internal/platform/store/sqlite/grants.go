@@ -14,8 +14,8 @@ const (
 	selectGrants = "SELECT id, tenant, doc FROM grants"
 )
 
-// applyDecision applies the effects of what people decide: approvals, grants, policies, incidents and sessions. It is
-// false where the effect is none of them.
+// applyDecision applies the effects of what people decide: approvals, grants, policies, incidents, sessions, and tasks
+// that wait for them. It is false where the effect is none of them.
 func applyDecision(t *transaction, effect signalbox.Effect) (bool, error) {
 	switch e := effect.(type) {
 	case signalbox.PutApproval:
@@ -30,6 +30,10 @@ func applyDecision(t *transaction, effect signalbox.Effect) (bool, error) {
 		return true, putSession(t, &e.Session)
 	case signalbox.EndSession:
 		return true, t.exec(endSession, e.At.UnixMicro(), e.ID)
+	case signalbox.PutTask:
+		return true, putTask(t, &e.Task)
+	case signalbox.CancelTask:
+		return true, t.exec(cancelTask, e.At.UnixMicro(), e.ID)
 	}
 	return false, nil
 }

@@ -30,8 +30,8 @@ type Claims interface {
 	Unclaim(ctx context.Context, name, holder string) error
 }
 
-// RunDecisions tests what people decide, and claims, which Run does not touch. The store's Log has to be [Decisions] and
-// [Claims] too.
+// RunDecisions tests what people decide, claims and tasks, which Run does not touch. The store's Log has to be [Decisions],
+// [Claims] and [Tasks] too.
 func RunDecisions(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	runGroups(t, open, []group{
@@ -42,6 +42,8 @@ func RunDecisions(t *testing.T, open func(t *testing.T) Store) {
 		{"incidents", incidentTests},
 		{"sessions", sessionTests},
 		{"claims", claimTests},
+		{"tasks", taskTests},
+		{"tasks erased", taskErasureTests},
 	})
 }
 
