@@ -29,7 +29,7 @@ const (
 type Store interface {
 	// Approval gives one; an error of code not_found says that there is none.
 	Approval(ctx context.Context, id string) (signalbox.Approval, error)
-	// ApprovalOf gives the newest of a hash that is pending, or approved and unused; false where there is none.
+	// ApprovalOf gives the newest of a hash, whatever became of it; false where there is none.
 	ApprovalOf(ctx context.Context, tenant string, hash [32]byte) (signalbox.Approval, bool, error)
 	// Approvals lists approvals, newest first, with the cursor of the next page.
 	Approvals(ctx context.Context, f signalbox.ApprovalFilter) ([]signalbox.Approval, string, error)
@@ -54,6 +54,7 @@ type Sealer interface {
 type Settings struct {
 	ExpireAfter   time.Duration // Of a pending one; more than 0.
 	UseWithin     time.Duration // Of an approved one; more than 0.
+	DeniedFor     time.Duration // How long a denied call is refused without asking anybody again; 0: not at all.
 	EscalateAfter time.Duration // Of a pending one; 0: never.
 }
 

@@ -408,3 +408,60 @@ func TestBounds(t *testing.T) {
 	}
 	d.ask(t, toolTrack(arg))
 }
+
+// Made again after its denial, a call is refused in the words of the denial, and nobody is asked or told.
+func TestPauseAfterADenial(t *testing.T) {
+	told, denied := 0, 10*time.Minute
+	d := newDesk(func(o *Options) {
+		o.Asked = func(signalbox.Approval) { told++ }
+		o.Settings = func() Settings {
+			return Settings{ExpireAfter: time.Hour, UseWithin: 15 * time.Minute, DeniedFor: denied}
+		}
+	})
+	id := d.ask(t, toolTrack(arg))
+	d.minute = 5
+	d.vote(t, id, "lee", signalbox.VerdictDeny)
+	d.minute = 14
+	records := len(d.records)
+	for range 3 {
+		track := toolTrack(arg)
+		e := signalbox.AsError(d.present(track, nil))
+		if e.Code != signalbox.CodeForbidden || e.Approval != "" || e.RetryAfter != time.Minute ||
+			!strings.Contains(e.Message, id) || !strings.Contains(e.Message, "looks right, ask ###") ||
+			!strings.Contains(e.Remedy, at(15).Format(time.RFC3339)) {
+			t.Fatalf("got %+v", e)
+		}
+		if want := (call.ApprovalResult{Status: signalbox.StatusDenied, ID: id, State: signalbox.ApprovalDenied}); !reflect.DeepEqual(track.Approval, want) {
+			t.Errorf("the track says %+v", track.Approval)
+		}
+	}
+	if told != 1 || len(d.approvals) != 1 || len(d.records) != records || len(d.executed) != 0 || len(d.claims) != 0 {
+		t.Errorf("told %d times, approvals %v, records %v", told, d.order, d.actions())
+	}
+	other := d.ask(t, toolTrack(`{}`)) // Another call is not denied.
+	d.vote(t, other, "lee", signalbox.VerdictDeny)
+	denied = 0
+	d.ask(t, toolTrack(`{}`))
+	denied = 10 * time.Minute
+	d.minute = 15
+	if next := d.ask(t, toolTrack(arg)); next == id || told != 4 {
+		t.Errorf("after the pause: %s, told %d", next, told)
+	}
+}
+
+// What was decided after a denial counts, however long a pause the configuration gives now.
+func TestOnlyTheLastDecisionPauses(t *testing.T) {
+	denied := time.Duration(0)
+	d := newDesk(func(o *Options) {
+		o.Settings = func() Settings {
+			return Settings{ExpireAfter: time.Hour, UseWithin: 15 * time.Minute, DeniedFor: denied}
+		}
+	})
+	d.vote(t, d.ask(t, toolTrack(arg)), "lee", signalbox.VerdictDeny)
+	d.vote(t, d.ask(t, toolTrack(arg)), "lee", signalbox.VerdictApprove)
+	denied = time.Hour
+	if err := d.present(toolTrack(arg), nil); err != nil || len(d.executed) != 1 {
+		t.Fatalf("executed %v, %v", d.executed, err)
+	}
+	d.ask(t, toolTrack(arg))
+}

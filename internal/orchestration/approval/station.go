@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -34,11 +35,15 @@ func (k *Keeper) serve(ctx context.Context, t *call.Track, next call.Handler) (a
 		switch {
 		case err != nil:
 			return false, err
+		case k.bound(t, a, hash):
+			return false, k.unbound(ctx, t)
 		case found && k.usable(a, hash):
 			answer, done, err = k.admit(ctx, t, a, hash, next)
 			return done, err
 		case found && k.open(a, hash):
 			return false, refuse(t, a)
+		case found && k.paused(a, hash):
+			return false, k.refuseAgain(t, a)
 		}
 		return k.ask(ctx, t, hash)
 	})
@@ -57,6 +62,14 @@ func (k *Keeper) usable(a signalbox.Approval, hash [32]byte) bool {
 func (k *Keeper) open(a signalbox.Approval, hash [32]byte) bool {
 	return a.State == signalbox.ApprovalPending && a.Hash == hash && k.now().Before(a.Expires)
 }
+
+// paused reports whether the call was denied so lately that nobody is asked again.
+func (k *Keeper) paused(a signalbox.Approval, hash [32]byte) bool {
+	return a.State == signalbox.ApprovalDenied && a.Hash == hash && k.now().Before(k.askAgain(a))
+}
+
+// askAgain is when people can be asked again about a call that was denied.
+func (k *Keeper) askAgain(a signalbox.Approval) time.Time { return a.Decided.Add(k.o.Settings().DeniedFor) }
 
 // admit serves the call by an approval, under its claim. It is not done where somebody else has the claim, or where the
 // approval is not what it was.
@@ -107,6 +120,14 @@ func refuse(t *call.Track, a signalbox.Approval) error {
 	return err
 }
 
+// refuseAgain refuses a call that was denied a moment ago, in the words of who has denied it. It asks and tells nobody.
+func (k *Keeper) refuseAgain(t *call.Track, a signalbox.Approval) error {
+	t.Approval = call.ApprovalResult{Status: signalbox.StatusDenied, ID: a.ID, State: a.State}
+	again, e := k.askAgain(a), signalbox.AsError(a.Refusal())
+	return e.WithRemedy(e.Remedy + " People can be asked about it again from " + again.Format(time.RFC3339) + " on.").
+		WithRetryAfter(again.Sub(k.now()))
+}
+
 // ask asks people about the call, unless somebody has meanwhile. On success it refuses the call.
 func (k *Keeper) ask(ctx context.Context, t *call.Track, hash [32]byte) (bool, error) {
 	release, ok, err := k.take(ctx, hashKey(hash))
@@ -118,7 +139,7 @@ func (k *Keeper) ask(ctx context.Context, t *call.Track, hash [32]byte) (bool, e
 	switch {
 	case err != nil:
 		return false, err
-	case found && (k.usable(old, hash) || k.open(old, hash)):
+	case found && (k.usable(old, hash) || k.open(old, hash) || k.paused(old, hash)):
 		return false, nil
 	case found && old.State == signalbox.ApprovalPending: // It is over, and nobody has said so yet.
 		return false, k.settle(ctx, old.ID)

@@ -141,7 +141,7 @@ func (r *replica) ApprovalOf(_ context.Context, tenant string, hash [32]byte) (s
 	defer leave()
 	for _, id := range slices.Backward(r.order) {
 		a := r.approvals[id]
-		if a.Tenant == tenant && a.Hash == hash && (a.State == signalbox.ApprovalPending || a.State == signalbox.ApprovalApproved && a.Used.IsZero()) {
+		if a.Tenant == tenant && a.Hash == hash {
 			return a, true, nil
 		}
 	}

@@ -219,6 +219,7 @@ type Approvals struct {
 	Rules         []signalbox.ApprovalRule                 `json:"rules"`          // The first that fits wins over the tier.
 	ExpireAfter   time.Duration                            `json:"expire_after"`   // Of a pending approval.
 	UseWithin     time.Duration                            `json:"use_within"`     // Of an approved one.
+	DeniedFor     time.Duration                            `json:"denied_for"`     // Of a denied one: the same call is refused meanwhile; 0: not at all.
 	EscalateAfter time.Duration                            `json:"escalate_after"` // Of a pending one; 0: never.
 	Channels      []string                                 `json:"channels"`       // That are told of new and escalated ones; none: nobody is told.
 }
@@ -251,6 +252,7 @@ type OIDC struct {
 const (
 	DefaultApprovalExpires = 24 * time.Hour
 	DefaultApprovalUse     = 15 * time.Minute
+	DefaultDeniedFor       = 10 * time.Minute
 	DefaultBreakGlass      = time.Hour
 	DefaultBreakGlassMax   = 4 * time.Hour
 	DefaultReviewWithin    = 24 * time.Hour

@@ -60,7 +60,7 @@ func TestDefaultsOfAFileThatSaysNothing(t *testing.T) {
 			Tiers: map[signalbox.Risk]signalbox.Requirement{
 				"low": {}, "medium": {Approvers: 1, Role: "approver"}, "high": {Approvers: 2, Role: "approver"},
 			},
-			ExpireAfter: 24 * time.Hour, UseWithin: 15 * time.Minute,
+			ExpireAfter: 24 * time.Hour, UseWithin: 15 * time.Minute, DeniedFor: 10 * time.Minute,
 		},
 		BreakGlass: BreakGlass{Roles: []signalbox.Role{"operator", "admin"}, MaxDuration: 4 * time.Hour, ReviewWithin: 24 * time.Hour},
 	}

@@ -29,7 +29,7 @@ func TestPolicyAndApprovals(t *testing.T) {
 			{Agent: "*", Tool: "files.delete_file", Require: signalbox.Requirement{Approvers: 3, Role: signalbox.RoleAdmin}, Source: "approvals.rules[1] (policy.good.yml:14)"},
 			{Agent: "writer", Tool: "*", Require: signalbox.Requirement{Approvers: 1, Role: signalbox.RoleApprover}, Source: "approvals.rules[2] (policy.good.yml:15)"},
 		},
-		ExpireAfter: 2 * time.Hour, UseWithin: 5 * time.Minute, EscalateAfter: 30 * time.Minute, Channels: []string{"ops"},
+		ExpireAfter: 2 * time.Hour, UseWithin: 5 * time.Minute, DeniedFor: 0, EscalateAfter: 30 * time.Minute, Channels: []string{"ops"},
 	})
 	equal(t, "break glass", c.BreakGlass, BreakGlass{
 		Roles: []signalbox.Role{}, MaxDuration: 30 * time.Minute, ReviewWithin: 24 * time.Hour, Channels: []string{"ops", "desk"},

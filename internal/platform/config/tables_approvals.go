@@ -13,6 +13,7 @@ const (
 	MaxApprovers       = 5 // Of one call.
 	MaxApprovalExpires = 30 * 24 * time.Hour
 	MaxApprovalUse     = 24 * time.Hour
+	MaxDeniedFor       = 24 * time.Hour
 	MaxBreakGlass      = 7 * 24 * time.Hour
 	MaxReviewWithin    = 30 * 24 * time.Hour
 )
@@ -26,7 +27,7 @@ func DefaultApprovals() Approvals {
 			signalbox.RiskMedium: {Approvers: 1, Role: signalbox.RoleApprover},
 			signalbox.RiskHigh:   {Approvers: 2, Role: signalbox.RoleApprover},
 		},
-		ExpireAfter: DefaultApprovalExpires, UseWithin: DefaultApprovalUse,
+		ExpireAfter: DefaultApprovalExpires, UseWithin: DefaultApprovalUse, DeniedFor: DefaultDeniedFor,
 	}
 }
 
@@ -45,6 +46,7 @@ func approvalsTable(a *Approvals) value {
 		key("rules", "Exceptions for agents and tools; the first that fits takes the place of the tier. It can not relax writes and deletions of high risk.", listOf(&a.Rules, approvalRuleTable())),
 		key("expire_after", "How long a call waits for an answer; then it is not made.", duration(&a.ExpireAfter, time.Second, MaxApprovalExpires)),
 		key("use_within", "How long a call that was approved may still be made.", duration(&a.UseWithin, time.Second, MaxApprovalUse)),
+		key("denied_for", "How long a call that was denied is refused without anybody being asked again; 0 is not at all.", duration(&a.DeniedFor, 0, MaxDeniedFor)),
 		key("escalate_after", "When a call that waits is reported again; 0 is never.", duration(&a.EscalateAfter, 0, MaxApprovalExpires)),
 		key("channels", "Channels that are told of new and escalated ones; without any, nobody is told.", channelsTable(&a.Channels)),
 	}, check: func(s seen) {

@@ -23,7 +23,9 @@ func (s *Server) startApprovals(context.Context) error {
 		Store: s.data.db, Log: s.data.writer, Sealer: s.data.vault, Masker: guard.New(), Now: s.data.now, Holder: s.data.replica,
 		Settings: func() approval.Settings {
 			c := s.runtimes.current().config.Approvals
-			return approval.Settings{ExpireAfter: c.ExpireAfter, UseWithin: c.UseWithin, EscalateAfter: c.EscalateAfter}
+			return approval.Settings{
+				ExpireAfter: c.ExpireAfter, UseWithin: c.UseWithin, DeniedFor: c.DeniedFor, EscalateAfter: c.EscalateAfter,
+			}
 		},
 		Bound: s.bound, Current: s.asksStill, Asked: s.asked, Escalated: s.escalated, Decided: s.telemetry.Decided,
 	})
