@@ -73,6 +73,9 @@ func (e Vote) allowed(a signalbox.Approval) error {
 	case slices.ContainsFunc(a.Votes, e.By.same):
 		return signalbox.Errorf(signalbox.CodeConflict, "You have decided about this approval already.").
 			WithRemedy("It waits for somebody else.")
+	case e.Verdict == signalbox.VerdictApprove && e.By.User == "" && slices.ContainsFunc(a.Votes, nameless):
+		return signalbox.Errorf(signalbox.CodeConflict, "A key or link without a user has approved already, and all of those count as one person.").
+			WithRemedy("Let somebody approve who is known as a user: by a login, or by a key that has a user.")
 	case e.Unseen && e.Verdict == signalbox.VerdictApprove:
 		return signalbox.Errorf(signalbox.CodeConflict, "What would be done can not be shown any more, so it can not be approved.").
 			WithRemedy("Deny it; the call can be asked for again.")
@@ -103,14 +106,20 @@ func role(r signalbox.Requirement) signalbox.Role {
 	return r.Role
 }
 
+// approvals counts the people who have approved. Votes without a user count once together: one person may hold all those
+// keys.
 func approvals(votes []signalbox.Vote) int {
-	n := 0
+	n, nameless := 0, 0
 	for _, v := range votes {
-		if v.Verdict == signalbox.VerdictApprove {
+		switch {
+		case v.Verdict != signalbox.VerdictApprove:
+		case v.User == "":
+			nameless = 1
+		default:
 			n++
 		}
 	}
-	return n
+	return n + nameless
 }
 
 // asked reports whether the voter is who has asked: by the same key, as the same user, or with a key of the agent's.
@@ -120,6 +129,9 @@ func (v Voter) asked(a signalbox.Approval, user string) bool {
 
 // same reports whether a vote is the voter's own.
 func (v Voter) same(vote signalbox.Vote) bool { return v.By == vote.By || sameName(v.User, vote.User) }
+
+// nameless reports whether nobody can tell whose vote it is.
+func nameless(vote signalbox.Vote) bool { return vote.User == "" }
 
 // sameName compares names of people; nobody is the same as nobody. E-mail addresses differ in case without being
 // another's.

@@ -50,6 +50,13 @@ func says(name string, v signalbox.Verdict, minute int) Vote {
 	return Vote{By: person(name), Verdict: v, Via: "api", At: at(minute), UseWithin: 15 * time.Minute, User: "kim"}
 }
 
+// nobodys is the vote of a key or link without a user.
+func nobodys(by string, v signalbox.Verdict, minute int) Vote {
+	vote := says("", v, minute)
+	vote.By.By, vote.By.Key = by, by
+	return vote
+}
+
 func yes(name string, minute int) Vote { return says(name, signalbox.VerdictApprove, minute) }
 
 func with(v Vote, change func(*Vote)) Vote { change(&v); return v }
@@ -72,6 +79,9 @@ func TestLives(t *testing.T) {
 		{"one of one approves", 1, []Event{yes("lee", 5)}, signalbox.ApprovalApproved, func(a signalbox.Approval) bool {
 			return a.Decided.Equal(at(5)) && a.UseBy.Equal(at(20)) && len(a.Votes) == 1 && a.Votes[0].By == "https://id.example lee"
 		}},
+		{"one without a user and one with", 2, []Event{nobodys("key_1", signalbox.VerdictApprove, 5), yes("lee", 6)}, signalbox.ApprovalApproved, nil},
+		{"one with a user and one without", 2, []Event{yes("lee", 5), nobodys("channel:ops", signalbox.VerdictApprove, 6)}, signalbox.ApprovalApproved, nil},
+		{"two without a user, of whom one denies", 2, []Event{nobodys("key_1", signalbox.VerdictApprove, 5), nobodys("key_2", signalbox.VerdictDeny, 6)}, signalbox.ApprovalDenied, nil},
 		{"one of two approves", 2, []Event{yes("lee", 5)}, signalbox.ApprovalPending, func(a signalbox.Approval) bool { return a.UseBy.IsZero() }},
 		{"two of two approve", 2, []Event{yes("lee", 5), yes("max", 6)}, signalbox.ApprovalApproved, func(a signalbox.Approval) bool { return a.UseBy.Equal(at(21)) }},
 		{"one denies", 2, []Event{yes("lee", 5), says("max", signalbox.VerdictDeny, 6)}, signalbox.ApprovalDenied, func(a signalbox.Approval) bool { return a.UseBy.IsZero() && a.Decided.Equal(at(6)) }},
@@ -120,6 +130,7 @@ func TestRefusals(t *testing.T) {
 		{"with a long reason", 1, nil, with(yes("lee", 1), func(v *Vote) { v.Reason = strings.Repeat("x", MaxReason+1) }), signalbox.CodeInvalid, "2001"},
 		{"twice", 2, given, yes("lee", 6), signalbox.CodeConflict, "already"},
 		{"twice with another key", 2, given, with(yes("lee", 6), func(v *Vote) { v.By.By = "key_lee" }), signalbox.CodeConflict, "already"},
+		{"without a user, after another without one", 2, []Event{nobodys("key_1", signalbox.VerdictApprove, 5)}, nobodys("channel:ops", signalbox.VerdictApprove, 6), signalbox.CodeConflict, "count as one person"},
 		{"too late", 1, nil, yes("lee", 60), signalbox.CodeConflict, "expired"},
 		{"unseen", 1, nil, with(yes("lee", 1), func(v *Vote) { v.Unseen = true }), signalbox.CodeConflict, "shown"},
 		{"after the end", 1, given, yes("max", 6), signalbox.CodeConflict, "final"},
@@ -302,12 +313,12 @@ func rules(t *rapid.T, a signalbox.Approval, e Event, n signalbox.Approval) {
 	}
 }
 
-// countable counts different people of the role who have approved.
+// countable counts different people of the role who have approved, all without a user as one.
 func countable(a signalbox.Approval) int {
 	by, users, n := map[string]bool{}, map[string]bool{}, 0
 	for _, v := range a.Votes {
 		user := strings.ToLower(v.User)
-		if v.Verdict != signalbox.VerdictApprove || by[v.By] || user != "" && users[user] || v.Role != signalbox.RoleApprover && v.Role != signalbox.RoleAdmin {
+		if v.Verdict != signalbox.VerdictApprove || by[v.By] || users[user] || v.Role != signalbox.RoleApprover && v.Role != signalbox.RoleAdmin {
 			continue
 		}
 		by[v.By], users[user] = true, true

@@ -29,7 +29,9 @@
 //   - An approval is changed only by who holds its claim, by what he has read while he held it. So replicas that do not
 //     know of each other change it one after the other.
 //   - For one hash there is one pending approval; it is made under a claim of the hash.
+//   - A call that was denied asks nobody again for a while.
 //   - Whoever asked never decides: not by the same key, not as the same user, not with a key of the agent.
+//   - Nobody's approval counts twice. Keys and links without a user count as one person together.
 //   - No claim outlives its call or its process. The store drops those of a process that is gone, once that can commit
 //     nothing any more.
 package approval

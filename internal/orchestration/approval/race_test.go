@@ -281,7 +281,7 @@ func (g *game) vote(ctx context.Context, worker int, p *process, a act) {
 	if id == nil {
 		return
 	}
-	v := Voter{By: fmt.Sprint("key_", a.voter), Key: fmt.Sprint("key_", a.voter), Role: signalbox.RoleApprover, Tenant: tenants[a.call]}
+	v := Voter{By: fmt.Sprint("key_", a.voter), Key: fmt.Sprint("key_", a.voter), User: fmt.Sprint("user_", a.voter), Role: signalbox.RoleApprover, Tenant: tenants[a.call]}
 	if a.voter == 3 {
 		v.User = "kim" // Who has asked.
 	}
