@@ -16,12 +16,13 @@ import (
 )
 
 type approvalCmd struct {
-	List    approvalListCmd    `cmd:"" help:"List approvals, newest first."`
-	Show    approvalShowCmd    `cmd:"" help:"Show exactly what a call would do that waits for people."`
-	Approve approvalApproveCmd `cmd:"" help:"Approve a call."`
-	Deny    approvalDenyCmd    `cmd:"" help:"Deny calls."`
-	Edit    approvalEditCmd    `cmd:"" help:"Make a call with other arguments instead, in one's own name."`
-	Watch   approvalWatchCmd   `cmd:"" help:"Print approvals as they come and change, until it is interrupted."`
+	List     approvalListCmd     `cmd:"" help:"List approvals, newest first."`
+	Show     approvalShowCmd     `cmd:"" help:"Show exactly what a call would do that waits for people."`
+	Approve  approvalApproveCmd  `cmd:"" help:"Approve a call."`
+	Deny     approvalDenyCmd     `cmd:"" help:"Deny calls."`
+	Edit     approvalEditCmd     `cmd:"" help:"Make a call with other arguments instead, in one's own name."`
+	Withdraw approvalWithdrawCmd `cmd:"" help:"Take back what one has asked for, with the key that asked; an admin takes back anything."`
+	Watch    approvalWatchCmd    `cmd:"" help:"Print approvals as they come and change, until it is interrupted."`
 }
 
 var approvalHeading = []string{"ID", "STATE", "RISK", "VOTES", "TENANT", "AGENT", "TOOL", "OPERATION", "EXPIRES", "RULE"}
@@ -160,7 +161,19 @@ func (k *approvalApproveCmd) Run(c *console) error {
 	return k.decide(c, k.format, k.ID, "approve", k.Reason)
 }
 
-// decide votes on one approval.
+type approvalWithdrawCmd struct {
+	remote
+	format
+	ID     string `arg:"" help:"The approval's id."`
+	Reason string `help:"Why; it is kept."`
+}
+
+// Run takes a question back.
+func (k *approvalWithdrawCmd) Run(c *console) error {
+	return k.decide(c, k.format, k.ID, "withdraw", k.Reason)
+}
+
+// decide votes on one approval, or withdraws it.
 func (r remote) decide(c *console, f format, id, verdict, reason string) error {
 	var a api.Approval
 	path := "/approvals/" + url.PathEscape(id) + "/" + verdict

@@ -64,11 +64,12 @@ var commands = map[string]command{
 	"policy explain": asks(nil, "--agent", "planner", "--tool", "shelf.work", "--args", `{"mark":"m"}`),
 	"policy test":    asks(table, "%s"),
 
-	"approval list":    asks(waiting, "--state", "pending"),
-	"approval show":    asks(waiting, "%s"),
-	"approval watch":   asks(decided, "--id", "%s"),
-	"approval approve": {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s"}},
-	"approval deny":    {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s", "--reason", "not now"}},
+	"approval list":     asks(waiting, "--state", "pending"),
+	"approval show":     asks(waiting, "%s"),
+	"approval watch":    asks(decided, "--id", "%s"),
+	"approval approve":  {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s"}},
+	"approval deny":     {action: signalbox.ActionApprovalVoted, prepare: waiting, args: []string{"%s", "--reason", "not now"}},
+	"approval withdraw": {action: signalbox.ActionApprovalEnded, prepare: waiting, args: []string{"%s", "--reason", "not needed"}},
 	"approval edit": {
 		action: signalbox.ActionApprovalVoted, prepare: waitingTool, // The denial of what was asked.
 		args: []string{"%s", "--args", `{"mark":"m-other","fail":false}`, "--reason", "another one"},
