@@ -152,6 +152,14 @@ func TestRefused(t *testing.T) {
 			t.Error("the session has a token that somebody else has chosen")
 		}
 	})
+	t.Run("from the page of an approval, and back to it", func(t *testing.T) {
+		b := newBrowser(t, i)
+		wantPage(t, b.get(public+"/decide/appr_1"), http.StatusUnauthorized, `<a href="/login/corp?to=%2Fdecide%2Fappr_1">Log in with corp</a>`)
+		if v := b.get(b.consent(decider, "/decide/appr_1")); v.status != http.StatusOK || !strings.Contains(v.body, `content="0;url=/decide/appr_1"`) {
+			t.Fatalf("got %d: %s", v.status, v.body)
+		}
+		wantPage(t, b.get(public+"/decide/appr_1"), http.StatusNotFound, "no such approval")
+	})
 	t.Run("code that the provider did not give", func(t *testing.T) {
 		b := newBrowser(t, i)
 		u, err := url.Parse(b.consent(decider, ""))

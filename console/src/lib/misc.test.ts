@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { query } from "../api/client";
 import type { Call } from "../api/types";
 import { csv } from "./csv";
-import { localPath, parseSearch, stringifySearch } from "./search";
+import { isServerPage, localPath, parseSearch, stringifySearch } from "./search";
 import { fillHours, moments, stackCosts } from "./series";
 import { groupTraces } from "./traces";
 import { bounds, fromLocalInput, localInput } from "./time";
@@ -29,6 +29,11 @@ describe("search", () => {
     ["/login?next=/login", "/"],
     [undefined, "/"],
   ])("comes back from %s to %s", (text, want) => expect(localPath(text)).toBe(want));
+  it.each([
+    ["/decide/appr_1", true],
+    ["/decide", false],
+    ["/approvals/appr_1", false],
+  ])("leaves the console for %s: %s", (text, want) => expect(isServerPage(text)).toBe(want));
   it("writes equal queries for equal filters", () => {
     expect(query({ b: 2, a: "x", c: "" })).toBe(query({ a: "x", b: 2, d: undefined }));
   });

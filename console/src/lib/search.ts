@@ -19,6 +19,11 @@ export function stringifySearch(search: Record<string, unknown>): string {
   return text === "" ? "" : "?" + text;
 }
 
+/** isServerPage tells the pages that the server makes itself, which the browser must ask it for. */
+export function isServerPage(path: string): boolean {
+  return path.startsWith("/decide/");
+}
+
 /** localPath keeps a "come back to" address inside this console. */
 export function localPath(text: string | undefined): string {
   return text !== undefined && /^\/(?![/\\])/.test(text) && !text.startsWith("/login") ? text : "/";

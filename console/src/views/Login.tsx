@@ -6,7 +6,7 @@ import { providersQuery } from "../api/people";
 import { sessionQuery } from "../api/queries";
 import type { Identity } from "../api/types";
 import { useI18n } from "../i18n";
-import { localPath } from "../lib/search";
+import { isServerPage, localPath } from "../lib/search";
 import { ErrorBox } from "../ui/ErrorBox";
 import { Mark } from "../ui/Mark";
 import { Prefs } from "../ui/Prefs";
@@ -52,7 +52,9 @@ function KeyForm() {
       queries.clear();
       // Some answers hold the identity, some only set the cookie: the session is asked for when it is not here.
       if (identity?.key_id) queries.setQueryData(sessionQuery.queryKey, identity);
-      router.history.push(localPath(next));
+      const to = localPath(next);
+      if (isServerPage(to)) window.location.assign(to);
+      else router.history.push(to);
     } catch (cause) {
       const refused = cause instanceof ApiError && cause.status === 401;
       setError(refused ? t("login.refused") : (cause as Error));

@@ -5,6 +5,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -50,7 +51,11 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 	a, err := d.read(w, r)
 	if err != nil {
 		e := signalbox.AsError(err)
-		s.page(w, r, e.Code.Status(), page{Title: "This can not be decided here", Message: e.Message, Remedy: e.Remedy})
+		p := page{Title: "This can not be decided here", Message: e.Message, Remedy: e.Remedy}
+		if e.Code == signalbox.CodeUnauthenticated {
+			p.Links = s.waysIn(linkPath + url.PathEscape(r.PathValue("id")))
+		}
+		s.page(w, r, e.Code.Status(), p)
 		return
 	}
 	v, status := decision{Token: d.token}, http.StatusOK

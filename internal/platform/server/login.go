@@ -4,6 +4,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/signalbox/signalbox"
@@ -145,8 +146,23 @@ func (s *Server) provider(id string) string {
 	return "unknown"
 }
 
+// waysIn are the ways to log in and come back to a path of ours. The first is for who is logged in: a browser keeps its
+// cookie to itself where another site's page, or a message, led here.
+func (s *Server) waysIn(to string) []pageLink {
+	list, back := []pageLink{{"Open it again, if you are logged in already", to}}, url.QueryEscape(to)
+	for _, p := range s.keys.people.Providers() {
+		list = append(list, pageLink{"Log in with " + p.ID, "/login/" + url.PathEscape(p.ID) + "?to=" + back})
+	}
+	return append(list, pageLink{"Log in with an API key", "/login?next=" + back})
+}
+
 // page is what a person sees at the end of a login.
-type page struct{ Title, Message, Remedy, To string }
+type page struct {
+	Title, Message, Remedy, To string
+	Links                      []pageLink // What else can be done; none for most pages.
+}
+
+type pageLink struct{ Text, To string }
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en">
@@ -158,10 +174,15 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}</style>
 </head>
 <body>
+<main>
 <h1>{{.Title}}</h1>
 {{with .Message}}<p>{{.}}</p>
 {{end}}{{with .Remedy}}<p>{{.}}</p>
+{{end}}{{with .Links}}<ul>
+{{range .}}<li><a href="{{.To}}">{{.Text}}</a></li>
+{{end}}</ul>
 {{end}}<p><a href="{{or .To "/"}}">{{if .To}}Go on{{else}}To the first page{{end}}</a></p>
+</main>
 </body>
 </html>
 `))
