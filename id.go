@@ -34,6 +34,10 @@ func NewID(prefix string, at time.Time) string {
 // MaxIDLength bounds identifiers that come from outside: request, run, agent, user, step kind and the like.
 const MaxIDLength = 128
 
+// MaxProviderID bounds the id of an identity provider, in bytes. It leaves room, within [MaxIDLength], for the hash of a
+// subject behind it.
+const MaxProviderID = 48
+
 // ValidID reports whether an identifier from outside can be taken as it is: 1 to [MaxIDLength] characters out of
 // letters, digits and "-_.:@/+=".
 func ValidID(s string) bool {

@@ -14,9 +14,8 @@ import (
 
 // Bounds of what claims may be.
 const (
-	MaxSubject    = 255 // Bytes; OpenID Connect has the same.
-	MaxProviderID = 48  // Bytes.
-	maxID         = 128 // Bytes of an id, as [signalbox.ValidID] has it.
+	MaxSubject = 255 // Bytes; OpenID Connect has the same.
+	maxID      = 128 // Bytes of an id, as [signalbox.ValidID] has it.
 )
 
 // claims are what a provider says of a person.

@@ -126,7 +126,7 @@ func TestPersonID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		subject := rapid.OneOf(rapid.String(), rapid.StringN(100, 255, 255), rapid.StringMatching(`[a-c=|7]{1,6}`))
 		a, b := subject.Draw(t, "a"), subject.Draw(t, "b")
-		provider := strings.Repeat("p", MaxProviderID)
+		provider := strings.Repeat("p", signalbox.MaxProviderID)
 		one, other := personID(provider, a), personID(provider, b)
 		if (a == b) != (one == other) {
 			t.Fatalf("%q and %q have the ids %q and %q", a, b, one, other)

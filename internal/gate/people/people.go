@@ -13,7 +13,7 @@ import (
 
 // Provider is the configuration of an identity provider.
 type Provider struct {
-	ID           string // Of at most [MaxProviderID] bytes; part of paths and of the ids of people.
+	ID           string // Of at most [signalbox.MaxProviderID] bytes; part of paths and of the ids of people.
 	Issuer       string // Exactly as the provider names itself.
 	ClientID     string
 	ClientSecret string // "" for a public client.

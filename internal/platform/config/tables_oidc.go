@@ -43,7 +43,7 @@ func (o OIDC) TokensFor() string {
 
 func providerFields(o *OIDC) []field {
 	return []field{
-		need("id", "Name of the provider, in the address of its login: /login/ID.", textInto(&o.ID, nameText, declares(anIssuer))),
+		need("id", "Name of the provider, in the address of its login: /login/ID.", textInto(&o.ID, nameText, issuerID, declares(anIssuer))),
 		need("issuer", "Its issuer exactly as its tokens name it; https, except on this machine.", issuer{&o.Issuer}),
 		need("client_id", "The id under which Signalbox is registered there.", textInto(&o.ClientID, label)),
 		key("client_secret", "The secret of that registration; may be empty for a public client.", secret{into: &o.ClientSecret, empty: true}),
@@ -64,6 +64,13 @@ func personFields(o *OIDC) []field {
 		key("default_role", "The role of people without such a value; without it they are refused.", oneOf(&o.DefaultRole, signalbox.Roles()...)),
 	}
 }
+
+// issuerID is bounded because the names of its people begin with it.
+var issuerID = rule{check: func(r *reader, text, _ string, where place) {
+	if len(text) > signalbox.MaxProviderID && len(text) <= MaxNameLength { // Beyond that it was reported already.
+		r.problem(where, fmt.Sprintf("is longer than %d bytes, and the names of its people begin with it", signalbox.MaxProviderID), "shorten it")
+	}
+}}
 
 var (
 	scopeText = pattern(`[!#-\[\]-~]+`, "a scope without spaces and quotes")
