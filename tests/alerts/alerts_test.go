@@ -243,3 +243,35 @@ func (l *ladder) down(t *testing.T) {
 		l.spend(t, "r3", 1)
 	}
 }
+
+// Three processes each spend less in a run than any threshold above a dollar, and together more than all: the run is halted,
+// although none of them would by what it knows alone.
+func TestReplicasAddUp(t *testing.T) {
+	l := launch(t, postgrestest.Database(t), 3)
+	spend := func(tokens int) {
+		t.Helper()
+		for n := range l.Size() {
+			a := fleet.Ask{Run: "r1", MaxTokens: tokens, Prompt: fmt.Sprintf("in=1 out=%d", tokens)}.Send(t, l.At(n))
+			if a.Status != http.StatusOK && a.Status != http.StatusLocked { // The last one may come too late.
+				t.Fatalf("status %d: %s", a.Status, a.Body)
+			}
+		}
+	}
+	spend(1) // From here on each knows what the others have spent so far, and need not ask again.
+	spend(450)
+	l.raised(t, "default-run-log", "r1") // 1.35
+	spend(2000)                          // 7.35 at most, and 5.35 at least if the run is throttled after the first of them.
+	l.raised(t, "default-run-throttle", "r1")
+	spend(4000) // At half the price: 11.35 at least, and of each replica no more than 4.45.
+	if row := l.raised(t, "default-run-halt", "r1"); row.Brake == nil || !row.Brake.Holds {
+		t.Errorf("the alert is %+v", row)
+	}
+	for n := range l.Size() {
+		harness.Eventually(t, func() error {
+			if a := (fleet.Ask{Run: "r1", Prompt: "out=1"}).Send(t, l.At(n)); a.Status != http.StatusLocked {
+				return fmt.Errorf("process %d answers %d: %s", n, a.Status, a.Body)
+			}
+			return nil
+		})
+	}
+}

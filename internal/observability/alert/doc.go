@@ -23,7 +23,8 @@
 // holds the alert back. A brake that would add nothing to one that holds is not set, so that an operator has one to lift.
 //
 // [Engine] feeds the state: [Engine.Ended] with every durable outcome, [Engine.Progress] with the estimates of running
-// streams. Brakes hold in this process at once; the alert, its brake and its notifications are written to the log by one
+// streams, and, where there are replicas, with what an account comes to over all of them ([Totals]), a moment after a call
+// has added to it. Brakes hold in this process at once; the alert, its brake and its notifications are written to the log by one
 // goroutine, and reach other replicas through the store ([Engine.Sync]).
 //
 // [Courier] delivers notifications from the outbox, on one replica. [Webhook] signs them as the Standard Webhooks
@@ -46,6 +47,9 @@
 //   - A dead receiver takes [PerChannel] places of its own and none of other channels.
 //
 // # Limits
+//
+// Over replicas a threshold is noticed up to [LookAfter] later than on one process; where a replica dies in that time, with
+// the next call that adds to the account.
 //
 // The cost of a running stream is an estimate: a rule passed by it stays passed. Between the outcome of a stream being
 // durable and [Engine.Ended] being told, some microseconds, its cost counts twice in the total of its run that another

@@ -16,6 +16,7 @@ type Options struct {
 	Rules    func(tenant string) []signalbox.AlertRule       // The rules in force; those of other tenants are passed over.
 	Channels func() []string                                 // The ids of all channels; nil: there are none.
 	Balance  func(account string) (call.Balance, bool)       // Where an account stands.
+	Totals   Totals                                          // What all replicas have settled; nil where Balance knows, as with one process.
 	Log      call.Log                                        // Takes the alerts.
 	Now      func() time.Time                                // The clock.
 	Zone     func(tenant string) *time.Location              // Whose calendar ends windows where a balance does not say; nil: UTC.
@@ -31,10 +32,14 @@ type Engine struct {
 	brakes   brakes
 	accounts accounts
 	pending  pending
+	looks    *looks
 
 	mu    sync.Mutex
 	state *State
 
+	open    context.Context // Ends when the engine is being closed.
+	shut    context.CancelFunc
+	looked  chan struct{}   // Closed once totals are no longer looked at.
 	work    context.Context // Ends when the writer is to give up.
 	giveUp  context.CancelFunc
 	closing chan struct{}
@@ -42,7 +47,7 @@ type Engine struct {
 	close   sync.Once
 }
 
-// New makes an engine and starts its writer, which [Engine.Close] ends.
+// New makes an engine and starts its writer and who looks at totals, which [Engine.Close] ends.
 func New(o Options) *Engine {
 	if o.Channels == nil {
 		o.Channels = func() []string { return nil }
@@ -58,10 +63,17 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		Options: o, state: NewState(), closing: make(chan struct{}), done: make(chan struct{}),
-		calls: newRegistry(), brakes: newBrakes(), accounts: newAccounts(), pending: newPending(),
+		calls: newRegistry(), brakes: newBrakes(), accounts: newAccounts(), pending: newPending(), looks: newLooks(),
+		looked: make(chan struct{}),
 	}
+	e.open, e.shut = context.WithCancel(context.Background())
 	e.work, e.giveUp = context.WithCancel(context.Background())
 	go e.write()
+	if e.Totals == nil {
+		close(e.looked)
+	} else {
+		go e.look()
+	}
 	return e
 }
 
@@ -202,17 +214,22 @@ type Stats struct {
 	Brakes    int64 // Known, those that have ended and were not swept yet included.
 	Calls     int64 // Under way.
 	Unwritten int64 // Brakes whose alert was merged: they hold only here.
+	Skipped   int64 // Calls after which an account's total over all replicas was not read, because too many waited for that.
 }
 
 // Stats gives the counters.
 func (e *Engine) Stats() Stats {
 	s := e.pending.stats()
-	s.Brakes, s.Calls = e.brakes.count.Load(), e.calls.count()
+	s.Brakes, s.Calls, s.Skipped = e.brakes.count.Load(), e.calls.count(), e.looks.count()
 	return s
 }
 
 // Close writes what waits and ends the writer; when ctx ends before that it gives up and says how much is lost.
 func (e *Engine) Close(ctx context.Context) error {
+	e.shut()
+	stop := context.AfterFunc(ctx, e.giveUp)
+	defer stop()
+	<-e.looked // It may raise the last alerts.
 	e.close.Do(func() { close(e.closing) })
 	select {
 	case <-e.done:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
 )
 
 // observe reads from a record what it means for the rules. others is what streams of the same run that are under way
@@ -39,7 +40,7 @@ func value(m *signalbox.Money) signalbox.Money {
 	return *m
 }
 
-// observeAccount adds where an account stands now.
+// observeAccount adds where an account stands now, as far as this replica knows.
 func (e *Engine) observeAccount(o *Observation, text string, others signalbox.Money) {
 	b, ok := e.Balance(text)
 	if !ok {
@@ -48,6 +49,14 @@ func (e *Engine) observeAccount(o *Observation, text string, others signalbox.Mo
 	if b.Account.Kind == "" && !e.accounts.fill(&b.Account, text) {
 		return
 	}
+	if e.Totals != nil && (totalOf(&b.Account) != "" || b.WarnAt > 0 || b.Soft) {
+		e.looks.put(text, adder{o.Tenant, o.Run, o.Agent, o.Call})
+	}
+	e.addBalance(o, text, b, others)
+}
+
+// addBalance adds where an account stands to an observation.
+func (e *Engine) addBalance(o *Observation, text string, b call.Balance, others signalbox.Money) {
 	if warned(b) || exceeded(b) {
 		o.Balances = append(o.Balances, b)
 	}

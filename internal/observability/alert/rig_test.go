@@ -81,10 +81,15 @@ type rig struct {
 
 func newRig(t testing.TB, rules ...signalbox.AlertRule) *rig {
 	t.Helper()
+	return newRigOver(nil, rules...)
+}
+
+// newRigOver makes one of several replicas, which have settled totals together.
+func newRigOver(totals Totals, rules ...signalbox.AlertRule) *rig {
 	r := &rig{log: &memoryLog{}, ledger: &ledgerOf{m: map[string]call.Balance{}}}
 	r.Engine = New(Options{
 		Rules: func(string) []signalbox.AlertRule { return rules }, Channels: func() []string { return []string{"ops", "a.b"} },
-		Balance: r.ledger.get, Log: r.log, Now: time.Now,
+		Balance: r.ledger.get, Totals: totals, Log: r.log, Now: time.Now,
 	})
 	return r
 }

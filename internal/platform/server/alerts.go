@@ -74,11 +74,15 @@ func (a *alerting) close() {
 // startAlerts starts what raises alerts, enforces brakes and delivers notifications.
 func (s *Server) startAlerts(ctx context.Context) error {
 	current := func() *alerting { return s.runtimes.current().alerts }
+	var totals alert.Totals
+	if s.cluster != nil {
+		totals = s.cluster.db
+	}
 	s.alerts = alert.New(alert.Options{
 		Rules:    func(tenant string) []signalbox.AlertRule { return current().rules[tenant] },
 		Channels: func() []string { return slices.Sorted(maps.Keys(current().channels)) },
 		Zone:     func(tenant string) *time.Location { return current().zones[tenant] },
-		Balance:  s.ledger.Balance, Log: s.data.writer, Now: s.data.now, Replica: s.data.replica, Logger: s.options.Logger,
+		Balance:  s.ledger.Balance, Totals: totals, Log: s.data.writer, Now: s.data.now, Replica: s.data.replica, Logger: s.options.Logger,
 	})
 	s.onStop("alerts", s.alerts.Close)
 	s.courier = alert.NewCourier(alert.CourierOptions{

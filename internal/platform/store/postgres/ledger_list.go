@@ -15,6 +15,8 @@ const selectAccounts = "SELECT account, " + sumOf + "(granted)" + sumEnd + ", " 
 	sumOf + "(held)" + sumEnd + ", coalesce((SELECT closed FROM ledger_accounts a WHERE a.account = s.account), false) " +
 	"FROM ledger_shares s"
 
+const selectSettled = "SELECT account, " + sumOf + "(settled)" + sumEnd + " FROM ledger_shares WHERE account = ANY ($1) GROUP BY account"
+
 const (
 	sumOf  = "least(greatest(sum"
 	sumEnd = ", -9223372036854775807), 9223372036854775807)::bigint"
@@ -47,6 +49,23 @@ func (d *DB) Accounts(ctx context.Context, f signalbox.AccountFilter) ([]signalb
 		return views, "", nil
 	}
 	return views[:limit], views[limit-1].Account.String(), nil
+}
+
+// Settled gives what is settled in accounts over all replicas, by their identities. Those that nobody has used are left
+// out.
+func (d *DB) Settled(ctx context.Context, accounts []string) (map[string]int64, error) {
+	rows, err := d.readers.Query(ctx, selectSettled, list(accounts, func(a *string) string { return text(*a) }))
+	if err != nil {
+		return nil, explain("read what accounts come to", err)
+	}
+	settled := make(map[string]int64, len(accounts))
+	var account string
+	var sum int64
+	_, err = pgx.ForEachRow(rows, []any{&account, &sum}, func() error {
+		settled[account] = sum
+		return nil
+	})
+	return settled, explain("read what accounts come to", err)
 }
 
 func accountConditions(f signalbox.AccountFilter, r store.Range) *conditions {

@@ -211,3 +211,19 @@ func drawAndBook(t *testing.T, db *postgres.DB, id string, accounts []string, tu
 		t.Error(err)
 	}
 }
+
+// What is settled in an account is the sum over all replicas, those that are gone included.
+func TestSettledOverReplicas(t *testing.T) {
+	url := postgrestest.Database(t)
+	db := replica(t, url, postgres.Options{})
+	enrol(t, url, "a", "b")
+	booked(t, db, "a", signalbox.LedgerEntry{Account: budget, Settled: 30, Held: 5})
+	booked(t, db, "b", signalbox.LedgerEntry{Account: budget, Settled: 12})
+	if err := admin(t, url, "UPDATE signalbox.replicas SET fenced = now() WHERE id = 'b'"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Settled(t.Context(), []string{budget, concurrent})
+	if err != nil || len(got) != 1 || got[budget] != 42 {
+		t.Errorf("settled are %v (%v)", got, err)
+	}
+}
