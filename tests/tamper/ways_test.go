@@ -131,11 +131,13 @@ func (h *hands) rehash(from int64) {
 	}
 }
 
-// ways are the ways to tamper. Each gives the records of which one must be named; none where only the log as a whole can be.
-var ways = []struct {
+// way is one way to tamper. It gives the records of which one must be named; none where only the log as a whole can be.
+type way struct {
 	name string
 	do   func(h *hands, r *rand.Rand) []int64
-}{
+}
+
+var ways = []way{
 	{"flip a bit", flip},
 	{"change a time", func(h *hands, r *rand.Rand) []int64 {
 		i := r.Int64N(h.size)
