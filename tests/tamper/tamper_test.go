@@ -58,7 +58,7 @@ func TestEveryTamperingIsFoundAndNamed(t *testing.T) {
 			way := ways[n%len(ways)]
 			t.Run(fmt.Sprintf("%d %s", n, way.name), func(t *testing.T) {
 				t.Parallel()
-				o.tamper(t, way, rand.New(rand.NewPCG(seed, uint64(n))), fmt.Sprintf("%s (seed %d, number %d)", way.name, seed, n)) //nolint:gosec // n counts up.
+				o.tamper(t, way, rand.New(rand.NewPCG(seed, uint64(n))), fmt.Sprintf("%s (seed %d, number %d)", way.name, seed, n))
 			})
 		}
 	})
