@@ -2,6 +2,7 @@ package policy
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -73,7 +74,17 @@ type fileRule struct {
 	line   string
 }
 
-// readFile parses and validates a Cedar file.
+// maxCedarErrors bounds how many rules of one file are said to be wrong at once.
+const maxCedarErrors = 20
+
+// CheckCedar says what is wrong with a Cedar file by itself, whatever else is configured: nil, or a *signalbox.Error for
+// each rule that is wrong, up to a bound, joined ([errors.Join]).
+func CheckCedar(name, text string) error {
+	_, err := readFile(File{Name: name, Text: text})
+	return err
+}
+
+// readFile parses and validates a Cedar file. The error has one for each rule that is wrong.
 func readFile(f File) ([]fileRule, error) {
 	remedy := "Correct the rule; the schema it must fit is in the documentation of policies."
 	list, err := cedar.NewPolicyListFromBytes(f.Name, []byte(f.Text))
@@ -82,18 +93,23 @@ func readFile(f File) ([]fileRule, error) {
 	}
 	check := validator()
 	var rules []fileRule
+	var wrong []error
 	for _, p := range list {
+		if len(wrong) >= maxCedarErrors {
+			break
+		}
 		at := p.Position()
 		where := fmt.Sprintf("%s:%d", f.Name, at.Line)
 		if err := check.Policy("", (*expast.Policy)(p.AST())); err != nil {
-			return nil, invalid("policy.cedar", where, "The rule does not fit the schema: %s.", oneLine(err.Error())).WithRemedy(remedy)
+			wrong = append(wrong, invalid("policy.cedar", where, "The rule does not fit the schema: %s.", oneLine(err.Error())).WithRemedy(remedy))
+			continue
 		}
 		rules = append(rules, fileRule{
 			id: cedar.PolicyID(fmt.Sprintf("%s:%d", where, at.Column)), policy: p, scope: scopeOf(p),
 			line: "cedar " + oneLine(string(p.MarshalCedar())),
 		})
 	}
-	return rules, nil
+	return rules, errors.Join(wrong...)
 }
 
 // scopeOf gives a rule without its conditions, for what could be permitted under some conditions.

@@ -39,7 +39,7 @@ func (p *Policy) Version() string { return p.version }
 func (p *Policy) Text() string { return p.text }
 
 // Compile checks a configuration and makes a policy of it. The error is a *signalbox.Error of code invalid that names the
-// place and the remedy. Warnings name what is probably not meant.
+// place and the remedy, or several of one Cedar file, joined. Warnings name what is probably not meant.
 func Compile(c Config) (*Policy, []Warning, error) {
 	p := &Policy{
 		agents: map[string]*agent{}, servers: map[string]bool{}, tools: map[string]*tool{}, skipsCedar: true,

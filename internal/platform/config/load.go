@@ -16,6 +16,9 @@ type Options struct {
 	CheckExpression func(string) error
 	// CheckRisk does the same for the condition of a risk.
 	CheckRisk func(expr string) error
+	// CheckCedar says what is wrong with a file of Cedar rules by itself; an error of several ([errors.Join]) gives as many
+	// problems. Nil checks nothing.
+	CheckCedar func(name, text string) error
 	// CheckPolicy looks at a configuration that is right so far: whether its policy compiles, and what in it is doubtful. An
 	// error of several ([errors.Join]) gives as many problems; the Field of a *signalbox.Error, a key such as policy.cedar[0],
 	// says where each stands. Nil checks nothing.

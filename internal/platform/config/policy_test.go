@@ -151,6 +151,21 @@ func TestPolicyChecker(t *testing.T) {
 		equal(t, "changed", changed, []string(nil))
 		equal(t, "reload", err, error(nil))
 	})
+	t.Run("rules in Cedar, whatever else is wrong", func(t *testing.T) {
+		o := testOptions
+		o.CheckCedar = func(name, text string) error {
+			if name != "rules.cedar" || text != someCedar {
+				t.Errorf("asked about %q: %q", name, text)
+			}
+			return errors.Join(wrong("policy.cedar"), errors.New("nor\nparse"))
+		}
+		_, err := Parse("test.yml", []byte(text+"listne: x\n"), testEnv, o)
+		want := "test.yml:9:11: policy.cedar[0]: does not compile; correct it\ntest.yml:9:11: policy.cedar[0]: nor parse; correct it\n" +
+			"test.yml:10:1: listne: unknown key; did you mean \"listen\"?"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
 	t.Run("not asked about what is wrong anyway", func(t *testing.T) {
 		o := testOptions
 		o.CheckPolicy = func(*Config) ([]Warning, error) {

@@ -27,8 +27,8 @@ func policyTable(p *Policy) value {
 	}}
 }
 
-// cedarFile reads the file with the configuration, so that both change together. The rules are compiled by
-// [Options.CheckPolicy].
+// cedarFile reads the file with the configuration, so that both change together. The rules are checked by
+// [Options.CheckCedar], and compiled by [Options.CheckPolicy] with all the rest.
 func cedarFile(f *CedarFile) value {
 	return textInto(&f.Path, singleLine, rule{check: func(r *reader, text, shown string, where place) {
 		if r.options.ReadFile == nil {
@@ -46,7 +46,9 @@ func cedarFile(f *CedarFile) value {
 		case strings.TrimSpace(string(data)) == "":
 			r.problem(where, shown+" is empty", "write rules into it, or remove it here")
 		default:
-			f.Text = string(data)
+			if f.Text = string(data); r.options.CheckCedar != nil {
+				r.refused(r.options.CheckCedar(text, f.Text), func(string) place { return where })
+			}
 		}
 	}})
 }
@@ -69,11 +71,11 @@ func (r *reader) policy(c *Config) {
 	}
 	warnings, err := r.options.CheckPolicy(c)
 	c.Warnings = warnings
-	r.refused(err)
+	r.refused(err, r.placeOf)
 }
 
-// refused makes problems of what is wrong with the policy.
-func (r *reader) refused(err error) {
+// refused makes problems of what is wrong with the policy; at gives where a key stands that an error names.
+func (r *reader) refused(err error, at func(field string) place) {
 	var several interface{ Unwrap() []error }
 	var problems Problems
 	var one *signalbox.Error
@@ -81,14 +83,14 @@ func (r *reader) refused(err error) {
 	case err == nil:
 	case errors.As(err, &several):
 		for _, e := range several.Unwrap() {
-			r.refused(e)
+			r.refused(e, at)
 		}
 	case errors.As(err, &problems):
 		r.problems = append(r.problems, problems...)
 	case errors.As(err, &one):
-		r.problem(r.placeOf(one.Field), clause(one.Message), cmp.Or(uncapital(clause(one.Remedy)), "correct it"))
+		r.problem(at(one.Field), clause(one.Message), cmp.Or(uncapital(clause(one.Remedy)), "correct it"))
 	default:
-		r.problem(r.placeOf("policy"), oneLine(err.Error()), "correct it")
+		r.problem(at("policy"), oneLine(err.Error()), "correct it")
 	}
 }
 
