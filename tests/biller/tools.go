@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -22,8 +23,9 @@ type Tools struct {
 
 // Work are the arguments of the tool.
 type Work struct {
-	Mark string `json:"mark"` // By which the books know the call.
-	Fail bool   `json:"fail"` // The tool is to fail; it has worked all the same.
+	Mark string `json:"mark"`           // By which the books know the call.
+	Fail bool   `json:"fail"`           // The tool is to fail; it has worked all the same.
+	Wait int    `json:"wait,omitempty"` // How long it takes to answer after it has worked, in milliseconds.
 }
 
 // NewTools starts a tool server.
@@ -31,10 +33,14 @@ func NewTools() *Tools {
 	s := &Tools{runs: map[string]int{}}
 	server := mcp.NewServer(&mcp.Implementation{Name: "tools", Version: "1"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "work", Description: "Works."},
-		func(_ context.Context, _ *mcp.CallToolRequest, in Work) (*mcp.CallToolResult, any, error) {
+		func(ctx context.Context, _ *mcp.CallToolRequest, in Work) (*mcp.CallToolResult, any, error) {
 			s.mu.Lock()
 			s.runs[in.Mark]++
 			s.mu.Unlock()
+			select {
+			case <-time.After(time.Duration(in.Wait) * time.Millisecond):
+			case <-ctx.Done():
+			}
 			if in.Fail {
 				return nil, nil, errors.New("asked for")
 			}

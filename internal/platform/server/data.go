@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
+	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/platform/store"
@@ -41,6 +42,8 @@ type database interface {
 	DestroyedUntil(ctx context.Context, tenant string) (until int64, err error)
 	Sweep(ctx context.Context) error
 	approval.Store
+	task.Store
+	ForgetTasks(ctx context.Context, before time.Time, limit int) (int, error)
 	governance
 	Brakes(ctx context.Context) ([]signalbox.Brake, error)
 	FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error)

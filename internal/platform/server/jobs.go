@@ -27,6 +27,7 @@ func (s *Server) jobs(ctx context.Context) {
 	keeper := &keeper{Server: s, from: map[string]int64{}}
 	all.Go(func() { loop(ctx, expireInterval, keeper.keep) })
 	all.Go(func() { loop(ctx, idleInterval, s.expireRuns) })
+	all.Go(func() { loop(ctx, forgetInterval, s.forgetTasks) })
 	all.Go(func() { loop(ctx, rotateInterval, s.rotateMaster) })
 	all.Go(func() { loop(ctx, sweepInterval, s.sweepApprovals) })
 	all.Go(func() { loop(ctx, reviewInterval, s.reviewGrants) })

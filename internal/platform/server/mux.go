@@ -20,7 +20,8 @@ const readyWait = 2 * time.Second
 
 // handler is everything that is served, and the one list of its paths.
 func (s *Server) handler() http.Handler {
-	chain := s.chain()
+	s.chain = s.stations()
+	chain := s.chain
 	door := s.keys.door
 	ui := consoleui.Handler()
 	r := newRouter()

@@ -155,6 +155,8 @@ func (s *Server) changed(ctx context.Context, topic, payload string) error {
 		s.wanted(payload)
 	case postgres.TopicApprovals:
 		s.approvals.Changed()
+	case postgres.TopicTasks:
+		s.tasks.Wake()
 	case postgres.TopicGrants:
 		return s.loadGrants(ctx)
 	}

@@ -171,7 +171,7 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		h := handlers[servers]
 		if h == nil {
 			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
-				mcp.FilterLists(s.callerOf, s.visible), mcp.WaitForApprovals(untilStop{s}, 0))
+				mcp.FilterLists(s.callerOf, s.visible), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks))
 			clear(handlers)
 			handlers[servers] = h
 		}

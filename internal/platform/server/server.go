@@ -30,6 +30,7 @@ import (
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
+	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
 )
 
@@ -75,6 +76,8 @@ type Server struct {
 	runs      *runs.Keeper
 	grants    *grants
 	approvals *approval.Keeper
+	tasks     *task.Keeper
+	chain     call.Handler // The stations.
 	links     links
 	cluster   *cluster // Nil with SQLite.
 	http      *http.Server
@@ -115,6 +118,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		{"policy", s.startPolicy},
 		{"listener", s.listen}, // Before the jobs, whose messages to people have the address in them. It serves nothing yet.
 		{"watch", s.startWatch},
+		{"tasks", s.startTasks},
 		{"metrics", s.startMetrics},
 		{"reload", s.startReload},
 	}
@@ -183,6 +187,7 @@ func (s *Server) shutdown(ctx context.Context, drainTime time.Duration) error {
 		s.options.Logger.WarnContext(ctx, "calls were cut after the drain time-out", "in_flight", s.recorder.InFlight())
 		err = s.http.Close()
 	}
+	s.tasks.Stop(drain) // No more begin.
 	rest, cancel := context.WithTimeout(ctx, StopTimeout)
 	defer cancel()
 	if noteErr := s.note(rest, signalbox.ActionStopped, nil); noteErr != nil {

@@ -15,11 +15,11 @@ import (
 
 // ConfigOptions is what configurations are checked with.
 func ConfigOptions() config.Options {
-	return config.Options{CheckExpression: route.Check, CheckRisk: policy.CheckCEL, CheckPolicy: checkPolicy}
+	return config.Options{CheckExpression: route.Check, CheckRisk: policy.CheckCEL, CheckCedar: policy.CheckCedar, CheckPolicy: checkPolicy}
 }
 
-// chain puts the stations together. Those from resolve on belong to the runtime in force.
-func (s *Server) chain() call.Handler {
+// stations puts the stations together. Those from resolve on belong to the runtime in force.
+func (s *Server) stations() call.Handler {
 	return call.Stations{
 		Record: s.recorder.Station, Gate: s.gateStation(), Attempt: call.HandlerFunc(s.runtimes.serve),
 	}.Chain()

@@ -71,8 +71,11 @@ func rpcCode(code signalbox.Code) int64 {
 	return -31000 - int64(code.Status())
 }
 
-// rpcFailure is an error in the shape of JSON-RPC.
-func rpcFailure(c *signalbox.Call, err error) *jsonrpc.Error {
+// rpcFailure is an error of a call in the shape of JSON-RPC.
+func rpcFailure(c *signalbox.Call, err error) *jsonrpc.Error { return failure(c.RequestID, c.ID, err) }
+
+// failure is an error in the shape of JSON-RPC; the call is "" where there is none.
+func failure(request, call string, err error) *jsonrpc.Error {
 	e := signalbox.AsError(err)
 	var data object
 	data.text("code", string(e.Code))
@@ -81,8 +84,10 @@ func rpcFailure(c *signalbox.Call, err error) *jsonrpc.Error {
 	if e.Field != "" {
 		data.text("field", e.Field)
 	}
-	data.text("request_id", c.RequestID)
-	data.text("call", c.ID)
+	data.text("request_id", request)
+	if call != "" {
+		data.text("call", call)
+	}
 	if e.Approval != "" {
 		var approval object
 		approval.text("id", e.Approval)
@@ -99,27 +104,55 @@ func rpcFailure(c *signalbox.Call, err error) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: rpcCode(e.Code), Message: message, Data: data.bytes()}
 }
 
+// mismatch is the error for a message that is not what a header says, by which those between may have let it pass.
+func mismatch(c *signalbox.Call, header string) *jsonrpc.Error {
+	f := failure(c.RequestID, "", signalbox.Errorf(signalbox.CodeInvalid, "The header %s does not say what the message does.", header).
+		WithField(header).WithRemedy("Repeat the version, the method and the taskId of the message in one header each."))
+	f.Code = sdk.CodeHeaderMismatch
+	return f
+}
+
+// missingTasks is the error for who asks about tasks without having declared that he knows them.
+func missingTasks(c *signalbox.Call) *jsonrpc.Error {
+	const capability = `{"extensions":{"` + ExtensionTasks + `":{}}}`
+	field := "params._meta." + metaCapabilities
+	f := failure(c.RequestID, "", signalbox.Errorf(signalbox.CodeInvalid, "The message does not declare the extension %s.", ExtensionTasks).
+		WithField(field).WithRemedy("Declare it in "+field+" of each message: "+capability+"."))
+	f.Code = sdk.CodeMissingRequiredClientCapabilities
+	f.Data = append(append(f.Data[:len(f.Data)-1:len(f.Data)-1], `,"requiredCapabilities":`...), capability+"}"...)
+	return f
+}
+
 // writeError answers a request that the SDK never sees.
 func writeError(w http.ResponseWriter, id json.Value, c *signalbox.Call, err error) {
 	e := signalbox.AsError(err)
-	failure := rpcFailure(c, err)
-	var inner, outer object
-	inner.add("code", strconv.AppendInt(nil, failure.Code, 10))
-	inner.text("message", failure.Message)
-	inner.add("data", failure.Data)
-	if id == nil {
-		id = json.Value("null")
-	}
-	outer.text("jsonrpc", "2.0")
-	outer.add("id", id)
-	outer.add("error", inner.bytes())
 	if e.Code == signalbox.CodeUnauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
+	writeFailure(w, id, e.Code.Status(), rpcFailure(c, err))
+}
+
+// writeFailure answers with an error.
+func writeFailure(w http.ResponseWriter, id json.Value, status int, f *jsonrpc.Error) {
+	if id == nil {
+		id = json.Value("null")
+	}
+	var o object
+	o.text("jsonrpc", "2.0")
+	o.add("id", id)
+	o.add("error", encodeFailure(f))
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.Code.Status())
-	w.Write(outer.bytes())
+	w.WriteHeader(status)
+	w.Write(o.bytes())
+}
+
+func encodeFailure(f *jsonrpc.Error) []byte {
+	var o object
+	o.add("code", strconv.AppendInt(nil, f.Code, 10))
+	o.text("message", f.Message)
+	o.add("data", f.Data)
+	return o.bytes()
 }

@@ -41,6 +41,7 @@ type Handler struct {
 
 	callerOf CallerOf // Nil: who the key says.
 	visible  Visible  // Nil: lists show everything.
+	tasks    Tasks    // Nil: no call becomes a task.
 	waiter   Waiter   // Nil: nothing waits for an approval.
 	wait     time.Duration
 	waiting  atomic.Int64
@@ -70,9 +71,13 @@ func NewHandler(
 // endpoint makes the SDK's handlers for one server. The SDK's own check of the Host header is off: it protects servers
 // without authentication from web pages, and breaks those behind a proxy on the same machine.
 func (h *Handler) endpoint(u *upstream, version string) endpoint {
+	capabilities := &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}}
+	if h.tasks != nil {
+		capabilities.AddExtension(ExtensionTasks, nil)
+	}
 	server := sdk.NewServer(&sdk.Implementation{Name: "signalbox/" + u.ID, Version: version}, &sdk.ServerOptions{
 		Logger:       slog.New(slog.DiscardHandler),
-		Capabilities: &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}},
+		Capabilities: capabilities,
 		SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = cacheScope },
 	})
 	server.AddReceivingMiddleware(h.middleware(u))
@@ -86,7 +91,7 @@ func (h *Handler) endpoint(u *upstream, version string) endpoint {
 
 // form gives the form of the endpoint that the message wants. Only a call that may wait has progress to tell.
 func (h *Handler) form(e endpoint, m request) http.Handler {
-	if m.method == methodCallTool && m.progress != nil && h.waiter != nil {
+	if m.method == methodCallTool && m.progress != nil && h.waiter != nil && !h.becomesTask(m) {
 		return e.stream
 	}
 	return e.unary
@@ -130,6 +135,8 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call
 	case !known:
 		_, err := h.servers.upstream(id)
 		writeError(w, m.id, c, err)
+	case h.aboutTask(r, m):
+		h.task(w, r, c, m, id)
 	default:
 		h.hand(w, r, c, m, endpoint)
 	}
@@ -138,7 +145,7 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call
 // hand hands a message to the SDK. A call that the SDK refused by itself, such as one whose headers contradict its body,
 // goes to the stations as a refused one, so that it is in the log.
 func (h *Handler) hand(w http.ResponseWriter, r *http.Request, c *signalbox.Call, m request, e endpoint) {
-	x := &exchange{call: c, http: r.Context(), progress: m.progress}
+	x := &exchange{call: c, http: r.Context(), progress: m.progress, task: h.becomesTask(m)}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
 	w.Header().Set("X-Accel-Buffering", "no") // Progress is of no use when it comes with the answer.
@@ -168,6 +175,7 @@ type exchange struct {
 	call     *signalbox.Call
 	http     context.Context //nolint:containedctx // The SDK hides its end from handlers.
 	progress json.Value      // As in the request.
+	task     bool            // The caller knows tasks: his call becomes one rather than that it waits.
 	begun    atomic.Bool     // The call is before the stations, or was.
 	said     atomic.Pointer[headline]
 }

@@ -18,12 +18,9 @@ const MetaPolicy = "signalbox/policy"
 
 // list answers tools/list.
 func (h *Handler) list(ctx context.Context, c *signalbox.Call, u *upstream) (sdk.Result, error) {
-	caller := c.Caller
-	if h.callerOf != nil {
-		var err error
-		if caller, err = h.callerOf(c); err != nil {
-			return nil, rpcFailure(c, err)
-		}
+	caller, err := h.who(c)
+	if err != nil {
+		return nil, rpcFailure(c, err)
 	}
 	list, err := u.tools(ctx)
 	if err != nil {

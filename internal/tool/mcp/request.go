@@ -14,6 +14,7 @@ type request struct {
 	method    string     // "" for a response.
 	name      string     // Of the tool, for tools/call.
 	arguments json.Value
+	task      string // The taskId, for tasks/….
 	meta      json.Members
 	progress  json.Value // The token with which the caller wants to hear of progress; nil where he does not.
 }
@@ -21,7 +22,7 @@ type request struct {
 // Names that we read, and that nobody may spell otherwise.
 var (
 	messageNames = json.NewNames("jsonrpc", "id", "method", "params", "result", "error")
-	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor")
+	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId")
 	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", metaVersion, metaClient, metaCapabilities)
 )
 
@@ -124,6 +125,9 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 			r.progress = token.Bytes()
 		}
 	}
+	if isTaskMethod(r.method) {
+		return r.readTask(params)
+	}
 	if r.method != methodCallTool {
 		return r, nil
 	}
@@ -131,6 +135,17 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 		return r, invalid("id", errors.New("nothing where a string or number is expected"))
 	}
 	return r.readTool(params)
+}
+
+// readTask reads the id of a task. What is no id of a task is found nowhere, which is for who keeps them to say.
+func (r request) readTask(params json.Members) (request, *signalbox.Error) {
+	if id := params.Get("taskId"); id.Kind() == '"' {
+		var err error
+		if r.task, err = id.Text(); err != nil {
+			return r, invalid("params.taskId", err)
+		}
+	}
+	return r, nil
 }
 
 func (r request) readTool(params json.Members) (request, *signalbox.Error) {

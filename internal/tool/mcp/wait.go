@@ -12,12 +12,17 @@ import (
 	"github.com/signalbox/signalbox/internal/call"
 )
 
-// call answers tools/call: the stations decide and serve. A call that needs an approval waits for it here, outside of the
-// stations and without a place in them, and is then presented once more.
+// call answers tools/call: the stations decide and serve. A call that needs an approval becomes a task where its caller knows
+// tasks. Else it waits here, outside of the stations and without a place in them, and is then presented once more.
 func (h *Handler) call(ctx context.Context, x *exchange, req sdk.Request) (sdk.Result, error) {
 	c := x.call
 	data, err := h.present(ctx, x, c)
-	if e := signalbox.AsError(err); err != nil && e.Code == signalbox.CodeApprovalRequired && e.Approval != "" && h.waiter != nil {
+	e := signalbox.AsError(err)
+	switch {
+	case err == nil || e.Code != signalbox.CodeApprovalRequired || e.Approval == "":
+	case x.task:
+		return h.openTask(ctx, c, e.Approval)
+	case h.waiter != nil:
 		if err = h.await(ctx, x, req, e.Approval); err == nil {
 			c = h.again(c)
 			data, err = h.present(ctx, x, c)

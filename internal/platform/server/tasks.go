@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/orchestration/task"
+	"github.com/signalbox/signalbox/internal/tool/mcp"
+)
+
+// forgetInterval is how often tasks are looked for that nobody finds any more.
+const forgetInterval = time.Minute
+
+// newTasks makes what makes calls in place of callers who need not stay. The chain is given once there is one.
+func (s *Server) newTasks() {
+	s.tasks = task.New(task.Options{
+		Store: s.data.db, Approvals: s.approvals, Log: s.data.writer, Sealer: s.data.vault, Now: s.data.now,
+		Parse: mcp.ParseCall, Serve: s.serveTask,
+		Report: func(err error) { s.options.Logger.Warn("a task is left for later", "error", err) },
+	})
+}
+
+// startTasks begins to make calls for those who are not there.
+func (s *Server) startTasks(context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.tasks.Run(s.life)
+	}()
+	s.onStop("tasks", func(ctx context.Context) error {
+		s.end()
+		<-done
+		s.tasks.Stop(ctx)
+		return nil
+	})
+	return nil
+}
+
+// serveTask lets a call pass the stations like one that comes in now. What it comes to is kept with its outcome.
+func (s *Server) serveTask(ctx context.Context, t *call.Track) (err error) {
+	answer, err := s.chain.Serve(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, answer.Close()) }()
+	for {
+		if _, err := answer.Next(ctx); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// forgetTasks removes tasks that have ended long ago.
+func (s *Server) forgetTasks(ctx context.Context) {
+	for n := forgetBatch; n == forgetBatch; {
+		var err error
+		if n, err = s.data.db.ForgetTasks(ctx, s.data.now(), forgetBatch); err != nil {
+			if ctx.Err() == nil {
+				s.options.Logger.WarnContext(ctx, "old tasks could not be removed", "error", err)
+			}
+			return
+		}
+	}
+}

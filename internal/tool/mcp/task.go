@@ -1,0 +1,224 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// Methods of the extension for tasks, and its name among capabilities.
+const (
+	methodGetTask    = "tasks/get"
+	methodUpdateTask = "tasks/update"
+	methodCancelTask = "tasks/cancel"
+
+	ExtensionTasks = metaPrefix + "tasks"
+)
+
+// TaskPoll is how often callers are told to ask for a task: people take minutes.
+const TaskPoll = 2 * time.Second
+
+// Tasks keeps calls that wait for people, in place of their callers. It is safe for concurrent use. Its errors are meant for
+// the caller; code not_found says that there is no such task, or that it is somebody else's.
+type Tasks interface {
+	// Open gives the task of a call that waits for an approval, durable. For one approval it gives one task.
+	Open(ctx context.Context, c *signalbox.Call, who signalbox.Caller, approval string) (signalbox.Task, error)
+	// Get gives a task of who asks, made at the server, and what it came to.
+	Get(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error)
+	// Cancel notes that who asks does not want the task any more. Doing it again changes nothing.
+	Cancel(ctx context.Context, who signalbox.Caller, server, id string) error
+}
+
+// KeepTasks answers a caller who has declared the extension for tasks with one, where his call needs an approval. Without
+// this option nobody has declared it.
+func KeepTasks(t Tasks) HandlerOption { return func(h *Handler) { h.tasks = t } }
+
+// ParseCall gives what the body of a tools/call asks of a server.
+func ParseCall(server string, body []byte) (*signalbox.ToolRequest, error) {
+	m, err := parseRequest(body)
+	if err != nil {
+		return nil, err
+	}
+	if m.method != methodCallTool {
+		return nil, invalid("method", fmt.Errorf("%s where tools/call is expected", m.method))
+	}
+	return &signalbox.ToolRequest{Server: server, Name: m.name, Arguments: m.arguments}, nil
+}
+
+// isTaskMethod reports whether a method is about tasks as the modern protocol has them.
+func isTaskMethod(method string) bool {
+	return method == methodGetTask || method == methodUpdateTask || method == methodCancelTask
+}
+
+// declaresTasks reports whether the message says that its sender knows tasks.
+func (r request) declaresTasks() bool {
+	capabilities, err := r.meta.Get(metaCapabilities).Object()
+	if err != nil {
+		return false
+	}
+	extensions, err := capabilities.Get("extensions").Object()
+	return err == nil && extensions.Get(ExtensionTasks).Kind() == '{'
+}
+
+// version is that of the protocol, as the message says it; "" where it does not.
+func (r request) version() string {
+	version, err := r.meta.Get(metaVersion).Text()
+	if err != nil {
+		return ""
+	}
+	return version
+}
+
+// modern reports whether the message says that it speaks the modern protocol.
+func (r request) modern() bool { return r.version() == modernVersion }
+
+// becomesTask reports whether the call becomes a task where it needs an approval.
+func (h *Handler) becomesTask(m request) bool {
+	return h.tasks != nil && m.modern() && m.declaresTasks()
+}
+
+// aboutTask reports whether we answer the message: it is about tasks, as the modern protocol has them. Others have none, or
+// others, and the SDK says so.
+func (h *Handler) aboutTask(r *http.Request, m request) bool {
+	return h.tasks != nil && isTaskMethod(m.method) && m.id != nil &&
+		(m.modern() || only(r.Header, headerVersion) == modernVersion)
+}
+
+// Headers in which a message of the modern protocol is repeated, for those between.
+const (
+	headerVersion = "Mcp-Protocol-Version"
+	headerMethod  = "Mcp-Method"
+	headerName    = "Mcp-Name"
+)
+
+// only gives the value of a header that is there once.
+func only(h http.Header, name string) string {
+	if values := h.Values(name); len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
+// task answers a message about a task.
+func (h *Handler) task(w http.ResponseWriter, r *http.Request, c *signalbox.Call, m request, server string) {
+	for _, header := range []struct{ name, value string }{
+		{headerVersion, m.version()}, {headerMethod, m.method}, {headerName, m.task},
+	} {
+		if only(r.Header, header.name) != header.value {
+			writeFailure(w, m.id, http.StatusBadRequest, mismatch(c, header.name))
+			return
+		}
+	}
+	if !m.declaresTasks() {
+		writeFailure(w, m.id, http.StatusBadRequest, missingTasks(c))
+		return
+	}
+	result, err := h.taskResult(r.Context(), c, m, server)
+	if err != nil {
+		f, status := failure(c.RequestID, "", err), signalbox.CodeOf(err).Status()
+		if f.Code == rpcInvalidParams {
+			status = http.StatusBadRequest
+		}
+		writeFailure(w, m.id, status, f)
+		return
+	}
+	var o object
+	o.text("jsonrpc", "2.0")
+	o.add("id", m.id)
+	o.add("result", result)
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(o.bytes())
+}
+
+// taskResult does what a message about a task asks for.
+func (h *Handler) taskResult(ctx context.Context, c *signalbox.Call, m request, server string) ([]byte, error) {
+	who, err := h.who(c)
+	if err != nil {
+		return nil, err
+	}
+	if m.method == methodCancelTask {
+		return acknowledged, h.tasks.Cancel(ctx, who, server, m.task)
+	}
+	t, content, err := h.tasks.Get(ctx, who, server, m.task)
+	if err != nil || m.method == methodUpdateTask { // Nothing was asked: there is nothing that an answer could be to.
+		return acknowledged, err
+	}
+	return encodeTask("complete", t, content), nil
+}
+
+// acknowledged is the result of what is only taken note of.
+var acknowledged = []byte(`{"resultType":"complete"}`)
+
+// who gives who makes a call, as the gate would establish it.
+func (h *Handler) who(c *signalbox.Call) (signalbox.Caller, error) {
+	if h.callerOf == nil {
+		return c.Caller, nil
+	}
+	return h.callerOf(c)
+}
+
+// openTask answers a call that waits for an approval with a task.
+func (h *Handler) openTask(ctx context.Context, c *signalbox.Call, approval string) (sdk.Result, error) {
+	who, err := h.who(c)
+	if err != nil {
+		return nil, rpcFailure(c, err)
+	}
+	t, err := h.tasks.Open(ctx, c, who, approval)
+	if err != nil {
+		return nil, rpcFailure(c, err)
+	}
+	return &rawResult{data: encodeTask("task", t, signalbox.TaskContent{})}, nil
+}
+
+// encodeTask writes a task, with what it came to where it is final.
+func encodeTask(resultType string, t signalbox.Task, content signalbox.TaskContent) []byte {
+	status, message := shownTask(t, content)
+	var o object
+	o.text("resultType", resultType)
+	o.text("taskId", t.ID)
+	o.text("status", status)
+	if message != "" {
+		o.text("statusMessage", message)
+	}
+	o.text("createdAt", t.Created.UTC().Format(time.RFC3339Nano))
+	o.text("lastUpdatedAt", t.Updated.UTC().Format(time.RFC3339Nano))
+	o.add("ttlMs", strconv.AppendInt(nil, t.Expires.Sub(t.Created).Milliseconds(), 10))
+	o.add("pollIntervalMs", strconv.AppendInt(nil, TaskPoll.Milliseconds(), 10))
+	switch {
+	case t.State == signalbox.TaskCompleted:
+		o.add("result", json.Value(content.Result))
+	case t.State == signalbox.TaskFailed && content.Error != nil:
+		o.add("error", encodeFailure(failure(t.Request, t.Call, content.Error.Err())))
+	}
+	return o.bytes()
+}
+
+// shownTask gives the status in the words of the protocol, and what to say of it.
+func shownTask(t signalbox.Task, content signalbox.TaskContent) (status, message string) {
+	if content.Error != nil {
+		message = strings.TrimSpace(content.Error.Message + " " + content.Error.Remedy)
+	}
+	switch t.State {
+	case signalbox.TaskWaiting:
+		return "working", "Waiting for the approval " + t.Approval + ": people are asked whether the call may be made."
+	case signalbox.TaskRunning:
+		return "working", "The approval " + t.Approval + " was given, and the call is being made."
+	case signalbox.TaskCompleted:
+		return "completed", ""
+	case signalbox.TaskCancelled:
+		if message == "" {
+			message = "The call was not made: the task was cancelled."
+		}
+		return "cancelled", message
+	case signalbox.TaskFailed:
+	}
+	return "failed", message
+}
