@@ -27,6 +27,16 @@ func Canonical(data []byte) ([]byte, error) {
 	return canonicalNumbers(v), nil
 }
 
+// Indent breaks a document into lines for people, a line for each member, and changes nothing within its strings and
+// numbers. What is not JSON stays as it is.
+func Indent(data []byte) []byte {
+	doc := jsontext.Value(bytes.Clone(data))
+	if err := doc.Indent(jsontext.WithIndent("  ")); err != nil {
+		return data
+	}
+	return doc
+}
+
 // canonicalNumbers rewrites the numbers of a compact valid document.
 func canonicalNumbers(doc []byte) []byte {
 	out := make([]byte, 0, len(doc))

@@ -98,6 +98,19 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
+func TestIndent(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"an object":   {`{"a":1.50,"b":"x\ny\u200b"}`, "{\n  \"a\": 1.50,\n  \"b\": \"x\\ny\\u200b\"\n}"},
+		"no object":   {`{}`, `{}`},
+		"not JSON":    {`{"a":`, `{"a":`},
+		"two members": {`{"a":1,"a":2}`, "{\n  \"a\": 1,\n  \"a\": 2\n}"},
+	} {
+		if got := string(json.Indent([]byte(c.text))); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestCanonicalNumbers compares the numbers of many spellings as exact fractions before and after.
 func TestCanonicalNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
+	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
 // Bounds of the page on which somebody decides.
@@ -151,7 +152,7 @@ func (d *decider) fill(v *decision, a signalbox.Approval) {
 		v.Hidden = string(state)
 		return
 	}
-	v.Arguments, v.User, v.Resources = visible(content.Arguments), visible(content.User), visible(strings.Join(content.Resources, "\n"))
+	v.Arguments, v.User, v.Resources = visible(string(json.Indent([]byte(content.Arguments)))), visible(content.User), visible(strings.Join(content.Resources, "\n"))
 }
 
 // mayRead is as strict as the control API: who follows a link, decides about the approval, or reads everything.
@@ -162,20 +163,6 @@ func (d *decider) mayRead(a signalbox.Approval) bool {
 	case signalbox.RoleAgent, signalbox.RoleDeveloper, signalbox.RoleAuditor, signalbox.RoleOperator:
 	}
 	return a.Key != "" && a.Key == d.who.Key
-}
-
-// visible writes out characters that can not be seen, or that change the direction of what is behind them: what is read
-// must be what is sent.
-func visible(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || r == '\t' || shown(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(codePoint(r))
-	}
-	return b.String()
 }
 
 func (d *decider) write(ctx context.Context, w http.ResponseWriter, status int, v decision) {
@@ -209,6 +196,7 @@ button{font:inherit;padding:.75rem 1.5rem;margin:.5rem .5rem 0 0}
 </style>
 </head>
 <body>
+<main>
 <h1>{{.Approval.Tool}}</h1>
 {{with .Failure}}<p class="failure" role="alert">{{.}} {{$.Remedy}}</p>{{end}}
 {{with .Done}}<p class="done" role="status">{{.}}</p>{{end}}
@@ -235,6 +223,7 @@ button{font:inherit;padding:.75rem 1.5rem;margin:.5rem .5rem 0 0}
 <button name="verdict" value="deny">Deny</button>
 <button name="verdict" value="approve">Approve</button>
 </form>{{end}}
+</main>
 </body>
 </html>
 `))

@@ -59,6 +59,10 @@ type CallDetail struct {
 	Detail        []Attempt          `json:"attempts_detail"`
 	Rates         *Rates             `json:"rates" doc:"The rates of the attempt that served."`
 	PolicyVersion *string            `json:"policy_version"`
+	PolicyRule    *string            `json:"policy_rule" doc:"What permitted or denied the call."`
+	ApprovalID    *string            `json:"approval_id" doc:"The approval that admitted the call, or that it waits for."`
+	ApprovedBy    *string            `json:"approved_by" doc:"Who has approved it, separated by commas."`
+	BreakGlass    *string            `json:"break_glass" doc:"The grant without which the call had been denied."`
 	Route         *string            `json:"route"`
 	Record        RecordIndices      `json:"record"`
 	AsOf          time.Time          `json:"as_of"`
@@ -231,6 +235,8 @@ func (s *server) lastRecord(ctx context.Context, v signalbox.CallView) (signalbo
 func (d *CallDetail) fill(r signalbox.Record) {
 	d.InputSummary, d.OutputSummary = orNull(r.What.InputSummary), orNull(r.What.OutputSummary)
 	d.PolicyVersion, d.Route = orNull(r.Context.PolicyVersion), orNull(r.Context.Route)
+	d.PolicyRule, d.BreakGlass = orNull(r.Context.PolicyRule), orNull(r.Context.BreakGlass)
+	d.ApprovalID, d.ApprovedBy = orNull(r.Context.ApprovalID), orNull(r.Context.ApprovedBy)
 	if r.Error != nil {
 		d.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}
 	}

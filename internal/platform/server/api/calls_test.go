@@ -99,6 +99,11 @@ func TestCallDetail(t *testing.T) {
 	if d.InputSummary == nil || *d.InputSummary != "asked by acme" || d.OutputSummary != nil || d.Stations.Gate != signalbox.StatusPassed {
 		t.Errorf("summaries %v and %v, stations %+v", d.InputSummary, d.OutputSummary, d.Stations)
 	}
+	for name, got := range map[string]*string{"rule of acme": d.PolicyRule, "appr_1": d.ApprovalID, "ann, bob": d.ApprovedBy, "grant_1": d.BreakGlass} {
+		if got == nil || *got != name {
+			t.Errorf("who let it pass: %v, want %q", got, name)
+		}
+	}
 	if d.Record.Intent == nil || *d.Record.Intent != 0 || d.Record.Outcome == nil || *d.Record.Outcome != 1 {
 		t.Errorf("records %v and %v", d.Record.Intent, d.Record.Outcome)
 	}

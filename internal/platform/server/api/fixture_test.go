@@ -387,7 +387,7 @@ func (c sample) record() signalbox.Record {
 		When: signalbox.When{Timestamp: at, TraceID: c.trace, SpanID: c.span(), ParentSpanID: c.parent},
 		Context: signalbox.Context{
 			RequestID: fmt.Sprintf("req-%d-of-%s", c.n, c.tenant), RunID: c.run, StepIndex: &step, ModelName: c.model,
-			Protocol: signalbox.ProtocolOpenAIChat,
+			Protocol: signalbox.ProtocolOpenAIChat, PolicyRule: "rule of " + c.tenant, ApprovalID: "appr_1", ApprovedBy: "ann, bob", BreakGlass: "grant_1",
 		},
 	}
 	if c.model == "" {
