@@ -3,8 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -103,7 +101,7 @@ func (s *Server) edited(a signalbox.Approval, content signalbox.ApprovalContent,
 }
 
 // serveEdited lets the call pass the stations. At its gate whoever decides may make a call, whatever his role.
-func (s *Server) serveEdited(ctx context.Context, by signalbox.Key, t *call.Track) (data []byte, err error) {
+func (s *Server) serveEdited(ctx context.Context, by signalbox.Key, t *call.Track) ([]byte, error) {
 	chain := call.Stations{
 		Record: s.recorder.Station,
 		Gate: gate.Station(gate.Options{
@@ -116,18 +114,9 @@ func (s *Server) serveEdited(ctx context.Context, by signalbox.Key, t *call.Trac
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, answer.Close()) }()
-	for {
-		part, err := answer.Next(ctx)
-		switch {
-		case errors.Is(err, io.EOF):
-			return data, nil
-		case err != nil:
-			return nil, err
-		case len(data)+len(part.Data) > maxEdited:
-			data = []byte(`{"omitted":"the result is longer than 1 MiB"}`)
-		default:
-			data = append(data, part.Data...)
-		}
+	data, err := call.ReadAll(ctx, answer)
+	if len(data) > maxEdited {
+		data = []byte(`{"omitted":"the result is longer than 1 MiB"}`)
 	}
+	return data, err
 }

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"io"
 	"time"
 
 	"github.com/signalbox/signalbox/internal/call"
@@ -40,20 +38,13 @@ func (s *Server) startTasks(context.Context) error {
 }
 
 // serveTask lets a call pass the stations like one that comes in now. What it comes to is kept with its outcome.
-func (s *Server) serveTask(ctx context.Context, t *call.Track) (err error) {
+func (s *Server) serveTask(ctx context.Context, t *call.Track) error {
 	answer, err := s.chain.Serve(ctx, t)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, answer.Close()) }()
-	for {
-		if _, err := answer.Next(ctx); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
-	}
+	_, err = call.ReadAll(ctx, answer)
+	return err
 }
 
 // forgetTasks removes tasks that have ended long ago.

@@ -219,24 +219,5 @@ func (h *Handler) serve(ctx context.Context, t *call.Track) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := read(ctx, answer)
-	return data, errors.Join(err, answer.Close())
-}
-
-// read reads an answer to its end.
-func read(ctx context.Context, answer call.Answer) ([]byte, error) {
-	var data []byte
-	whole := false
-	for {
-		part, err := answer.Next(ctx)
-		switch {
-		case errors.Is(err, io.EOF) && whole:
-			return data, nil
-		case errors.Is(err, io.EOF):
-			return nil, io.ErrUnexpectedEOF
-		case err != nil:
-			return nil, err
-		}
-		data, whole = append(data, part.Data...), part.Terminal
-	}
+	return call.ReadAll(ctx, answer)
 }
