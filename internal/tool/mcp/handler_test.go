@@ -221,6 +221,9 @@ func TestBadMessages(t *testing.T) {
 			if status != c.status || got.Error.Data.Code != c.code || string(got.ID) != c.id {
 				t.Errorf("got %d %s", status, body)
 			}
+			if c.server == "nobody" && strings.Contains(string(body), "files") {
+				t.Errorf("the error tells which servers there are: %s", body)
+			}
 			records := log.all()[before:]
 			if (len(records) == 1) != c.recorded || len(records) > 1 {
 				t.Fatalf("got %d records, want one: %v", len(records), c.recorded)

@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -82,29 +81,13 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	}}, nil
 }
 
+// upstream gives the server of an id. Which others there are is not said: it is for the policy to say who may know.
 func (s *Servers) upstream(id string) (*upstream, error) {
 	if u := s.byID[id]; u != nil {
 		return u, nil
 	}
-	remedy := "No MCP server is configured; add one to mcp_servers."
-	if len(s.ids) > 0 {
-		remedy = "Use one of: " + names(s.ids) + "."
-	}
 	return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no MCP server %q.", clip(id)).WithField("server").
-		WithRemedy(remedy)
-}
-
-// maxNames is how many names an error lists.
-const maxNames = 30
-
-func names(all []string) string {
-	switch {
-	case len(all) == 0:
-		return "it has none"
-	case len(all) > maxNames:
-		return strings.Join(all[:maxNames], ", ") + fmt.Sprintf(" and %d more", len(all)-maxNames)
-	}
-	return strings.Join(all, ", ")
+		WithRemedy("Use the id of a server exactly as the operator has written it in mcp_servers.")
 }
 
 // clip shortens what came from outside for an error message.
