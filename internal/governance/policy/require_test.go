@@ -42,6 +42,7 @@ func TestRiskAndApprovers(t *testing.T) {
 		{"raised", policy.Config{Risk: raise("high", `resources.exists(r, r.startsWith("a"))`)}, of("any", "read_text_file", read), "high", 2, "tiers.high", ""},
 		{"never lowered", policy.Config{Risk: raise("low", "true")}, of("any", "remove", remove), "high", 2, "tiers.high", ""},
 		{"not raised", policy.Config{Risk: raise("high", `tool.name == "other" && arguments.amount > 1`)}, of("any", "write_file", write), "medium", 1, "medium", ""},
+		{"model, whose messages are no arguments", policy.Config{Risk: raise("high", `size(arguments) > 0 || has(arguments.messages) || size(resources) > 0`)}, modelCall("any", "x", "x"), "low", 0, "", ""},
 		{"condition about absent arguments", policy.Config{Risk: raise("high", "arguments.amount > 1000")}, of("any", "read_text_file", read), "high", 2, "high", ""},
 		{"condition about a fraction", policy.Config{Risk: raise("high", "arguments.amount > 1000")}, of("any", "stat", `{"amount":1000.5}`), "high", 2, "high", ""},
 		{"condition about whole numbers", policy.Config{Risk: raise("high", "arguments.amount > 1000")}, of("any", "stat", `{"amount":1000}`), "low", 0, "", ""},
