@@ -11,11 +11,11 @@ import (
 func Answer(e policy.Explanation) api.PolicyAnswer {
 	a := api.PolicyAnswer{
 		Allowed: e.Allowed, Rule: e.Rule, Message: e.Message, WouldChange: append([]string{}, e.WouldChange...),
-		Operation: pointed(e.Operation), Accesses: []api.PolicyAccess{}, RiskLevel: e.Risk, RiskRule: pointed(e.RiskRule),
-		Approvers: e.Require.Approvers, WhyApproval: pointed(e.Why), PolicyVersion: e.Version,
+		Operation: api.OrNull(e.Operation), Accesses: []api.PolicyAccess{}, RiskLevel: e.Risk, RiskRule: api.OrNull(e.RiskRule),
+		Approvers: e.Require.Approvers, WhyApproval: api.OrNull(e.Why), PolicyVersion: e.Version,
 	}
 	if e.Require.Approvers > 0 {
-		a.Role = pointed(e.Require.Role)
+		a.Role = api.OrNull(e.Require.Role)
 	}
 	for i, x := range e.Accesses {
 		row := api.PolicyAccess{Operation: x.Operation, Resource: x.Resource}
@@ -32,15 +32,6 @@ func Answer(e policy.Explanation) api.PolicyAnswer {
 		a.Message = "It is allowed."
 	}
 	return a
-}
-
-// pointed gives nil for the zero value.
-func pointed[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
 }
 
 // callerOf gives who makes a call, as the gate would establish it.

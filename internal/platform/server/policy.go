@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -188,9 +187,6 @@ func (x policies) Versions(ctx context.Context, limit int) ([]signalbox.PolicyVe
 func (x policies) Version(ctx context.Context, version string) (signalbox.PolicyVersion, error) {
 	return x.data.db.PolicyVersion(ctx, version)
 }
-
-// policyLock keeps two reloads from recording one policy twice.
-type policyLock struct{ sync.Mutex }
 
 // warn shows the operator what is probably not meant in the policy in force.
 func (s *Server) warn(ctx context.Context) {

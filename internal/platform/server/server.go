@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -86,7 +87,7 @@ type Server struct {
 	listener  net.Listener
 
 	routes   []Route
-	policies policyLock
+	policies sync.Mutex                         // Keeps two reloads from recording one policy twice.
 	read     atomic.Pointer[signalbox.Progress] // Of the projections, when they could be read last.
 	reloaded atomic.Pointer[error]              // What came of the last reload; nil where there was none.
 

@@ -116,7 +116,7 @@ func (s *server) allAccounts(ctx context.Context, f AccountFilter) ([]Account, e
 func accountRow(x *Standing) Account {
 	a := x.Account
 	row := Account{
-		Account: a.String(), Kind: a.Kind, Tenant: a.Tenant, Unit: a.Unit, Per: orNull(a.Per), Settled: amount(a.Unit, x.Settled),
+		Account: a.String(), Kind: a.Kind, Tenant: a.Tenant, Unit: a.Unit, Per: OrNull(a.Per), Settled: amount(a.Unit, x.Settled),
 		Held: amount(a.Unit, x.Held), Soft: x.Budget.Soft, Closed: x.Closed,
 	}
 	row.owner(a)
@@ -144,7 +144,7 @@ func left(x *Standing) int64 {
 }
 
 func (r *Account) owner(a signalbox.Account) {
-	name := orNull(a.Name)
+	name := OrNull(a.Name)
 	switch a.Kind {
 	case signalbox.OwnerTeam:
 		r.Team = name
@@ -154,7 +154,7 @@ func (r *Account) owner(a signalbox.Account) {
 		r.Agent = name
 	case signalbox.OwnerRun, signalbox.OwnerRunAgent, signalbox.OwnerPlanned, signalbox.OwnerPlannedNormal,
 		signalbox.OwnerPlannedOptional, signalbox.OwnerReserve:
-		r.Run, r.Agent = name, orNull(a.Agent)
+		r.Run, r.Agent = name, OrNull(a.Agent)
 	case signalbox.OwnerTenant:
 	}
 }

@@ -124,8 +124,8 @@ func alertRow(a *signalbox.Alert) Alert {
 		unit = account.Unit
 	}
 	return Alert{
-		ID: a.ID, Rule: a.Rule, Level: a.Level, Action: a.Action, Per: orNull(a.Per), Tenant: a.Tenant, Run: orNull(a.Run),
-		Agent: orNull(a.Agent), Call: orNull(a.Call), Account: orNull(a.Account), Unit: unit, Threshold: amount(unit, a.Threshold),
+		ID: a.ID, Rule: a.Rule, Level: a.Level, Action: a.Action, Per: OrNull(a.Per), Tenant: a.Tenant, Run: OrNull(a.Run),
+		Agent: OrNull(a.Agent), Call: OrNull(a.Call), Account: OrNull(a.Account), Unit: unit, Threshold: amount(unit, a.Threshold),
 		Value: amount(unit, a.Value), Raised: a.Raised, Text: a.Text, Deliveries: []Delivery{},
 	}
 }
@@ -136,7 +136,7 @@ func (s *server) deliveries(ctx context.Context, alert string) ([]Delivery, erro
 	for _, n := range list {
 		row := Delivery{
 			Channel: n.Channel, State: "waiting", Tries: n.Tries, Created: n.Created, Next: timeOrNull(n.Next),
-			Done: timeOrNull(n.Done), Note: orNull(n.LastNote),
+			Done: timeOrNull(n.Done), Note: OrNull(n.LastNote),
 		}
 		switch {
 		case n.Failed:
@@ -158,8 +158,8 @@ func timeOrNull(t time.Time) *time.Time {
 
 func (s *server) brakeRow(b signalbox.Brake) *Brake {
 	return &Brake{
-		ID: b.ID, Kind: b.Kind, Tenant: b.Tenant, Run: orNull(b.Run), Reason: b.Reason, Since: b.Since, Until: timeOrNull(b.Until),
-		Lifted: timeOrNull(b.Lifted), LiftedBy: orNull(b.By), Holds: b.Holds(s.Now()),
+		ID: b.ID, Kind: b.Kind, Tenant: b.Tenant, Run: OrNull(b.Run), Reason: b.Reason, Since: b.Since, Until: timeOrNull(b.Until),
+		Lifted: timeOrNull(b.Lifted), LiftedBy: OrNull(b.By), Holds: b.Holds(s.Now()),
 	}
 }
 

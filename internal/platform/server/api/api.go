@@ -203,15 +203,15 @@ func (s *server) asOf(ctx context.Context) (time.Time, error) {
 	return p.AsOf, nil
 }
 
-func cursor(next string) *string { return orNull(next) }
+func cursor(next string) *string { return OrNull(next) }
 
 func errCursor() error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "the cursor is not one of ours").WithField("cursor").
 		WithRemedy("Take `next` of the page before, or leave it out.")
 }
 
-// orNull is nil for the zero value.
-func orNull[T comparable](v T) *T {
+// OrNull is nil for the zero value, which answers show as null.
+func OrNull[T comparable](v T) *T {
 	var zero T
 	if v == zero {
 		return nil

@@ -225,20 +225,20 @@ func (s *server) listedApproval(c ctxWithCaller, a *signalbox.Approval) Approval
 func (s *server) approvalRow(c ctxWithCaller, a *signalbox.Approval) Approval {
 	row := Approval{
 		ID: a.ID, Tenant: a.Tenant, State: a.State, Asked: a.Asked, Expires: a.Expires, Decided: timeOrNull(a.Decided),
-		UseBy: timeOrNull(a.UseBy), Used: timeOrNull(a.Used), UsedBy: orNull(a.UsedBy), CallID: orNull(a.Call),
-		TraceID: orNull(a.Trace), RunID: orNull(a.Run), AgentID: orNull(a.Agent), KeyID: orNull(a.Key), Kind: a.Kind,
-		ToolName: a.Tool, Operation: orNull(a.Does), RiskLevel: a.Risk, Approvers: a.Require.Approvers,
-		Role: orNull(a.Require.Role), PolicyVersion: a.Policy, Rule: a.Rule, CostBound: dollars(a.Bound),
-		Votes: []ApprovalVote{}, Previous: orNull(a.Previous), EditedFrom: orNull(a.Edited),
+		UseBy: timeOrNull(a.UseBy), Used: timeOrNull(a.Used), UsedBy: OrNull(a.UsedBy), CallID: OrNull(a.Call),
+		TraceID: OrNull(a.Trace), RunID: OrNull(a.Run), AgentID: OrNull(a.Agent), KeyID: OrNull(a.Key), Kind: a.Kind,
+		ToolName: a.Tool, Operation: OrNull(a.Does), RiskLevel: a.Risk, Approvers: a.Require.Approvers,
+		Role: OrNull(a.Require.Role), PolicyVersion: a.Policy, Rule: a.Rule, CostBound: dollars(a.Bound),
+		Votes: []ApprovalVote{}, Previous: OrNull(a.Previous), EditedFrom: OrNull(a.Edited),
 	}
 	for _, v := range a.Votes {
-		row.Votes = append(row.Votes, ApprovalVote{v.By, orNull(v.User), v.Role, v.Verdict, v.Reason, v.At, v.Via})
+		row.Votes = append(row.Votes, ApprovalVote{v.By, OrNull(v.User), v.Role, v.Verdict, v.Reason, v.At, v.Via})
 	}
 	content, state := s.Approvals.Content(*a)
 	if row.Content = state; state != signalbox.ContentOpen {
 		return row
 	}
-	row.UserID = orNull(content.User)
+	row.UserID = OrNull(content.User)
 	if c.mayRead(a) {
 		resources, size := append([]string{}, content.Resources...), len(content.Arguments)
 		row.Resources, row.Arguments, row.ArgumentsSize = &resources, &content.Arguments, &size

@@ -77,14 +77,14 @@ func (s *server) listRecords(ctx context.Context, q *AuditQuery) (*Body[Page[Rec
 
 func recordRow(e signalbox.Entry, r signalbox.Record) Record {
 	row := Record{
-		Index: e.Index, Time: e.Time, Type: e.Type, CallID: orNull(e.Call), Who: r.Who, What: r.What, When: r.When,
-		Context: r.Context, Outcome: orNull(r.Outcome), Content: r.Content, Stations: r.Stations, Budget: budgetRow(r.Budget),
+		Index: e.Index, Time: e.Time, Type: e.Type, CallID: OrNull(e.Call), Who: r.Who, What: r.What, When: r.When,
+		Context: r.Context, Outcome: OrNull(r.Outcome), Content: r.Content, Stations: r.Stations, Budget: budgetRow(r.Budget),
 	}
 	if r.Error != nil {
 		row.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}
 	}
 	if r.Sealed != nil {
-		row.SealedBy = orNull(r.Sealed.Key)
+		row.SealedBy = OrNull(r.Sealed.Key)
 	}
 	return row
 }

@@ -94,8 +94,8 @@ func (s *server) registerBreakGlass(api huma.API) {
 func (s *server) grantRow(g *signalbox.Grant) Grant {
 	return Grant{
 		ID: g.ID, Tenant: g.Tenant, AgentID: g.Agent, Tool: g.Tool, Reason: g.Reason, By: g.By, From: g.From, Until: g.Until,
-		Ended: timeOrNull(g.Ended), EndedBy: orNull(g.EndedBy), Reviewed: timeOrNull(g.Reviewed), Reviewer: orNull(g.Reviewer),
-		Review: orNull(g.Review), Overdue: !g.Overdue.IsZero() && g.Reviewed.IsZero(), Active: g.Holds(s.Now()),
+		Ended: timeOrNull(g.Ended), EndedBy: OrNull(g.EndedBy), Reviewed: timeOrNull(g.Reviewed), Reviewer: OrNull(g.Reviewer),
+		Review: OrNull(g.Review), Overdue: !g.Overdue.IsZero() && g.Reviewed.IsZero(), Active: g.Holds(s.Now()),
 	}
 }
 

@@ -164,14 +164,14 @@ func (s *server) listCalls(ctx context.Context, q *CallQuery) (*Body[Page[Call]]
 
 func callRow(v signalbox.CallView) Call {
 	row := Call{
-		ID: v.ID, Time: v.Time, Tenant: v.Tenant, Team: orNull(v.Team), KeyID: orNull(v.KeyID), User: orNull(v.User),
-		RequestID: orNull(v.RequestID), RunID: orNull(v.RunID), AgentID: orNull(v.AgentID), AgentRole: orNull(v.AgentRole),
-		ParentAgentID: orNull(v.ParentAgentID), StepIndex: v.StepIndex, Kind: v.Kind, Protocol: orNull(v.Protocol),
-		ToolName: orNull(v.ToolName), ModelName: orNull(v.ModelName), Provider: orNull(v.Provider),
-		UpstreamModel: orNull(v.UpstreamModel), Stream: v.Stream, FirstByteMS: orNull(v.FirstByteMS),
-		CostEstimate: dollars(v.Cost), CostBasis: orNull(v.CostBasis), RiskLevel: orNull(v.RiskLevel), Outcome: v.Outcome,
-		ErrorCode: orNull(v.ErrorCode), Attempts: v.Attempts, TraceID: orNull(v.TraceID), SpanID: orNull(v.SpanID),
-		ParentSpanID: orNull(v.ParentSpanID), Simulated: v.Simulated,
+		ID: v.ID, Time: v.Time, Tenant: v.Tenant, Team: OrNull(v.Team), KeyID: OrNull(v.KeyID), User: OrNull(v.User),
+		RequestID: OrNull(v.RequestID), RunID: OrNull(v.RunID), AgentID: OrNull(v.AgentID), AgentRole: OrNull(v.AgentRole),
+		ParentAgentID: OrNull(v.ParentAgentID), StepIndex: v.StepIndex, Kind: v.Kind, Protocol: OrNull(v.Protocol),
+		ToolName: OrNull(v.ToolName), ModelName: OrNull(v.ModelName), Provider: OrNull(v.Provider),
+		UpstreamModel: OrNull(v.UpstreamModel), Stream: v.Stream, FirstByteMS: OrNull(v.FirstByteMS),
+		CostEstimate: dollars(v.Cost), CostBasis: OrNull(v.CostBasis), RiskLevel: OrNull(v.RiskLevel), Outcome: v.Outcome,
+		ErrorCode: OrNull(v.ErrorCode), Attempts: v.Attempts, TraceID: OrNull(v.TraceID), SpanID: OrNull(v.SpanID),
+		ParentSpanID: OrNull(v.ParentSpanID), Simulated: v.Simulated,
 	}
 	if v.Outcome != signalbox.OutcomeRunning {
 		row.LatencyMS = &v.LatencyMS
@@ -233,10 +233,10 @@ func (s *server) lastRecord(ctx context.Context, v signalbox.CallView) (signalbo
 }
 
 func (d *CallDetail) fill(r signalbox.Record) {
-	d.InputSummary, d.OutputSummary = orNull(r.What.InputSummary), orNull(r.What.OutputSummary)
-	d.PolicyVersion, d.Route = orNull(r.Context.PolicyVersion), orNull(r.Context.Route)
-	d.PolicyRule, d.BreakGlass = orNull(r.Context.PolicyRule), orNull(r.Context.BreakGlass)
-	d.ApprovalID, d.ApprovedBy = orNull(r.Context.ApprovalID), orNull(r.Context.ApprovedBy)
+	d.InputSummary, d.OutputSummary = OrNull(r.What.InputSummary), OrNull(r.What.OutputSummary)
+	d.PolicyVersion, d.Route = OrNull(r.Context.PolicyVersion), OrNull(r.Context.Route)
+	d.PolicyRule, d.BreakGlass = OrNull(r.Context.PolicyRule), OrNull(r.Context.BreakGlass)
+	d.ApprovalID, d.ApprovedBy = OrNull(r.Context.ApprovalID), OrNull(r.Context.ApprovedBy)
 	if r.Error != nil {
 		d.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}
 	}
@@ -254,9 +254,9 @@ func (d *CallDetail) fill(r signalbox.Record) {
 func attemptRow(a signalbox.Attempt) Attempt {
 	row := Attempt{
 		N: a.N, ModelName: a.Name, Provider: a.Provider, UpstreamModel: a.Upstream, Started: a.Started, LatencyMS: a.DurationMS,
-		Status: "ok", ErrorCode: orNull(a.Code), ErrorMessage: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus),
-		CostEstimate: dollars(a.Cost), CostBasis: a.Basis, Held: dollars(a.Held), MaxOutput: orNull(a.MaxOutput), Overrun: a.Overrun,
-		Finish: orNull(a.Finish), Simulated: a.Simulated,
+		Status: "ok", ErrorCode: OrNull(a.Code), ErrorMessage: OrNull(a.Message), HTTPStatus: OrNull(a.HTTPStatus),
+		CostEstimate: dollars(a.Cost), CostBasis: a.Basis, Held: dollars(a.Held), MaxOutput: OrNull(a.MaxOutput), Overrun: a.Overrun,
+		Finish: OrNull(a.Finish), Simulated: a.Simulated,
 	}
 	if a.Code != "" {
 		row.Status = "error"
@@ -275,7 +275,7 @@ func ratesRow(a signalbox.Attempt) *Rates {
 // NewRates writes rates and where they are known from.
 func NewRates(r signalbox.Rates, source, effective string) Rates {
 	return Rates{
-		Source: source, Effective: orNull(effective), Input: r.Input.String(), Output: r.Output.String(),
+		Source: source, Effective: OrNull(effective), Input: r.Input.String(), Output: r.Output.String(),
 		CacheRead: dollars(r.CacheRead), CacheWrite: dollars(r.CacheWrite), PerCall: r.PerCall.String(),
 	}
 }

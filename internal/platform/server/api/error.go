@@ -63,8 +63,8 @@ func (f *AnswerError) GetHeaders() http.Header {
 func NewAnswerError(err error, requestID string) *AnswerError {
 	e := signalbox.AsError(err)
 	f := &AnswerError{status: e.Code.Status(), Err: ErrorBody{
-		Code: e.Code, Message: mask.Mask(e.Message), Remedy: e.Remedy, Field: orNull(mask.Mask(e.Field)),
-		RequestID: orNull(requestID),
+		Code: e.Code, Message: mask.Mask(e.Message), Remedy: e.Remedy, Field: OrNull(mask.Mask(e.Field)),
+		RequestID: OrNull(requestID),
 	}}
 	if e.Approval != "" {
 		f.Err.Approval = &ApprovalRef{e.Approval, ApprovalPath(e.Approval)}

@@ -73,9 +73,9 @@ func (s *server) registerIncidents(api huma.API) {
 
 func incidentRow(i *signalbox.Incident) Incident {
 	return Incident{
-		ID: i.ID, Tenant: i.Tenant, CallID: orNull(i.Call), RunID: orNull(i.Run), ToolName: orNull(i.Tool), AgentID: orNull(i.Agent),
+		ID: i.ID, Tenant: i.Tenant, CallID: OrNull(i.Call), RunID: OrNull(i.Run), ToolName: OrNull(i.Tool), AgentID: OrNull(i.Agent),
 		Write: i.Write, Severity: i.Severity, Text: i.Text, Opened: i.Opened, OpenedBy: i.OpenedBy,
-		Closed: timeOrNull(i.Closed), ClosedBy: orNull(i.ClosedBy), Resolution: orNull(i.Resolution),
+		Closed: timeOrNull(i.Closed), ClosedBy: OrNull(i.ClosedBy), Resolution: OrNull(i.Resolution),
 	}
 }
 

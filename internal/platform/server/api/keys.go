@@ -51,7 +51,7 @@ func (s *server) registerKeys(api huma.API) {
 
 func keyRow(k signalbox.Key) Key {
 	row := Key{
-		ID: k.ID, Hint: orNull(k.Hint), Tenant: k.Tenant, Team: orNull(k.Team), Agent: orNull(k.Agent), User: orNull(k.User),
+		ID: k.ID, Hint: OrNull(k.Hint), Tenant: k.Tenant, Team: OrNull(k.Team), Agent: OrNull(k.Agent), User: OrNull(k.User),
 		Role: k.Role, Static: k.Static,
 	}
 	if !k.Created.IsZero() {

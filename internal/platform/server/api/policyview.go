@@ -110,7 +110,7 @@ type PolicyWarning struct {
 }
 
 func policyView(p *PolicyInForce) PolicyView {
-	tier := func(r signalbox.Risk) PolicyTier { return PolicyTier{p.Tiers[r].Approvers, orNull(p.Tiers[r].Role)} }
+	tier := func(r signalbox.Risk) PolicyTier { return PolicyTier{p.Tiers[r].Approvers, OrNull(p.Tiers[r].Role)} }
 	view := PolicyView{
 		Version: p.Version, Since: p.Since, Agents: []PolicyAgent{}, Tools: []PolicyTool{}, Forbids: p.Forbids,
 		Risk: []PolicyRisk{}, Rules: []PolicyApprovalRule{}, Warnings: append([]PolicyWarning{}, p.Warnings...),
@@ -126,13 +126,13 @@ func policyView(p *PolicyInForce) PolicyView {
 		view.Risk = append(view.Risk, PolicyRisk{r.When, r.Level, r.Source})
 	}
 	for _, r := range p.Rules {
-		view.Rules = append(view.Rules, PolicyApprovalRule{r.Agent, r.Tool, r.Require.Approvers, orNull(r.Require.Role), r.Source})
+		view.Rules = append(view.Rules, PolicyApprovalRule{r.Agent, r.Tool, r.Require.Approvers, OrNull(r.Require.Role), r.Source})
 	}
 	return view
 }
 
 func policyAgent(a *AgentInForce) PolicyAgent {
-	row := PolicyAgent{ID: a.ID, Role: orNull(a.Role), Declared: a.Declared, Tools: []PolicyPermission{}}
+	row := PolicyAgent{ID: a.ID, Role: OrNull(a.Role), Declared: a.Declared, Tools: []PolicyPermission{}}
 	p := a.Permissions
 	if p == nil {
 		return row
@@ -141,15 +141,15 @@ func policyAgent(a *AgentInForce) PolicyAgent {
 		models := append([]string{}, p.Models...)
 		row.Models = &models
 	}
-	row.RequiresApproval, row.MaxTokens = p.RequiresApproval, orNull(p.MaxTokens)
+	row.RequiresApproval, row.MaxTokens = p.RequiresApproval, OrNull(p.MaxTokens)
 	for _, t := range p.Tools {
 		row.Tools = append(row.Tools, PolicyPermission{
-			t.Name, append([]signalbox.Operation{}, t.Operations...), append([]string{}, t.Resources...), orNull(t.MaxPerMinute), t.Source,
+			t.Name, append([]signalbox.Operation{}, t.Operations...), append([]string{}, t.Resources...), OrNull(t.MaxPerMinute), t.Source,
 		})
 	}
 	if d := p.Data; d.Source != "" || len(d.Tables)+len(d.Columns) > 0 || d.RowFilter != "" || d.MaxRows != 0 {
 		row.Data = &PolicyData{
-			append([]string{}, d.Tables...), append([]string{}, d.Columns...), orNull(d.RowFilter), orNull(d.MaxRows), d.Source,
+			append([]string{}, d.Tables...), append([]string{}, d.Columns...), OrNull(d.RowFilter), OrNull(d.MaxRows), d.Source,
 		}
 	}
 	if n := p.Network; n.Source != "" || len(n.Allow)+len(n.Block) > 0 || n.MaxPerMinute != nil {
@@ -163,9 +163,9 @@ func policyTool(t *ToolInForce) PolicyTool {
 	if t.Mapping == nil {
 		return row
 	}
-	row.Operation, row.Source = orNull(t.Mapping.Operation), orNull(t.Mapping.Source)
+	row.Operation, row.Source = OrNull(t.Mapping.Operation), OrNull(t.Mapping.Source)
 	for _, r := range t.Mapping.Resources {
-		row.Resources = append(row.Resources, PolicyResource{r.Argument, r.Kind, orNull(r.Operation)})
+		row.Resources = append(row.Resources, PolicyResource{r.Argument, r.Kind, OrNull(r.Operation)})
 	}
 	return row
 }

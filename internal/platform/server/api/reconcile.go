@@ -129,7 +129,7 @@ func (s *server) reconcileOne(ctx context.Context, c ctxWithCaller, r *planReade
 	}
 	if err != nil {
 		e := signalbox.AsError(err)
-		row.Error = &ItemError{e.Code, e.Message, e.Remedy, orNull(e.Field)}
+		row.Error = &ItemError{e.Code, e.Message, e.Remedy, OrNull(e.Field)}
 	}
 	return row
 }

@@ -184,7 +184,7 @@ func (s *server) opened(ctx context.Context, tenant, id string) (*signalbox.Run,
 
 func (s *server) runRow(v signalbox.RunView, opened *signalbox.Run, brakes []signalbox.Brake) Run {
 	row := Run{
-		ID: v.ID, Tenant: v.Tenant, Team: orNull(v.Team), Agent: orNull(v.Agent), Started: v.Started, Last: v.Last,
+		ID: v.ID, Tenant: v.Tenant, Team: OrNull(v.Team), Agent: OrNull(v.Agent), Started: v.Started, Last: v.Last,
 		Running: v.Running, CostFigures: figures(v.Totals),
 	}
 	if opened == nil {
@@ -194,7 +194,7 @@ func (s *server) runRow(v signalbox.RunView, opened *signalbox.Run, brakes []sig
 	if b := s.brakeOf(v.Tenant, v.ID, brakes); b != nil && b.Kind == signalbox.BrakeHalt && state == signalbox.RunRunning {
 		state = signalbox.RunHalted
 	}
-	row.State, row.KeyID = &state, orNull(opened.Key)
+	row.State, row.KeyID = &state, OrNull(opened.Key)
 	return row
 }
 
@@ -348,12 +348,12 @@ func (d *RunDetail) fillPlan(run *signalbox.Run) {
 	p := run.Plan
 	d.Plan = &RunPlan{
 		Total: p.Total.String(), Reserve: p.Reserve, Kept: p.ReserveAmount().String(),
-		Planned: (p.Total - p.ReserveAmount()).String(), Steps: orNull(p.Steps), Agents: []AgentPlan{},
+		Planned: (p.Total - p.ReserveAmount()).String(), Steps: OrNull(p.Steps), Agents: []AgentPlan{},
 	}
 	for _, a := range p.Agents {
 		d.Plan.Agents = append(d.Plan.Agents, AgentPlan{
 			Agent: a.Agent, MaxInput: a.MaxInput, MaxOutput: a.MaxOutput, MaxCost: dollars(a.MaxCost), MaxSteps: a.MaxSteps,
-			Model: orNull(a.Model), Priority: a.Priority,
+			Model: OrNull(a.Model), Priority: a.Priority,
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/gate"
 )
 
 // Identity is who is logged in.
@@ -54,7 +55,7 @@ func (s *server) registerSession(api huma.API) {
 }
 
 func identity(k signalbox.Key) Identity {
-	return Identity{Tenant: k.Tenant, Team: orNull(k.Team), KeyID: k.ID, Agent: orNull(k.Agent), User: orNull(k.User), Role: k.Role}
+	return Identity{Tenant: k.Tenant, Team: OrNull(k.Team), KeyID: k.ID, Agent: OrNull(k.Agent), User: OrNull(k.User), Role: k.Role}
 }
 
 func (s *server) logIn(ctx context.Context, in *loginInput) (*Body[Identity], error) {
@@ -79,7 +80,7 @@ func (s *server) logIn(ctx context.Context, in *loginInput) (*Body[Identity], er
 func (s *server) getSession(ctx context.Context, in *wire) (*Body[Identity], error) {
 	c := callerOf(ctx)
 	who := identity(c.Key)
-	id := currentSession(in.r)
+	id := gate.CurrentSession(in.r)
 	if id == "" || !byCookie(in.r) {
 		return &Body[Identity]{who}, nil
 	}

@@ -100,23 +100,15 @@ func (s *server) listSessions(ctx context.Context, in *struct {
 		list = list[:in.Limit]
 		page.Next = cursor(list[in.Limit-1].ID)
 	}
-	own := currentSession(in.r)
+	own := gate.CurrentSession(in.r)
 	for i := range list {
 		o := &list[i]
 		page.Items = append(page.Items, SessionRow{
-			ID: o.ID, KeyID: orNull(o.Key), UserID: orNull(o.Holder.User), Tenant: o.Holder.Tenant, Role: o.Holder.Role,
-			Opened: o.Opened, Expires: o.Expires, Source: orNull(o.Source), Current: own != "" && o.ID == own,
+			ID: o.ID, KeyID: OrNull(o.Key), UserID: OrNull(o.Holder.User), Tenant: o.Holder.Tenant, Role: o.Holder.Role,
+			Opened: o.Opened, Expires: o.Expires, Source: OrNull(o.Source), Current: own != "" && o.ID == own,
 		})
 	}
 	return &Body[Page[SessionRow]]{page}, nil
-}
-
-// currentSession names the session of a request's cookie; "" where there is none.
-func currentSession(r *http.Request) string {
-	if c, err := r.Cookie(gate.SessionCookie); err == nil {
-		return gate.SessionID(c.Value)
-	}
-	return ""
 }
 
 func (s *server) revokeSession(ctx context.Context, in *struct {

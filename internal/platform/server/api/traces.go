@@ -132,9 +132,9 @@ func tracePage(id string, a arrangement, line, limit int) Trace {
 
 func spanRow(n trace.Node, start time.Time) Span {
 	s := Span{
-		ID: n.ID, ParentID: orNull(n.Parent), Depth: n.Depth, ChildCount: n.Children, Name: n.Name, Kind: n.Kind, Status: n.Status,
-		StartMS: ms(n.Start.Sub(start)), DurationMS: ms(n.End.Sub(n.Start)), SelfMS: ms(n.Self), AgentID: orNull(n.Agent),
-		ModelName: orNull(n.Model), ToolName: orNull(n.Tool), CostEstimate: dollars(n.Cost), CallID: orNull(n.Call),
+		ID: n.ID, ParentID: OrNull(n.Parent), Depth: n.Depth, ChildCount: n.Children, Name: n.Name, Kind: n.Kind, Status: n.Status,
+		StartMS: ms(n.Start.Sub(start)), DurationMS: ms(n.End.Sub(n.Start)), SelfMS: ms(n.Self), AgentID: OrNull(n.Agent),
+		ModelName: OrNull(n.Model), ToolName: OrNull(n.Tool), CostEstimate: dollars(n.Cost), CallID: OrNull(n.Call),
 		Inferred: n.Inferred, Simulated: n.Simulated,
 	}
 	if n.Usage != nil {
