@@ -17,16 +17,17 @@ import (
 type memoryLog struct {
 	mu      sync.Mutex
 	records []signalbox.Record
+	effects [][]signalbox.Effect // Of each.
 	broken  bool
 }
 
-func (l *memoryLog) Append(_ context.Context, r signalbox.Record, _ ...signalbox.Effect) (int64, error) {
+func (l *memoryLog) Append(_ context.Context, r signalbox.Record, effects ...signalbox.Effect) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.broken {
 		return 0, signalbox.Errorf(signalbox.CodeUnavailable, "disk full")
 	}
-	l.records = append(l.records, r)
+	l.records, l.effects = append(l.records, r), append(l.effects, effects)
 	return int64(len(l.records) - 1), nil
 }
 

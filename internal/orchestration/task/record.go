@@ -35,10 +35,9 @@ func (k *Keeper) record(t signalbox.Task, action string, who signalbox.Who) sign
 
 // by names the caller of a task.
 func by(c signalbox.Caller, subject string) signalbox.Who {
-	return signalbox.Who{
-		SubjectID: subject, AgentID: c.Agent, AgentRole: c.AgentRole, ParentAgentID: c.ParentAgent, UserID: c.User, Team: c.Team,
-		KeyID: c.Key, Role: c.Role,
-	}
+	w := c.Who(c.Tenant)
+	w.SubjectID = subject
+	return w
 }
 
 // put makes a change durable.
