@@ -10,7 +10,7 @@
 // # Which half is whose
 //
 // Towards callers the official SDK speaks the protocol, in its stateless form, which serves all protocol versions from
-// 2024-11-05 to 2026-07-28. Only tools/list and tools/call are answered by us, from raw bytes.
+// 2024-11-05 to 2026-07-28. Only tools/list, tools/call and what is about tasks is answered by us, from raw bytes.
 //
 // Towards upstreams we speak JSON-RPC ourselves. The SDK's client decodes results into structs, which loses members it
 // does not know, turns large integers into floats and refuses contents of new types; and over HTTP a call that is
@@ -40,6 +40,13 @@
 // approval_required that says "pending" and names the approval; the same call, made again, waits for the same approval.
 // A caller who leaves ends the wait and withdraws nothing.
 //
+// # Tasks
+//
+// A caller of the newest protocol who has declared the extension [ExtensionTasks] is answered with a task instead
+// ([KeepTasks]). What keeps tasks makes the call later, from the bytes of its request ([ParseCall]); here its states are told
+// in the words of the protocol. The messages tasks/get, tasks/update and tasks/cancel are answered by us, before the SDK, and
+// have to be repeated in their headers. Nothing is ever asked of a caller, so that an update changes nothing.
+//
 // # Prices
 //
 // A call costs what is configured for its tool, else for its server. It is paid where it was sent and the server did not
@@ -59,6 +66,6 @@
 //
 // # Not built yet
 //
-// Resources, prompts, completion, subscriptions, progress of upstreams, results that ask for input or start a task, tasks
-// in place of calls that wait, and headers that mirror parameters (x-mcp-header) towards upstreams.
+// Resources, prompts, completion, subscriptions and with them notifications about tasks, progress of upstreams, results of
+// upstreams that ask for input or start a task, and headers that mirror parameters (x-mcp-header) towards upstreams.
 package mcp
