@@ -39,9 +39,12 @@ export interface Setting {
   theme?: "dark" | "light";
   lang?: "en" | "ko";
   width?: number;
+  /** Where the Signalbox of the journey is, if not the one that all share. */
+  base?: string;
 }
 
 export async function open(browser: Browser, setting: Setting = {}): Promise<Guarded> {
+  const base = setting.base ?? BASE_URL;
   const context = await browser.newContext({ viewport: { width: setting.width ?? 1440, height: 900 }, acceptDownloads: true });
   await context.addInitScript(
     ([theme, lang]) => {
@@ -60,14 +63,14 @@ export async function open(browser: Browser, setting: Setting = {}): Promise<Gua
   });
   page.on("pageerror", (error) => troubles.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith(BASE_URL) && !request.url().startsWith("blob:")) troubles.push("foreign request " + request.url());
-    if (request.url().includes("/api/")) requests.push(request.method() + " " + request.url().slice(BASE_URL.length));
+    if (!request.url().startsWith(base) && !request.url().startsWith("blob:")) troubles.push("foreign request " + request.url());
+    if (request.url().includes("/api/")) requests.push(request.method() + " " + request.url().slice(base.length));
   });
   return { context, page, troubles, requests };
 }
 
-export async function signIn(page: Page, key = KEY): Promise<void> {
-  await page.goto(BASE_URL + "/");
+export async function signIn(page: Page, key = KEY, base = BASE_URL): Promise<void> {
+  await page.goto(base + "/");
   await page.locator("input[name=key]").fill(key);
   await page.locator("button[type=submit]").click();
 }

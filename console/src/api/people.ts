@@ -17,6 +17,15 @@ export const inboxQuery = queryOptions({
   queryFn: ({ signal }) => get<Page<Approval>>("/approvals" + query({ state: "pending", limit: INBOX_PAGE }), signal),
 });
 
+/** All states but the one in which it waits. */
+export const DECIDED = "approved,denied,expired,stale,withdrawn";
+
+/** The newest that are decided: what became of those that left the inbox while nobody listened. */
+export const goneQuery = queryOptions({
+  queryKey: ["approvals", "gone"],
+  queryFn: ({ signal }) => get<Page<Approval>>("/approvals" + query({ state: DECIDED, limit: INBOX_PAGE }), signal),
+});
+
 export const APPROVALS_PAGE = 50;
 export const approvalsQuery = (filters: Params) =>
   infiniteQueryOptions({

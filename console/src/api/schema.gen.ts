@@ -1241,11 +1241,17 @@ export interface components {
         CallDetail: {
             agent_id: string | null;
             agent_role: string | null;
+            /** @description The approval that admitted the call, or that it waits for. */
+            approval_id: string | null;
+            /** @description Who has approved it, separated by commas. */
+            approved_by: string | null;
             /** Format: date-time */
             as_of: string;
             /** Format: int64 */
             attempts: number;
             attempts_detail: components["schemas"]["Attempt"][];
+            /** @description The grant without which the call had been denied. */
+            break_glass: string | null;
             /** Format: int64 */
             cache_read_tokens: number | null;
             /** Format: int64 */
@@ -1276,6 +1282,8 @@ export interface components {
             output_tokens: number | null;
             parent_agent_id: string | null;
             parent_span_id: string | null;
+            /** @description What permitted or denied the call. */
+            policy_rule: string | null;
             policy_version: string | null;
             protocol: string | null;
             provider: string | null;

@@ -173,7 +173,8 @@ export function Outcome({ of: a }: { of: Approval }) {
 
 export function Resources({ of: a }: { of: Approval }) {
   const { t } = useI18n();
-  if (a.resources === null) return null;
+  // A model has none: to say that it names none would only raise questions.
+  if (a.resources === null || a.kind === "model") return null;
   if (a.resources.length === 0 || a.resources.every((r) => r === "")) return <p className="quiet">{t("approval.noResource")}</p>;
   return (
     <ul className="resources" aria-label={t("approval.resources")}>

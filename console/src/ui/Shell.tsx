@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { ApiError, send } from "../api/client";
-import { COUNT_MS, inboxQuery, may, type Act } from "../api/people";
+import { COUNT_MS, grantsQuery, inboxQuery, may, type Act } from "../api/people";
 import { sessionQuery } from "../api/queries";
 import type { Identity } from "../api/types";
 import { useI18n, type Key } from "../i18n";
@@ -86,6 +86,7 @@ function Line({ pathname, role }: { pathname: string; role: Identity["role"] | u
               <Link to={to} search={{}} {...(here ? { "aria-current": "page" as const } : {})}>
                 {t(key)}
                 {to === "/approvals" && <Waiting here={pathname === "/approvals"} />}
+                {to === "/break-glass" && <InForce here={pathname === "/break-glass"} />}
               </Link>
             </li>
           );
@@ -98,22 +99,40 @@ function Line({ pathname, role }: { pathname: string; role: Identity["role"] | u
 /** How long the number waits for what the page itself asks for: at first a page asks for at most five things. */
 const COUNT_DELAY_MS = 5_000;
 
-/** Waiting is the number of approvals that wait. The inbox itself keeps it; elsewhere it is asked for now and then. */
-function Waiting({ here }: { here: boolean }) {
-  const { t } = useI18n();
+/** useLate is false until the page has had the time to ask for its own things. */
+function useLate(): boolean {
   const [late, setLate] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => setLate(true), COUNT_DELAY_MS);
     return () => clearTimeout(timer);
   }, []);
+  return late;
+}
+
+/** Waiting is the number of approvals that wait. The inbox itself keeps it; elsewhere it is asked for now and then. */
+function Waiting({ here }: { here: boolean }) {
+  const { t } = useI18n();
+  const late = useLate();
   const { data } = useQuery({ ...inboxQuery, enabled: here || late, refetchInterval: here ? false : COUNT_MS });
   const count = data?.items.length ?? 0;
-  if (count === 0) return null;
-  const text = count + (data?.next ? "+" : "");
+  return <Count text={count === 0 ? "" : count + (data?.next ? "+" : "")} of={t("nav.waiting")} />;
+}
+
+/** InForce is the number of break-glass grants in force: nobody who is here overlooks that some permissions do not count. */
+function InForce({ here }: { here: boolean }) {
+  const { t } = useI18n();
+  const late = useLate();
+  const { data } = useQuery({ ...grantsQuery, enabled: here || late });
+  const count = data?.items.filter((g) => g.active).length ?? 0;
+  return <Count text={count === 0 ? "" : String(count)} of={t("nav.inForce")} />;
+}
+
+function Count({ text, of }: { text: string; of: string }) {
+  if (text === "") return null;
   return (
-    <span className="nav-count">
+    <span className="nav-count" title={`${text} ${of}`}>
       {text}
-      <span className="visually-hidden"> {t("nav.waiting")}</span>
+      <span className="visually-hidden"> {of}</span>
     </span>
   );
 }

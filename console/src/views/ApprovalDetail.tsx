@@ -24,7 +24,11 @@ export function ApprovalDetail() {
   const { id } = useParams({ from: "/shell/approvals/$id" });
   const [waits, setWaits] = useState(true);
   const live = useLive(waits, id);
-  const { data, error, refetch } = useQuery({ ...approvalQuery(id), refetchInterval: waits && live.link !== "live" ? POLL_MS : false });
+  const { data, error, refetch } = useQuery({
+    ...approvalQuery(id),
+    // The stream ends with the decision; that the call was made is asked for.
+    refetchInterval: ({ state: { data: a } }) => (a && unused(a) ? USED_MS : waits && live.link !== "live" ? POLL_MS : false),
+  });
   if (data && waits !== (data.state === "pending")) setWaits(data.state === "pending");
   return (
     <>
@@ -42,6 +46,11 @@ export function ApprovalDetail() {
     </>
   );
 }
+
+/** How often it is asked whether an approved call was made. */
+const USED_MS = 2_000;
+
+const unused = (a: Approval) => a.state === "approved" && a.used === null && (a.use_by === null || Date.parse(a.use_by) > Date.now());
 
 function Body({ a, now }: { a: Approval; now: () => number }) {
   const { t } = useI18n();
@@ -114,8 +123,7 @@ function Acts({ a, who, now }: { a: Approval; who: Reader | undefined; now: () =
         {a.run_id && <Link className="button" to="/runs/$id" params={{ id: a.run_id }} search={{ tenant: a.tenant }}>{t("call.openRun")}</Link>}
         {a.call_id && <Link className="button" to="/calls/$id" params={{ id: a.call_id }}>{t("approval.openCall")}</Link>}
         {why === null && <KeyHelp open={keys.help} setOpen={keys.setHelp} keys={keys.shortcuts} setKeys={keys.setShortcuts} />}
-        <code className="quiet break">{a.id}</code>
-        <Copy text={a.id} />
+        <span><code className="quiet break">{a.id}</code> <Copy text={a.id} /></span>
       </div>
       {edits === "edit" && a.arguments !== null && <EditCall a={a} asked={a.arguments} close={leave} />}
       {edits === "again" && again && <MakeCall of={again.of} edit={again.edit} close={leave} />}
@@ -151,7 +159,7 @@ function Facts({ a }: { a: Approval }) {
   return (
     <dl className="facts">
       <Fact name={t(a.kind === "model" ? "calls.model" : "calls.tool")}><span className="mono"><Visible text={a.tool_name} /></span> <Does operation={a.operation} /></Fact>
-      <Fact name={t("approval.resources")}>{a.resources === null ? <span className="quiet">{t("approval.notShown")}</span> : <Resources of={a} />}</Fact>
+      {a.kind === "tool" && <Fact name={t("approval.resources")}>{a.resources === null ? <span className="quiet">{t("approval.notShown")}</span> : <Resources of={a} />}</Fact>}
       <Fact name={t("calls.agent")}>{a.agent_id ?? NONE}</Fact>
       <Fact name={t("calls.tenant")}>{a.tenant}</Fact>
       <Fact name={t("audit.user")}>{a.user_id ?? NONE}</Fact>

@@ -2,7 +2,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { approvalsQuery } from "../api/people";
+import { approvalsQuery, DECIDED } from "../api/people";
 import type { Approval } from "../api/types";
 import { useI18n } from "../i18n";
 import { clock, count, NONE, stamp } from "../lib/format";
@@ -12,8 +12,6 @@ import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Loading, PageHead, Risk } from "../ui/parts";
 import { Visible } from "../ui/Visible";
 import { ApprovalFilters } from "./Approvals";
-
-const DECIDED = "approved,denied,expired,stale,withdrawn";
 
 export function ApprovalHistory({ search }: { search: ApprovalsSearch }) {
   const { t } = useI18n();

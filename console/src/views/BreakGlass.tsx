@@ -7,6 +7,7 @@ import { sessionQuery } from "../api/queries";
 import type { Grant } from "../api/types";
 import { useI18n } from "../i18n";
 import { clock, count, NONE, stamp } from "../lib/format";
+import { toolIds } from "../lib/policy";
 import { Left, Reason } from "../ui/Approval";
 import { Confirm } from "../ui/Confirm";
 import { ErrorBox } from "../ui/ErrorBox";
@@ -109,7 +110,7 @@ function End({ grant: g }: { grant: Grant }) {
 const isGiver = (g: Grant, who: { key_id: string; user: string | null }) =>
   g.by === who.key_id || g.by.startsWith(who.key_id + " ") || (who.user !== null && g.by.endsWith(" " + who.user));
 
-/** Review is for somebody other than who gave the grant. */
+/** Review is for somebody other than who gave the grant, once it is over. */
 function Review({ grant: g }: { grant: Grant }) {
   const { t } = useI18n();
   const queries = useQueryClient();
@@ -117,7 +118,7 @@ function Review({ grant: g }: { grant: Grant }) {
   const who = useQuery(sessionQuery).data;
   const [asking, setAsking] = useState(false);
   const [text, setText] = useState("");
-  if (g.reviewed !== null || !may) return null;
+  if (g.active || g.reviewed !== null || !may) return null;
   if (who && isGiver(g, who)) return <span className="quiet">{t("grant.own")}</span>;
   const close = (done: boolean) => {
     setAsking(false);
@@ -159,7 +160,8 @@ function Give({ close }: { close: () => void }) {
       <p>{t("grant.giveMeans")}</p>
       <label className="stacked"><span>{t("calls.agent")}</span><input className="input mono" data-first list="grant-agents" required value={agent} onChange={(e) => setAgent(e.target.value)} /></label>
       <datalist id="grant-agents">{(policy?.agents ?? []).map((a) => <option key={a.id} value={a.id} />)}</datalist>
-      <label className="stacked"><span>{t("grant.tool")}</span><input className="input mono" required placeholder="files.*" value={tool} onChange={(e) => setTool(e.target.value)} /></label>
+      <label className="stacked"><span>{t("grant.tool")}</span><input className="input mono" list="grant-tools" required placeholder="files.*" value={tool} onChange={(e) => setTool(e.target.value)} /></label>
+      <datalist id="grant-tools">{(policy ? toolIds(policy) : []).map((id) => <option key={id} value={id} />)}</datalist>
       <label className="stacked"><span>{t("grant.minutes")}</span>
         <select value={minutes} onChange={(e) => setMinutes(Number(e.target.value))}>{MINUTES.map((m) => <option key={m} value={m}>{m}</option>)}</select>
       </label>

@@ -8,6 +8,7 @@ import { showMoney } from "../lib/money";
 import { ErrorBox } from "../ui/ErrorBox";
 import { AsOf, Copy, Fact, Loading, PageHead, Risk, Simulated } from "../ui/parts";
 import { Signal } from "../ui/Signal";
+import { Visible } from "../ui/Visible";
 import { Report } from "./Incidents";
 import { Track } from "./Track";
 
@@ -166,6 +167,10 @@ function Details({ call }: { call: Data }) {
       <Fact name={t("call.basis")}>{BASES[call.cost_basis ?? ""] ? t(BASES[call.cost_basis ?? ""]!) : or(call.cost_basis)}</Fact>
       <Fact name={t("call.route")}>{or(call.route)}</Fact>
       <Fact name={t("call.policy")}>{or(call.policy_version)}</Fact>
+      {call.policy_rule && <Fact name={t("call.rule")}><Visible text={call.policy_rule} /></Fact>}
+      {call.approval_id && <Fact name={t("call.approval")}><Link className="mono break" to="/approvals/$id" params={{ id: call.approval_id }}>{call.approval_id}</Link></Fact>}
+      {call.approved_by && <Fact name={t("call.approvedBy")}>{call.approved_by}</Fact>}
+      {call.break_glass && <Fact name={t("call.grant")}><Link className="mono break" to="/break-glass">{call.break_glass}</Link></Fact>}
       <Fact name={t("calls.trace")} copy={call.trace_id}><span className="mono">{or(call.trace_id)}</span></Fact>
       <Fact name={t("call.span")} copy={call.span_id}><span className="mono">{or(call.span_id)}</span></Fact>
     </dl>

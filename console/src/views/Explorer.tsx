@@ -132,7 +132,7 @@ function Answer({ of: a }: { of: Explanation }) {
       )}
       <dl className="facts">
         <div><dt>{t("calls.risk")}</dt><dd><Risk level={a.risk_level || null} /> {a.risk_rule && <code className="break">{a.risk_rule}</code>}</dd></div>
-        <div><dt>{t("policy.approvers")}</dt><dd>{a.approvers_required} {a.approver_role && `(${a.approver_role})`} {a.why_approval}</dd></div>
+        <div><dt>{t("policy.approvers")}</dt><dd>{a.allowed ? a.approvers_required : NONE} {a.approver_role && `(${a.approver_role})`} {a.why_approval}</dd></div>
         <div><dt>{t("call.policy")}</dt><dd className="mono break">{a.policy_version || NONE}</dd></div>
       </dl>
     </section>

@@ -1,5 +1,7 @@
 /** One row of the inbox: what would be done, by whom, how dangerous it is, what it can cost, and how long there is. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { goneQuery } from "../api/people";
 import type { Approval } from "../api/types";
 import { useI18n } from "../i18n";
 import { clock, stamp } from "../lib/format";
@@ -56,8 +58,14 @@ export function InboxRow({ approval: a, who, now, current, chosen, focus, choose
   );
 }
 
-/** Gone: decided while it was looked at. Without the stream the way it ended is on its own page. */
+/**
+ * Gone: decided while it was looked at. What left while the stream was cut is looked up, all of it at once; what is too old
+ * for that has the way it ended on its own page.
+ */
 function Gone({ of: a }: { of: Approval }) {
   const { t } = useI18n();
-  return a.decided === null ? <p className="quiet">{t("approval.gone")}</p> : <Outcome of={a} />;
+  const unknown = a.decided === null;
+  const { data } = useQuery({ ...goneQuery, enabled: unknown });
+  const found = unknown ? data?.items.find((one) => one.id === a.id) : a;
+  return found ? <Outcome of={found} /> : <p className="quiet">{t("approval.gone")}</p>;
 }

@@ -136,6 +136,12 @@ func toolFault(text string) fault {
 	return fault{}
 }
 
+// CheckTool says why a pattern matches the id of no tool, and what would; empty where it may match one.
+func CheckTool(text string) (problem, remedy string) {
+	f := toolFault(text)
+	return f.message, f.remedy
+}
+
 // checkTools reports patterns that no tool of a configured server can match.
 func (r *reader) checkTools(servers []string) {
 	for _, m := range r.tools {

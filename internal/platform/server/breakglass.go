@@ -121,6 +121,9 @@ func effective(r api.GrantRequest) error {
 		return signalbox.Errorf(signalbox.CodeInvalid, "The grant would cover no tool: %s.", err).WithField("tool").
 			WithRemedy("Name a tool as server.tool, or a pattern over such names.")
 	}
+	if problem, remedy := config.CheckTool(r.Tool); problem != "" {
+		return signalbox.Errorf(signalbox.CodeInvalid, "The grant would cover no tool: what it names %s.", problem).WithField("tool").WithRemedy(remedy)
+	}
 	return nil
 }
 

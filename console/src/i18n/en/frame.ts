@@ -22,6 +22,7 @@ export const frame = {
   "nav.audit": "Audit",
   "nav.sessions": "Sessions",
   "nav.waiting": "waiting",
+  "nav.inForce": "in force",
   "nav.health": "Health",
 
   "login.title": "Sign in",

@@ -61,7 +61,7 @@ export const audit: Record<keyof typeof en, string> = {
   "audit.took": "걸린 시간",
   "audit.source": "출처",
   "audit.operation": "작업",
-  "audit.resource": "자원",
+  "audit.resource": "리소스",
   "audit.purpose": "목적",
   "audit.approval": "승인",
   "audit.approvedBy": "승인한 사람",

@@ -24,6 +24,7 @@ export const frame: Record<keyof typeof en, string> = {
   "nav.audit": "감사",
   "nav.sessions": "세션",
   "nav.waiting": "건 대기",
+  "nav.inForce": "건 시행 중",
   "nav.health": "상태",
 
   "login.title": "로그인",
