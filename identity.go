@@ -40,6 +40,15 @@ type Caller struct {
 	User        string `json:"user,omitzero"`
 }
 
+// Who is the caller as records of the tenant name him: the one whom the record concerns, mostly the caller's own. From where
+// and about whom an act is, a caller does not know.
+func (c Caller) Who(tenant string) Who {
+	return Who{
+		TenantID: tenant, Team: c.Team, KeyID: c.Key, Role: c.Role, AgentID: c.Agent, AgentRole: c.AgentRole,
+		ParentAgentID: c.ParentAgent, UserID: c.User,
+	}
+}
+
 // Key is an API key. Its secret is known only as a hash.
 type Key struct {
 	ID      string    `json:"id"`

@@ -28,11 +28,9 @@ func (r *Recorder) record(t *Track, kind signalbox.RecordType) signalbox.Record 
 }
 
 func who(t *Track) signalbox.Who {
-	c := t.Gate.Caller
-	return signalbox.Who{
-		AgentID: c.Agent, AgentRole: c.AgentRole, ParentAgentID: c.ParentAgent, UserID: c.User, TenantID: c.Tenant,
-		Team: c.Team, KeyID: c.Key, Role: c.Role, Source: t.Call.Source, SubjectID: t.Call.Claims.Subject,
-	}
+	w := t.Gate.Caller.Who(t.Gate.Caller.Tenant)
+	w.Source, w.SubjectID = t.Call.Source, t.Call.Claims.Subject
+	return w
 }
 
 func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {

@@ -92,9 +92,7 @@ func keyRecord(action string, by signalbox.Caller, key signalbox.Key, at time.Ti
 	}
 	return signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: at,
-		Who: signalbox.Who{
-			TenantID: key.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User,
-		},
+		Who:  by.Who(key.Tenant),
 		What: signalbox.What{Action: action, ResourceID: key.ID, Detail: detail},
 		When: signalbox.When{Timestamp: at},
 	}

@@ -187,11 +187,10 @@ func (s *Sessions) List() []OpenSession {
 func sessionRecord(action string, at time.Time, one signalbox.Session, by signalbox.Caller, tenant string) signalbox.Record {
 	r := signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: at, When: signalbox.When{Timestamp: at},
-		Who: signalbox.Who{
-			TenantID: tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User, Source: one.Source,
-		},
+		Who:  by.Who(tenant),
 		What: signalbox.What{Action: action, ResourceID: one.ID, Detail: map[string]string{}},
 	}
+	r.Who.Source = one.Source
 	if one.Person.Issuer != "" {
 		r.What.Detail["issuer"] = one.Person.Issuer
 	}

@@ -154,9 +154,7 @@ func (k *Keeper) put(ctx context.Context, by signalbox.Caller, run signalbox.Run
 	now := k.Now().UTC()
 	_, err := k.Log.Append(ctx, signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		Who: signalbox.Who{
-			TenantID: run.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, UserID: by.User, AgentID: by.Agent,
-		},
+		Who:     by.Who(run.Tenant),
 		What:    signalbox.What{Action: action, ResourceID: run.ID, Detail: detail},
 		Context: signalbox.Context{RunID: run.ID},
 	}, signalbox.PutRun{Run: run})

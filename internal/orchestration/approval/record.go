@@ -52,11 +52,9 @@ func status(s signalbox.ApprovalState) string {
 
 // asked is the record of a new approval. It is the caller's act.
 func (k *Keeper) asked(t *call.Track, a signalbox.Approval) signalbox.Record {
-	c := t.Gate.Caller
-	r := k.record(a, signalbox.ActionApprovalRequested, signalbox.Who{
-		SubjectID: t.Call.Claims.Subject, AgentID: c.Agent, AgentRole: c.AgentRole, ParentAgentID: c.ParentAgent, UserID: c.User,
-		Team: c.Team, KeyID: c.Key, Role: c.Role, Source: t.Call.Source,
-	})
+	who := t.Gate.Caller.Who(a.Tenant)
+	who.SubjectID, who.Source = t.Call.Claims.Subject, t.Call.Source
+	r := k.record(a, signalbox.ActionApprovalRequested, who)
 	r.When.SpanID, r.Context.RequestID, r.Context.Protocol = t.Call.Span.SpanID, t.Call.RequestID, t.Call.Protocol
 	d := r.What.Detail
 	d[DetailApprovers], d[DetailRole] = strconv.Itoa(a.Require.Approvers), string(a.Require.Role)

@@ -69,7 +69,9 @@ func (k *Keeper) paused(a signalbox.Approval, hash [32]byte) bool {
 }
 
 // askAgain is when people can be asked again about a call that was denied.
-func (k *Keeper) askAgain(a signalbox.Approval) time.Time { return a.Decided.Add(k.o.Settings().DeniedFor) }
+func (k *Keeper) askAgain(a signalbox.Approval) time.Time {
+	return a.Decided.Add(k.o.Settings().DeniedFor)
+}
 
 // admit serves the call by an approval, under its claim. It is not done where somebody else has the claim, or where the
 // approval is not what it was.

@@ -305,9 +305,7 @@ func (s *Server) admin(ctx context.Context, by signalbox.Caller, tenant string, 
 	now := s.data.now().UTC()
 	_, err := s.data.writer.Append(ctx, signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now}, What: what,
-		Who: signalbox.Who{
-			TenantID: tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, UserID: by.User, AgentID: by.Agent,
-		},
+		Who:     by.Who(tenant),
 		Context: signalbox.Context{Replica: s.data.replica},
 	}, effects...)
 	return err

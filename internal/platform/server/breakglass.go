@@ -192,9 +192,7 @@ func (s *Server) putGrant(ctx context.Context, who signalbox.Who, action string,
 }
 
 func (x *breakGlass) put(ctx context.Context, by signalbox.Caller, action string, g signalbox.Grant, detail map[string]string) error {
-	return x.putGrant(ctx, signalbox.Who{
-		TenantID: g.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User,
-	}, action, g, detail)
+	return x.putGrant(ctx, by.Who(g.Tenant), action, g, detail)
 }
 
 // reviewGrants tells of grants that nobody has reviewed in time.

@@ -27,7 +27,7 @@ func (s *Server) exportLog(ctx context.Context, by signalbox.Caller, o audit.Exp
 	}
 	_, err = s.data.writer.Append(ctx, signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		Who:     signalbox.Who{TenantID: by.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User},
+		Who:     by.Who(by.Tenant),
 		What:    signalbox.What{Action: signalbox.ActionLogExported, Detail: detail},
 		Context: signalbox.Context{Replica: s.data.replica},
 	})

@@ -92,7 +92,7 @@ func (x *incidents) put(ctx context.Context, by signalbox.Caller, action string,
 	}
 	_, err := x.data.writer.Append(ctx, signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		Who:     signalbox.Who{TenantID: i.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User},
+		Who:     by.Who(i.Tenant),
 		What:    signalbox.What{Action: action, ResourceID: i.ID, ToolName: i.Tool, Detail: detail},
 		Context: signalbox.Context{RunID: i.Run, Replica: x.data.replica},
 	}, signalbox.PutIncident{Incident: i})

@@ -136,9 +136,7 @@ func (x *subjects) erasure(by signalbox.Caller, subject string, out *api.Erasure
 func (x *subjects) subjectRecord(by signalbox.Caller, action string, now time.Time, tenant, hash string) signalbox.Record {
 	return signalbox.Record{
 		Type: signalbox.RecordAdmin, Time: now, When: signalbox.When{Timestamp: now},
-		Who: signalbox.Who{
-			TenantID: by.Tenant, Team: by.Team, KeyID: by.Key, Role: by.Role, AgentID: by.Agent, UserID: by.User,
-		},
+		Who: by.Who(by.Tenant),
 		What: signalbox.What{Action: action, Detail: map[string]string{
 			projection.DetailTenant: tenant, projection.DetailSubject: hash, detailByKey: by.Key, detailByRole: string(by.Role),
 		}},
