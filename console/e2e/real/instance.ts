@@ -75,7 +75,12 @@ export async function start(): Promise<Instance> {
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (log += part.toString()));
   const url = `http://127.0.0.1:${port}`;
-  await until(() => ready(url, child, () => log), "is not ready");
+  try {
+    await until(() => ready(url, child, () => log), "is not ready");
+  } catch (cause) {
+    await stopped(child);
+    throw cause;
+  }
   return {
     url,
     changeConfig: async (from, to) => {
