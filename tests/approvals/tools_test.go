@@ -117,7 +117,7 @@ func (b *browser) submit(address, verdict, site string) (int, string) {
 func (b *browser) approve(address, id string) {
 	b.t.Helper()
 	status, page := b.do(http.MethodGet, address, "", "")
-	if shown := html.UnescapeString(page); status != http.StatusOK || !strings.Contains(shown, `"mark":"`) || !strings.Contains(shown, `value="approve"`) {
+	if shown := html.UnescapeString(page); status != http.StatusOK || !strings.Contains(shown, `"mark": "`) || !strings.Contains(shown, `value="approve"`) {
 		b.t.Fatalf("the page of %s answers %d: %s", id, status, page)
 	}
 	if status, page := b.submit(address, "approve", "same-origin"); status != http.StatusOK || !strings.Contains(page, "on record") {
