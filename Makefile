@@ -39,7 +39,7 @@ setup: ## install what the tests need and the machine lacks (Debian, root); quic
 .PHONY: lint
 lint: .bin/golangci-lint ## linters and formatting, each rule with its reason in .golangci.yml
 	.bin/golangci-lint config verify
-	CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath" .bin/golangci-lint run
+	CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath" .bin/golangci-lint run --allow-parallel-runners
 
 .PHONY: fmt
 fmt: .bin/golangci-lint ## format all Go code (gofumpt, import order)
