@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/keeper"
 )
 
 // Defaults of the time-outs.
@@ -33,6 +34,7 @@ type Server struct {
 	Command []string          // A program that speaks over standard input and output, and its arguments.
 	Dir     string            // Its working directory; "" is ours.
 	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.
+	Limits  keeper.Limits     // Of the child and its descendants; on Linux only.
 	Price   *signalbox.Price  // Of a call; nil where nobody has said.
 
 	ToolPrices map[string]signalbox.Money // Of a call of the tool of that name, in place of Price; 0 is free.

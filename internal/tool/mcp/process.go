@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/signalbox/signalbox/internal/tool/keeper"
 )
 
 // Bounds of what a child's standard error leaves in our log: lines a minute, and bytes of a line.
@@ -25,26 +26,23 @@ var inherited = []string{"PATH", "HOME", "LANG", "TMPDIR"}
 
 // process is a running child.
 type process struct {
-	cmd    *exec.Cmd
+	child  *keeper.Process
 	stdin  *os.File
 	stdout *os.File
-	exited chan struct{} // Closed when the child has ended and its group is dead.
-	reason error         // How it ended; set before exited is closed.
 	wg     sync.WaitGroup
 }
 
 // start starts the child of a server.
 func start(s Server, logger *slog.Logger, now func() time.Time) (*process, error) {
-	cmd := exec.Command(s.Command[0], s.Command[1:]...) //nolint:noctx // It outlives every request; stop ends it.
-	cmd.Dir, cmd.Env = s.Dir, environment(s.Env)
-	ownGroup(cmd)
-	p := &process{cmd: cmd, exited: make(chan struct{})}
+	p := &process{}
 	var child [3]*os.File
 	var stderr *os.File
 	err := errors.Join(pipe(&child[0], &p.stdin), pipe(&p.stdout, &child[1]), pipe(&stderr, &child[2]))
 	if err == nil {
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = child[0], child[1], child[2]
-		err = cmd.Start()
+		p.child, err = keeper.Start(keeper.Spec{
+			Name: s.ID, Command: s.Command, Dir: s.Dir, Env: environment(s.Env), Limits: s.Limits,
+			Stdin: child[0], Stdout: child[1], Stderr: child[2],
+		})
 	}
 	closeFiles(child[:]...) // The child has its own.
 	if err != nil {
@@ -52,7 +50,6 @@ func start(s Server, logger *slog.Logger, now func() time.Time) (*process, error
 		return nil, fmt.Errorf("start %s: %w", s.Command[0], err)
 	}
 	p.wg.Go(func() { logLines(stderr, logger.With("server", s.ID), now) })
-	p.wg.Go(p.wait)
 	return p, nil
 }
 
@@ -85,36 +82,36 @@ func closeFiles(files ...*os.File) {
 	}
 }
 
-// wait waits for the child, and then ends what it has left behind: descendants hold its pipes and would live on.
-func (p *process) wait() {
-	err := p.cmd.Wait()
-	signalGroup(p.cmd.Process.Pid, true)
-	p.reason = errors.New("the server's process has ended")
-	if err != nil {
-		p.reason = fmt.Errorf("the server's process has ended: %w", err)
-	}
-	close(p.exited)
-}
-
 // stop ends the child: by closing its input, by asking it, by force. It returns when nothing is left of it.
 func (p *process) stop() {
 	p.stdin.Close()
-	for _, kill := range []bool{false, true} {
+	for _, end := range []func(){p.child.Terminate, p.child.Kill} {
 		if p.endsWithin(stopGrace) {
 			break
 		}
-		signalGroup(p.cmd.Process.Pid, kill)
+		end()
 	}
-	<-p.exited
+	<-p.child.Exited()
 	p.wg.Wait()
 	p.stdout.Close()
+}
+
+// reason says why there is nothing more to read: how the child has ended, if it does so now, else the error given.
+func (p *process) reason(err error) error {
+	if !p.endsWithin(stopGrace) {
+		return err
+	}
+	if how := p.child.Reason(); how != nil {
+		return fmt.Errorf("the server's process has ended: %w", how)
+	}
+	return errors.New("the server's process has ended")
 }
 
 func (p *process) endsWithin(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-p.exited:
+	case <-p.child.Exited():
 		return true
 	case <-timer.C:
 		return false

@@ -134,7 +134,7 @@ func (w *stdioWire) read() {
 	for {
 		line, err := readLine(r, MaxMessage)
 		if err != nil {
-			w.lose(fmt.Errorf("the server's output has ended: %w", err))
+			w.lose(w.process.reason(fmt.Errorf("the server's output has ended: %w", err)))
 			return
 		}
 		if len(line) == 0 {

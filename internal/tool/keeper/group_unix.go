@@ -1,6 +1,6 @@
-//go:build unix
+//go:build unix && !linux
 
-package mcp
+package keeper
 
 import (
 	"os/exec"
