@@ -26,7 +26,7 @@ func (s *Servers) Open(
 	limited, cancel := context.WithTimeout(ctx, u.CallTimeout)
 	defer cancel()
 	meta := append(callerMeta(t.Call), traceMeta(span)...)
-	result, err := u.call(limited, methodCallTool, c.Upstream, func(session *session) []byte {
+	result, err := u.guarded(limited, methodCallTool, c.Upstream, func(session *session) []byte {
 		var o object
 		o.text("name", c.Upstream)
 		o.add("arguments", t.Call.Tool.Arguments)
@@ -73,16 +73,42 @@ func (u *upstream) refused(e *rpcError) *signalbox.Error {
 
 // broken is the error for a call without a response.
 func (u *upstream) broken(ctx context.Context, err error) *signalbox.Error {
+	var w *wireError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errCancelled().WithCause(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer the call within %s.", u.ID, u.CallTimeout).
 			WithRemedy("Whether the tool has acted is not known; the server's call_timeout can be raised.").WithCause(err)
+	case errors.As(err, &w) && w.status != 0:
+		return u.turnedDown(w)
 	}
-	return signalbox.Errorf(signalbox.CodeUpstream, "The connection to the MCP server %q broke during the call.", u.ID).
+	return signalbox.Errorf(signalbox.CodeUpstream, "The connection to the MCP server %q broke during the call%s.", u.ID, reasonOf(err)).
 		WithRemedy("Check the server; whether the tool has acted is not known.").WithCause(err)
 }
+
+// turnedDown is the error for an HTTP status without a message.
+func (u *upstream) turnedDown(w *wireError) *signalbox.Error {
+	code, remedy := signalbox.CodeUpstream, "See the server's own log."
+	switch w.status {
+	case http.StatusTooManyRequests:
+		code, remedy = signalbox.CodeRateLimited, "Retry later; the server limits how often Signalbox may call it."
+	case http.StatusServiceUnavailable, statusOverloaded:
+		code, remedy = signalbox.CodeUnavailable, "Retry later; the server says that it can not serve at the moment."
+	case http.StatusUnauthorized, http.StatusForbidden:
+		remedy = "Check the credentials that Signalbox is configured to send to this server."
+	case http.StatusNotFound:
+		remedy = "Check the server's url."
+	}
+	e := signalbox.Errorf(code, "The MCP server %q answered with status %d.", u.ID, w.status).WithRemedy(remedy).WithCause(w)
+	if w.after > 0 {
+		e = e.WithRetryAfter(w.after)
+	}
+	return e
+}
+
+// statusOverloaded is what some servers answer instead of 503.
+const statusOverloaded = 529
 
 // callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, and not the
 // token for progress, which nobody would carry back.

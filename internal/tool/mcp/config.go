@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/keeper"
 )
 
@@ -16,7 +17,16 @@ const (
 	DefaultListTimeout    = 15 * time.Second
 	DefaultCallTimeout    = 2 * time.Minute
 	DefaultListTTL        = 10 * time.Second // How long a list of tools is believed.
+	DefaultPlaceWait      = 2 * time.Second  // How long a call waits for a place among those in flight.
 )
+
+// DefaultMaxCalls is how many calls of one server may be in flight.
+const DefaultMaxCalls = 64
+
+// DefaultBreaker gives the rules by which calls of a server that fails are stopped.
+func DefaultBreaker() breaker.Rules {
+	return breaker.Rules{Failures: 5, Within: time.Minute, Pause: 5 * time.Second, MaxPause: time.Minute}
+}
 
 // Bounds of what an upstream may send.
 const (
@@ -43,6 +53,10 @@ type Server struct {
 	ListTimeout    time.Duration // Of reading all tools; 0 is [DefaultListTimeout].
 	CallTimeout    time.Duration // Of one tools/call; 0 is [DefaultCallTimeout].
 	ListTTL        time.Duration // 0 is [DefaultListTTL].
+	PlaceWait      time.Duration // For a place among MaxCalls; 0 is [DefaultPlaceWait].
+
+	MaxCalls int           // In flight; 0 is [DefaultMaxCalls].
+	Breaker  breaker.Rules // The zero value is [DefaultBreaker].
 }
 
 // Options of [New]. All are required.
@@ -84,6 +98,13 @@ func (s Server) complete() (Server, error) {
 	setDefault(&s.ListTimeout, DefaultListTimeout)
 	setDefault(&s.CallTimeout, DefaultCallTimeout)
 	setDefault(&s.ListTTL, DefaultListTTL)
+	setDefault(&s.PlaceWait, DefaultPlaceWait)
+	if s.MaxCalls <= 0 {
+		s.MaxCalls = DefaultMaxCalls
+	}
+	if s.Breaker == (breaker.Rules{}) {
+		s.Breaker = DefaultBreaker()
+	}
 	return s, nil
 }
 

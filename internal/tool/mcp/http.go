@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,16 @@ type httpWire struct {
 	mu      sync.Mutex
 	session string
 	spoken  string // The protocol version.
+	reason  error  // Why it is gone.
+	closed  bool
+	wg      sync.WaitGroup // Of what tells the upstream that nobody waits; none begins once it is closed.
 }
+
+// MaxHeader is how many bytes of headers an upstream may send.
+const MaxHeader = 256 << 10
+
+// maxRetryAfter is the longest pause that an upstream may ask for.
+const maxRetryAfter = time.Hour
 
 // closeTimeout bounds the end of a session.
 const closeTimeout = 2 * time.Second
@@ -45,6 +55,7 @@ func newHTTPWire(s Server, onNotice func(string)) *httpWire {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: s.ConnectTimeout,
 		MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
+		MaxResponseHeaderBytes: MaxHeader,
 	}
 	// A redirect would carry the configured headers, and the call, to another place than the one configured.
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -71,7 +82,9 @@ func (w *httpWire) request(ctx context.Context, method, name string, params []by
 	defer res.Body.Close()
 	m, err := w.response(ctx, res, id)
 	if err != nil {
-		return nil, w.cancelled(ctx, id, &wireError{err: err, sent: true, status: failedStatus(res.StatusCode)})
+		return nil, w.cancelled(ctx, id, &wireError{
+			err: err, sent: true, status: failedStatus(res.StatusCode), after: retryAfter(res.Header),
+		})
 	}
 	if m.err != nil {
 		return nil, m.err
@@ -104,7 +117,11 @@ func (w *httpWire) post(ctx context.Context, body []byte, method, name string) (
 	res, err := w.client.Do(req)
 	if err != nil {
 		var dial *net.OpError
-		return nil, &wireError{err: err, sent: !errors.As(err, &dial) || dial.Op != "dial"}
+		unsent := errors.As(err, &dial) && dial.Op == "dial"
+		if unsent {
+			err = said(err, "it takes no connection")
+		}
+		return nil, &wireError{err: err, sent: !unsent}
 	}
 	return res, nil
 }
@@ -152,55 +169,96 @@ func (w *httpWire) response(ctx context.Context, res *http.Response, id int64) (
 	}
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return message{}, fmt.Errorf("the answer broke off: %w", err)
+		return message{}, brokeOff(err)
 	}
 	if len(data) > MaxMessage {
-		return message{}, fmt.Errorf("the answer is larger than %d bytes", MaxMessage)
+		return message{}, said(nil, "its answer is larger than %d bytes", MaxMessage)
 	}
 	m, err := decode(data)
-	if failedStatus(res.StatusCode) != 0 && (err != nil || m.err == nil) {
-		return message{}, w.statusError(res)
+	if failedStatus(res.StatusCode) != 0 {
+		return w.failed(res, m, err, id)
 	}
-	if err == nil && m.err == nil && !sameID(m.id, id) {
-		err = errors.New("the answer belongs to another request")
+	switch {
+	case err != nil:
+		err = said(err, "its answer is no message")
+	case m.method != "" || m.err == nil && !sameID(m.id, id):
+		err = said(nil, "its answer belongs to another request")
 	}
 	return m, err
 }
 
+// brokeOff is the error for a body that could not be read to its end.
+func brokeOff(err error) error { return said(err, "its answer broke off") }
+
+// failed reads an answer with an error status. A message in it is the answer where the status says nothing of its own.
+func (w *httpWire) failed(res *http.Response, m message, err error, id int64) (message, error) {
+	forSession := m.err != nil && !sameID(m.id, id) // It is about the request as a whole, not about what it asks.
+	switch {
+	case err != nil, m.err == nil, res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable:
+		return message{}, w.statusError(res)
+	case forSession && res.StatusCode == http.StatusNotFound:
+		return message{}, w.statusError(res)
+	case forSession && res.StatusCode == http.StatusBadRequest && w.inSession():
+		w.lose(said(nil, "it no longer accepts the session")) // Some say so by 400. What they did with this request is not known.
+	}
+	return m, nil
+}
+
+func (w *httpWire) inSession() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.session != ""
+}
+
 // statusError is the error of an answer that carries no message. A session that the server has forgotten is lost.
 func (w *httpWire) statusError(res *http.Response) error {
-	w.mu.Lock()
-	session := w.session
-	w.mu.Unlock()
-	if res.StatusCode == http.StatusNotFound && session != "" {
-		w.lose()
-		return errors.New("the server has ended the session")
+	switch {
+	case res.StatusCode == http.StatusNotFound && w.inSession():
+		w.lose(errExpired)
+		return errExpired
+	case failedStatus(res.StatusCode) == 0:
+		return said(fmt.Errorf("content type %q", res.Header.Get("Content-Type")), "its answer is neither JSON nor a stream of events")
 	}
-	if failedStatus(res.StatusCode) == 0 {
-		return fmt.Errorf("the server answered with content type %q", res.Header.Get("Content-Type"))
+	return said(nil, "it answered with status %d", res.StatusCode)
+}
+
+// retryAfter reads when the upstream wants to be asked again: seconds, or a date, which is compared with the upstream's own
+// clock. What can not be read is 0.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return min(max(0, time.Duration(seconds)*time.Second), maxRetryAfter)
 	}
-	return fmt.Errorf("the server answered with status %d", res.StatusCode)
+	date, errDate := http.ParseTime(text)
+	now, errNow := http.ParseTime(h.Get("Date"))
+	if errDate != nil || errNow != nil {
+		return 0
+	}
+	return min(max(0, date.Sub(now)), maxRetryAfter)
 }
 
 // fromStream reads events until the response to the request.
 func (w *httpWire) fromStream(ctx context.Context, r *bufio.Reader, id int64) (message, error) {
-	for {
+	for range MaxUnasked {
 		data, err := nextEvent(r)
 		if err != nil {
-			return message{}, fmt.Errorf("the answer broke off: %w", err)
+			return message{}, brokeOff(err)
 		}
 		m, err := decode(data)
 		switch {
 		case err != nil:
-			return message{}, err
+			return message{}, said(err, "an event of its answer is no message")
 		case m.method != "" && m.id != nil:
 			w.answer(ctx, m)
 		case m.method != "":
 			w.onNotice(m.method)
 		case sameID(m.id, id):
 			return m, nil
+		default:
+			return message{}, said(nil, "its answer belongs to another request")
 		}
 	}
+	return message{}, said(nil, "there are more than %d messages before its answer", MaxUnasked)
 }
 
 // answer answers a request that came along with a stream. What becomes of it is the server's problem: if it waits for
@@ -211,15 +269,17 @@ func (w *httpWire) answer(ctx context.Context, m message) {
 	}
 }
 
-// cancelled tells a legacy server that nobody waits any more; a modern one sees it by the closed stream.
+// cancelled tells a legacy server that nobody waits any more; a modern one sees it by the closed stream. The caller does not
+// wait until it is told.
 func (w *httpWire) cancelled(ctx context.Context, id int64, err error) error {
 	w.mu.Lock()
-	legacy := w.spoken < modernVersion
-	w.mu.Unlock()
-	if ctx.Err() != nil && legacy {
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		_ = w.notify(after, methodCancelled, cancelParams(id)) // Nobody is left to be told of an error.
+	defer w.mu.Unlock()
+	if ctx.Err() != nil && w.spoken < modernVersion && !w.closed {
+		w.wg.Go(func() {
+			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			_ = w.notify(after, methodCancelled, cancelParams(id)) // Nobody is left to be told of an error.
+		})
 	}
 	return err
 }
@@ -236,12 +296,27 @@ func (w *httpWire) keepSession(res *http.Response) {
 	}
 }
 
-func (w *httpWire) lose() { w.goneOnce.Do(func() { close(w.gone) }) }
+func (w *httpWire) lose(why error) {
+	w.goneOnce.Do(func() {
+		w.mu.Lock()
+		w.reason = why
+		w.mu.Unlock()
+		close(w.gone)
+	})
+}
+
+func (w *httpWire) why() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reason
+}
 
 func (w *httpWire) close() {
 	w.mu.Lock()
 	session := w.session
+	w.closed = true
 	w.mu.Unlock()
+	w.wg.Wait()
 	if session != "" && w.stillThere() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
@@ -252,7 +327,7 @@ func (w *httpWire) close() {
 			}
 		}
 	}
-	w.lose()
+	w.lose(said(nil, "the connection was closed"))
 	w.client.CloseIdleConnections()
 }
 

@@ -47,6 +47,25 @@ func playChild(role string) {
 		sleepOn()
 	case "legacy":
 		playLegacy(os.Stdin, os.Stdout)
+	case "hangs": // Shakes hands, and then says nothing more.
+		in, out := bufio.NewReader(os.Stdin), os.Stdout
+		line, _ := in.ReadBytes('\n')
+		m, _ := decode(line)
+		fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"supportedVersions":["2026-07-28"],"capabilities":{}}}`+"\n", m.id)
+		io.Copy(io.Discard, in)
+	case "flood":
+		for {
+			if _, err := fmt.Fprintln(os.Stdout, `{"jsonrpc":"2.0","method":"notifications/message"}`); err != nil {
+				return
+			}
+		}
+	case "another id":
+		bufio.NewReader(os.Stdin).ReadBytes('\n')
+		fmt.Fprintln(os.Stdout, `{"jsonrpc":"2.0","id":99,"result":{}}`)
+		sleepOn()
+	case "half a line":
+		bufio.NewReader(os.Stdin).ReadBytes('\n')
+		fmt.Fprint(os.Stdout, `{"jsonrpc":"2.0","id":1,"res`)
 	case "with a grandchild": // As npx does: the server is a child of the child, and holds its pipes.
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childRole+"=server")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -96,15 +97,17 @@ func (p *process) stop() {
 	p.stdout.Close()
 }
 
-// reason says why there is nothing more to read: how the child has ended, if it does so now, else the error given.
+// reason says why there is nothing more to read: how the child has ended, if it does so now, else that its output has ended.
 func (p *process) reason(err error) error {
-	if !p.endsWithin(stopGrace) {
-		return err
+	switch {
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return said(err, "its output can not be read")
+	case !p.endsWithin(stopGrace):
+		return said(err, "it has closed its output")
+	case p.child.Reason() == nil:
+		return said(err, "its process has ended")
 	}
-	if how := p.child.Reason(); how != nil {
-		return fmt.Errorf("the server's process has ended: %w", how)
-	}
-	return errors.New("the server's process has ended")
+	return said(err, "its process has ended: %s", p.child.Reason())
 }
 
 func (p *process) endsWithin(d time.Duration) bool {

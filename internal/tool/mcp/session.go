@@ -44,8 +44,9 @@ type wire interface {
 // wireError says that no response came.
 type wireError struct {
 	err    error
-	status int  // Of HTTP, where the upstream answered with one.
-	sent   bool // The request may have reached the upstream.
+	status int           // Of HTTP, where the upstream answered with one.
+	sent   bool          // The request may have reached the upstream.
+	after  time.Duration // When the upstream wants to be asked again; 0 where it has not said.
 }
 
 func (e *wireError) Error() string { return e.err.Error() }
@@ -156,4 +157,12 @@ func (s *session) alive() bool {
 	default:
 		return true
 	}
+}
+
+// lossOf says why the wire of a dead session was lost.
+func (s *session) lossOf() error {
+	if w, ok := s.wire.(interface{ why() error }); ok {
+		return w.why()
+	}
+	return said(nil, "the connection was lost")
 }

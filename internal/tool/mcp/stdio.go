@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -21,6 +20,9 @@ type stdioWire struct {
 	queue    chan []byte // What the writer has to write.
 	gone     chan struct{}
 	wg       sync.WaitGroup
+	now      func() time.Time
+	minute   time.Time // In which unasked messages are counted. Of the reader alone, as they are.
+	unasked  int
 
 	mu      sync.Mutex
 	last    int64
@@ -33,6 +35,10 @@ const (
 	writeLimit = 10 * time.Second // A child that reads nothing for so long is taken for dead.
 )
 
+// MaxUnasked bounds messages that answer nothing: of a child within a minute, over HTTP before the answer to one request. Who
+// sends more floods us, and is cut off.
+const MaxUnasked = 10_000
+
 func newStdioWire(s Server, onNotice func(string), logger *slog.Logger, now func() time.Time) (*stdioWire, error) {
 	p, err := start(s, logger, now)
 	if err != nil {
@@ -40,7 +46,7 @@ func newStdioWire(s Server, onNotice func(string), logger *slog.Logger, now func
 	}
 	w := &stdioWire{
 		process: p, onNotice: onNotice, queue: make(chan []byte, writeQueue), gone: make(chan struct{}),
-		waiting: map[int64]chan message{},
+		waiting: map[int64]chan message{}, now: now,
 	}
 	w.wg.Go(w.write)
 	w.wg.Go(w.read)
@@ -119,7 +125,7 @@ func (w *stdioWire) write() {
 			_ = w.process.stdin.SetWriteDeadline(time.Now().Add(writeLimit))
 			if _, err := w.process.stdin.Write(append(line, '\n')); err != nil {
 				if errors.Is(err, os.ErrDeadlineExceeded) {
-					err = fmt.Errorf("the server has read nothing for %s", writeLimit)
+					err = said(err, "it has read nothing for %s", writeLimit)
 				}
 				w.lose(err)
 				return
@@ -134,22 +140,44 @@ func (w *stdioWire) read() {
 	for {
 		line, err := readLine(r, MaxMessage)
 		if err != nil {
-			w.lose(w.process.reason(fmt.Errorf("the server's output has ended: %w", err)))
+			w.lose(w.process.reason(err))
 			return
 		}
-		if len(line) == 0 {
-			continue
-		}
-		m, err := decode(line)
-		if err != nil {
-			w.lose(fmt.Errorf("the server wrote something else than a message: %w", err))
+		if err := w.take(line); err != nil {
+			w.lose(err)
 			return
 		}
-		w.dispatch(m)
 	}
 }
 
-func (w *stdioWire) dispatch(m message) {
+// take takes one line. Its error is the end of the wire.
+func (w *stdioWire) take(line []byte) error {
+	if len(line) == 0 {
+		return w.countUnasked()
+	}
+	m, err := decode(line)
+	if err != nil {
+		return said(err, "it has written a line that is no message")
+	}
+	asked, err := w.dispatch(m)
+	if err != nil || asked {
+		return err
+	}
+	return w.countUnasked()
+}
+
+func (w *stdioWire) countUnasked() error {
+	if m := w.now().Truncate(time.Minute); !m.Equal(w.minute) {
+		w.minute, w.unasked = m, 0
+	}
+	if w.unasked++; w.unasked > MaxUnasked {
+		return said(nil, "it has written more than %d lines within a minute that answer nothing", MaxUnasked)
+	}
+	return nil
+}
+
+// dispatch hands a message to whom it concerns, and reports whether it answers something.
+func (w *stdioWire) dispatch(m message) (asked bool, err error) {
 	switch {
 	case m.method != "" && m.id != nil:
 		select {
@@ -159,22 +187,30 @@ func (w *stdioWire) dispatch(m message) {
 	case m.method != "":
 		w.onNotice(m.method)
 	default:
-		w.deliver(m)
+		return w.deliver(m)
 	}
+	return false, nil
 }
 
-// deliver hands a response to who waits for it. One that nobody waits for any more is dropped.
-func (w *stdioWire) deliver(m message) {
-	id, err := strconv.ParseInt(string(m.id), 10, 64)
-	if err != nil {
-		return
+// deliver hands a response to who waits for it. One that nobody waits for any more is dropped; one to a request that was never
+// made is an error, for then nothing that the child answers can be trusted.
+func (w *stdioWire) deliver(m message) (asked bool, err error) {
+	if m.id == nil {
+		return false, nil // An error about a message that the child could not read.
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if response := w.waiting[id]; response != nil {
-		delete(w.waiting, id)
-		response <- m
+	id, err := strconv.ParseInt(string(m.id), 10, 64)
+	if err != nil || id < 1 || id > w.last {
+		return false, said(nil, "it has answered a request that was never made")
 	}
+	response := w.waiting[id]
+	if response == nil {
+		return false, nil
+	}
+	delete(w.waiting, id)
+	response <- m
+	return true, nil
 }
 
 // lose gives the wire up, once.
@@ -195,7 +231,7 @@ func (w *stdioWire) why() error {
 
 // close ends the child and its descendants.
 func (w *stdioWire) close() {
-	w.lose(errors.New("the connection was closed"))
+	w.lose(said(nil, "the connection was closed"))
 	w.process.stop()
 	w.wg.Wait()
 }

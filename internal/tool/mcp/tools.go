@@ -54,7 +54,7 @@ func (u *upstream) fetch(ctx context.Context) (*toolList, error) {
 	u.mu.Lock()
 	epoch := u.epoch
 	u.mu.Unlock()
-	list, err := u.readTools(ctx)
+	list, err := passing(ctx, u, func() (*toolList, error) { return u.readTools(ctx) })
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.listing = nil
@@ -68,7 +68,16 @@ func (u *upstream) fetch(ctx context.Context) (*toolList, error) {
 	return list, nil
 }
 
+// readTools reads the list, and once more where the server has forgotten the session meanwhile.
 func (u *upstream) readTools(ctx context.Context) (*toolList, error) {
+	list, err := u.readPages(ctx)
+	if errors.Is(err, errExpired) {
+		return u.readPages(ctx)
+	}
+	return list, err
+}
+
+func (u *upstream) readPages(ctx context.Context) (*toolList, error) {
 	s, err := u.session(ctx)
 	if err != nil {
 		return nil, err

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/breaker"
 )
 
-// Pauses between attempts to reach an upstream that fails again and again. The first failure costs none.
+// Pauses between attempts to reach an upstream that fails again and again. The first failure costs none; after the second
+// they double.
 const (
 	MinBackoff = 250 * time.Millisecond
 	MaxBackoff = 30 * time.Second
@@ -24,26 +26,33 @@ const stable = 10 * time.Second
 // upstream is one configured server and the session with it.
 type upstream struct {
 	Server
-	version string
-	logger  *slog.Logger
-	now     func() time.Time
-	life    context.Context //nolint:containedctx // Ends with close; work for many callers lives under it.
-	end     context.CancelFunc
-	wg      sync.WaitGroup
+	version  string
+	logger   *slog.Logger
+	now      func() time.Time
+	life     context.Context //nolint:containedctx // Ends with close; work for many callers lives under it.
+	end      context.CancelFunc
+	wg       sync.WaitGroup
+	places   chan struct{} // One in it for each call in flight.
+	declined atomic.Int64  // Calls for which there was no place, or a pause.
+	started  atomic.Int64  // Sessions.
 
 	mu         sync.Mutex
 	current    *session
 	connecting *flight[*session]
-	failures   int
-	retryAt    time.Time
-	failure    error // The last one.
+	connects   breaker.Breaker
+	calls      breaker.Breaker
+	failure    error // The last one to connect, or to stay so.
 	list       *toolList
 	listing    *flight[*toolList]
 	epoch      int // Grows when the upstream says that its tools have changed.
 }
 
 func newUpstream(s Server, o Options) *upstream {
-	u := &upstream{Server: s, version: o.Version, logger: o.Logger, now: o.Now}
+	u := &upstream{
+		Server: s, version: o.Version, logger: o.Logger, now: o.Now, places: make(chan struct{}, s.MaxCalls),
+		connects: breaker.Breaker{Rules: breaker.Rules{Failures: 2, Pause: MinBackoff, MaxPause: MaxBackoff}},
+		calls:    breaker.Breaker{Rules: s.Breaker},
+	}
 	u.life, u.end = context.WithCancel(context.Background())
 	return u
 }
@@ -75,17 +84,18 @@ func (u *upstream) joinConnecting() (*flight[*session], error) {
 		return u.connecting, nil
 	}
 	u.bury()
-	if wait := u.retryAt.Sub(u.now()); wait > 0 {
+	pass, wait, ok := u.connects.Allow(u.now())
+	if !ok {
 		return nil, u.unreachable(u.failure).WithRetryAfter(wait)
 	}
-	u.connecting = launch(u.life, &u.wg, u.ConnectTimeout, u.connect)
+	u.connecting = launch(u.life, &u.wg, u.ConnectTimeout, func(ctx context.Context) (*session, error) { return u.connect(ctx, pass) })
 	return u.connecting, nil
 }
 
 // closed is a channel that is closed.
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// bury ends what is left of a session that was lost, and counts its end.
+// bury ends what is left of a session that was lost, and counts its end. That a server has forgotten a session is its right.
 func (u *upstream) bury() {
 	if u.current == nil {
 		return
@@ -93,38 +103,32 @@ func (u *upstream) bury() {
 	dead := u.current
 	u.current, u.list = nil, nil
 	u.wg.Go(dead.wire.close)
+	why := dead.lossOf()
+	if errors.Is(why, errExpired) {
+		return
+	}
 	if u.now().Sub(dead.started) >= stable {
-		u.failures = 0
+		u.connects.Reset()
 	}
-	u.failed(errors.New("the connection was lost"))
-}
-
-// failed counts a failure and sets when the next attempt may be.
-func (u *upstream) failed(err error) {
-	u.failures++
-	u.failure = err
-	u.retryAt = u.now().Add(backoff(u.failures))
-}
-
-// backoff is the pause after the n-th failure in a row.
-func backoff(n int) time.Duration {
-	if n < 2 {
-		return 0
-	}
-	return min(MaxBackoff, MinBackoff<<min(n-2, 10))
+	u.failure = why
+	u.connects.Fail(u.now())
+	u.logger.Warn("the connection to an MCP server was lost", "server", u.ID, "error", why)
 }
 
 // connect makes a session. It is the work of one flight at a time.
-func (u *upstream) connect(ctx context.Context) (*session, error) {
+func (u *upstream) connect(ctx context.Context, pass breaker.Pass) (*session, error) {
 	s, err := u.dial(ctx)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.connecting = nil
 	if err != nil {
-		u.failed(err)
-		u.logger.WarnContext(ctx, "an MCP server could not be connected", "server", u.ID, "error", err, "failures", u.failures)
+		u.failure = err
+		u.connects.Done(pass, breaker.Failed, u.now())
+		u.logger.WarnContext(ctx, "an MCP server could not be connected", "server", u.ID, "error", err, "failures", u.connects.Row())
 		return nil, err
 	}
+	u.connects.Done(pass, breaker.Unknown, u.now()) // It has to live for a while to count as good.
+	u.started.Add(1)
 	s.started = u.now()
 	u.current = s
 	return s, nil
@@ -184,28 +188,23 @@ func (u *upstream) close() {
 	}
 }
 
-// call sends one request in a live session.
-func (u *upstream) call(ctx context.Context, method, name string, params func(*session) []byte) (json.Value, error) {
-	s, err := u.session(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.wire.request(ctx, method, name, params(s))
-}
-
 // unreachable is the error for an upstream with which there is no session.
 func (u *upstream) unreachable(err error) *signalbox.Error {
 	var known *signalbox.Error
+	var w *wireError
 	switch {
 	case errors.As(err, &known):
-		return known
+		own := *known // Several callers may get it, each with a pause of his own.
+		return &own
+	case errors.As(err, &w) && w.status != 0:
+		return u.turnedDown(w)
 	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
 		return errCancelled()
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer in time.", u.ID).
 			WithRemedy("Check that the server runs; its connect_timeout can be raised.").WithCause(err)
 	}
-	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q can not be reached.", u.ID).
+	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q can not be reached%s.", u.ID, reasonOf(err)).
 		WithRemedy("Check that the server runs; Signalbox tries again at the next call.").
 		WithCause(fmt.Errorf("connect MCP server %s: %w", u.ID, err))
 }

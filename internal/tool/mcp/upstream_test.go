@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,41 +187,6 @@ func forward(url string) http.Handler {
 	})
 }
 
-func TestALostSessionIsOpenedAgainAtTheNextCall(t *testing.T) {
-	upstream := overHTTP(t, false)
-	var session, forgotten atomic.Value
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get("Mcp-Session-Id")
-		if id != "" && id == forgotten.Load() {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		session.Store(id)
-		forward(upstream).ServeHTTP(w, r)
-	}))
-	t.Cleanup(front.Close)
-	s := newServers(t, Server{ID: "a", URL: front.URL})
-	if _, err := use(t.Context(), s, "a", "echo", `{}`); err != nil {
-		t.Fatal(err)
-	}
-	forgotten.Store(session.Load()) // As after a restart.
-	_, err := use(t.Context(), s, "a", "echo", `{}`)
-	wantCode(t, err, signalbox.CodeUpstream) // Nothing is sent twice.
-	if _, err := use(t.Context(), s, "a", "echo", `{}`); err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, upstream, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Mcp-Session-Id", forgotten.Load().(string))
-	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-}
-
 // scripted answers every method but the handshake with a body of the test's.
 func scripted(t *testing.T, contentType string, status int, body string, seen func([]byte)) string {
 	t.Helper()
@@ -376,16 +340,6 @@ func TestToolsAreListedOnceInAWhile(t *testing.T) {
 	s.byID["a"].notice(methodListChanged)
 	if _, err := s.byID["a"].tools(t.Context()); err != nil || lists.Load() != 3 {
 		t.Errorf("listed %d times after a change, %v", lists.Load(), err)
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	for n, want := range map[int]time.Duration{0: 0, 1: 0, 2: MinBackoff, 3: 2 * MinBackoff, 9: MaxBackoff, 1000: MaxBackoff} {
-		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			if got := backoff(n); got != want {
-				t.Errorf("got %v, want %v", got, want)
-			}
-		})
 	}
 }
 
