@@ -28,6 +28,9 @@ func (k *serveCmd) Run(c *console) error {
 	}
 	setCollector()
 	logger := slog.New(guard.NewHandler(slog.NewTextHandler(c.errOut, nil)))
+	// The HTTP client of the standard library writes bytes of answers that it did not expect to the default logger, which
+	// nobody masks. Nothing of ours uses that one.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	s, err := server.New(c.ctx, loaded, server.Options{
 		Version: version, Logger: logger, Now: time.Now, Env: environment, Source: server.Source{Path: k.Config, Load: k.load},
 	})

@@ -298,6 +298,16 @@ func TestEndings(t *testing.T) {
 			nil,
 			signalbox.OutcomeDenied, signalbox.CodeNotFound, "outcome", signalbox.BasisNone,
 		},
+		{
+			"an upstream that can not be asked what it has is a failure",
+			fixedResolver{err: signalbox.Errorf(signalbox.CodeUpstream, "not reachable")},
+			nil, signalbox.OutcomeFailed, signalbox.CodeUpstream, "outcome", signalbox.BasisNone,
+		},
+		{
+			"so is one that is too slow to say it",
+			fixedResolver{err: signalbox.Errorf(signalbox.CodeTimeout, "too slow")},
+			nil, signalbox.OutcomeFailed, signalbox.CodeTimeout, "outcome", signalbox.BasisNone,
+		},
 		{"the upstream's no to the request is final", one, refuses(final), signalbox.OutcomeFailed, signalbox.CodeInvalid, "intent outcome", signalbox.BasisNone},
 		{"silence after sending is tried elsewhere and counted", one, refuses(silent), signalbox.OutcomeFailed, signalbox.CodeTimeout, "intent attempt outcome", signalbox.BasisEstimated},
 		{

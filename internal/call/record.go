@@ -314,6 +314,8 @@ func outcomeOf(ctx context.Context, t *Track, err error) signalbox.Outcome {
 		return signalbox.OutcomeBlocked
 	case len(t.Attempts) > 0, code == signalbox.CodeInternal, code == signalbox.CodeUnavailable:
 		return signalbox.OutcomeFailed
+	case code == signalbox.CodeUpstream, code == signalbox.CodeTimeout:
+		return signalbox.OutcomeFailed // Nobody refused: what could serve it could not even be asked.
 	}
 	return signalbox.OutcomeDenied
 }

@@ -102,6 +102,7 @@ type Provider struct {
 type ToolTimeouts struct {
 	Connect time.Duration `json:"connect"` // Until the handshake is done; for a command, its start included.
 	Total   time.Duration `json:"total"`   // The whole call of a tool.
+	Place   time.Duration `json:"place"`   // For a place among the server's calls in flight.
 }
 
 // Timeouts bound one attempt at an upstream.
@@ -182,9 +183,27 @@ type MCPServer struct {
 	Env      map[string]Secret `json:"env"`     // Added to the environment of the child.
 	Headers  map[string]Secret `json:"headers"` // Sent with every request.
 	Timeouts ToolTimeouts      `json:"timeouts"`
+	MaxCalls int64             `json:"max_concurrent_calls"` // In flight; beyond it a call waits for Timeouts.Place.
+	Breaker  Breaker           `json:"breaker"`
+	Limits   ChildLimits       `json:"limits"` // Of the child.
 	Price    ToolPrice         `json:"price"`
 	Trusted  bool              `json:"annotations"` // "trusted": what the server says of its tools is believed. "untrusted", the default: it is not.
 	Tools    map[string]Tool   `json:"tools"`       // By the name that the server gives them; only those that differ.
+}
+
+// Breaker says when calls of a server that fails are refused at once.
+type Breaker struct {
+	Failures int64         `json:"failures"` // In a row; 0: never.
+	Within   time.Duration `json:"within"`   // From one to the next.
+	Pause    time.Duration `json:"pause"`    // The first one; later ones double.
+}
+
+// ChildLimits bound a child process; 0 is no limit.
+type ChildLimits struct {
+	CPU       time.Duration `json:"cpu_time"`  // Of each process, in its life.
+	Memory    int64         `json:"memory"`    // Private bytes of each process.
+	Files     int64         `json:"files"`     // Open, of each process; 0 is a default.
+	Processes int64         `json:"processes"` // Of the whole tree.
 }
 
 // PerCall is what one call of a tool of the server costs.

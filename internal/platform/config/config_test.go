@@ -117,7 +117,7 @@ func TestExampleFile(t *testing.T) {
 	})
 	equal(t, "server", c.MCPServers["search"], MCPServer{
 		URL: NewEndpoint("http://127.0.0.1:9000/mcp"), Headers: map[string]Secret{"Authorization": NewSecret("Bearer none")},
-		Timeouts: DefaultToolTimeouts(), Price: ToolPrice{PerCall: *dollars(t, "0.002")},
+		Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker(), Price: ToolPrice{PerCall: *dollars(t, "0.002")},
 		Tools: map[string]Tool{
 			"deep_search": {
 				Price:   &ToolPrice{*dollars(t, "0.05")},

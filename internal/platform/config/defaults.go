@@ -24,6 +24,9 @@ const (
 	// A tool server may have to be started first.
 	DefaultToolConnectTimeout = 30 * time.Second
 	DefaultToolTotalTimeout   = 5 * time.Minute
+	DefaultToolPlaceTimeout   = 2 * time.Second
+
+	DefaultToolCalls = 64 // In flight, of one server.
 
 	DefaultMaxBodyBytes       = 32 << 20 // The largest request that Anthropic takes.
 	DefaultMaxHeaderBytes     = 64 << 10
@@ -71,7 +74,12 @@ func DefaultTimeouts() Timeouts {
 
 // DefaultToolTimeouts are those of an MCP server.
 func DefaultToolTimeouts() ToolTimeouts {
-	return ToolTimeouts{DefaultToolConnectTimeout, DefaultToolTotalTimeout}
+	return ToolTimeouts{DefaultToolConnectTimeout, DefaultToolTotalTimeout, DefaultToolPlaceTimeout}
+}
+
+// DefaultBreaker is that of an MCP server.
+func DefaultBreaker() Breaker {
+	return Breaker{Failures: 5, Within: time.Minute, Pause: 5 * time.Second}
 }
 
 // DefaultLimits is what a process takes on.

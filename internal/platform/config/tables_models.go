@@ -88,6 +88,7 @@ func toolTimeoutsTable(t *ToolTimeouts) value {
 	return object{fields: []field{
 		key("connect", "Until the handshake is done; for a command, its start included.", duration(&t.Connect, least, most)),
 		key("total", "The whole call of a tool.", duration(&t.Total, least, most)),
+		key("place", "For a place among the calls in flight, when there are as many as there may be.", duration(&t.Place, least, time.Minute)),
 	}}
 }
 

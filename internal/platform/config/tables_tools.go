@@ -1,6 +1,10 @@
 package config
 
-import "github.com/signalbox/signalbox"
+import (
+	"time"
+
+	"github.com/signalbox/signalbox"
+)
 
 // Whether the annotations of a server's tools are believed.
 const (
@@ -9,7 +13,7 @@ const (
 )
 
 func mcpServerTable(_ string, m *MCPServer) value {
-	m.Timeouts = DefaultToolTimeouts()
+	m.Timeouts, m.MaxCalls, m.Breaker = DefaultToolTimeouts(), DefaultToolCalls, DefaultBreaker()
 	var annotations string
 	return object{fields: []field{
 		key("url", "Address of a Streamable HTTP server.", endpoint{into: &m.URL, query: true}),
@@ -17,12 +21,32 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
+		key("max_concurrent_calls", "Calls of its tools that may be in flight in this process.", integer(&m.MaxCalls, 1, 100_000)),
+		key("breaker", "When calls are refused at once, because the server fails.", breakerTable(&m.Breaker)),
+		key("limits", "Of the program and what it starts; on Linux only.", childLimitsTable(&m.Limits)),
 		key("price", "What calls of its tools cost.", toolPriceTable(&m.Price)),
 		key("tools", "Tools that differ, by the name that the server gives them.", dictOf(&m.Tools, toolText, toolTable)),
 		key("annotations", "Whether what the server says of its tools (read-only, destructive) is believed; untrusted by default.", oneOf(&annotations, annotationsUntrusted, annotationsTrusted)),
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
+	}}
+}
+
+func breakerTable(b *Breaker) value {
+	return object{fields: []field{
+		key("failures", "Failed calls in a row that begin a pause; 0: none.", integer(&b.Failures, 0, 1000)),
+		key("within", "A failure so long after the one before begins a new row.", duration(&b.Within, time.Second, time.Hour)),
+		key("pause", "How long calls are refused; each further pause is twice as long, up to a minute.", duration(&b.Pause, 100*time.Millisecond, time.Minute)),
+	}}
+}
+
+func childLimitsTable(l *ChildLimits) value {
+	return object{fields: []field{
+		key("cpu_time", "CPU time that each process may use in its life.", duration(&l.CPU, time.Second, 365*24*time.Hour)),
+		key("memory", "Private memory of each process.", size(&l.Memory, 64<<20, 1<<40)),
+		key("files", "Files that each process may have open.", integer(&l.Files, 16, 1<<20)),
+		key("processes", "Processes, the program and all its descendants together; counted once a second.", integer(&l.Processes, 1, 1<<20)),
 	}}
 }
 
@@ -69,7 +93,7 @@ func checkMCPServer(s seen) {
 	case s.has("url") && s.has("command"):
 		s.problem("command", "a server has either a url or a command", "remove one")
 	case s.has("url"):
-		s.refuse("belongs to servers with a command", "env")
+		s.refuse("belongs to servers with a command", "env", "limits")
 	case s.has("command"):
 		s.refuse("belongs to servers with a url", "headers")
 	default:

@@ -1,13 +1,17 @@
 package server
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
 )
 
@@ -45,8 +49,10 @@ func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
 func toolServer(id string, c config.MCPServer) mcp.Server {
 	out := mcp.Server{
 		ID: id, URL: c.URL.Reveal(), Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env),
-		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total,
+		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total, PlaceWait: c.Timeouts.Place,
+		MaxCalls: int(c.MaxCalls), Breaker: mcp.DefaultBreaker(), Limits: mcp.Limits(c.Limits),
 	}
+	out.Breaker.Failures, out.Breaker.Within, out.Breaker.Pause = int(c.Breaker.Failures), c.Breaker.Within, c.Breaker.Pause
 	if c.Price.PerCall > 0 {
 		out.Price = &signalbox.Price{Rates: signalbox.Rates{PerCall: c.Price.PerCall}, Source: "config"}
 	}
@@ -62,11 +68,74 @@ func toolServer(id string, c config.MCPServer) mcp.Server {
 	return out
 }
 
-// health names the servers. They are connected when they are first used, and asked nothing before.
+// health says how it stands with the servers. They are connected when they are first used, and asked nothing for this.
 func (t *tools) health() []api.Component {
 	var list []api.Component
-	for _, id := range t.servers.IDs() {
-		list = append(list, api.Component{Name: "mcp " + id, Status: statusOK, Detail: "configured"})
+	for _, state := range t.servers.States() {
+		list = append(list, toolHealth(state))
 	}
 	return list
+}
+
+// toolHealth is down where calls are refused at once, and degraded where the next one may fail or have to wait.
+func toolHealth(s mcp.State) api.Component {
+	c := api.Component{Name: "mcp " + s.Server, Status: statusOK}
+	detail := []string{connectionText(s)}
+	if s.InFlight > 0 {
+		detail = append(detail, fmt.Sprintf("%d of %d calls in flight", s.InFlight, s.Places))
+	}
+	if s.Failures > 0 {
+		detail = append(detail, fmt.Sprintf("the last %d calls failed", s.Failures))
+	}
+	switch s.Breaker {
+	case breaker.Open:
+		c.Status = statusDown
+		detail = append(detail, "calls are refused for a while")
+	case breaker.HalfOpen:
+		c.Status = statusDegraded
+		detail = append(detail, "the next call is a probe")
+	case breaker.Closed:
+		if s.Connection == mcp.Broken || s.InFlight == s.Places {
+			c.Status = statusDegraded
+		}
+	}
+	c.Detail = strings.Join(detail, "; ")
+	return c
+}
+
+func connectionText(s mcp.State) string {
+	switch s.Connection {
+	case mcp.Connected, mcp.Connecting:
+		return string(s.Connection)
+	case mcp.Broken:
+		return "not connected: " + s.Failure
+	case mcp.Idle:
+	}
+	return "configured, not connected yet"
+}
+
+// toolMetrics shows the state of the servers, of the configuration that is in force.
+func (s *Server) toolMetrics() error {
+	states := func() []mcp.State { return s.runtimes.current().tools.servers.States() }
+	gauge := func(name, description string, value func(mcp.State) int64) error {
+		return s.telemetry.GaugeBy("signalbox.mcp."+name, description, "server", func(show func(string, int64)) {
+			for _, state := range states() {
+				show(state.Server, value(state))
+			}
+		})
+	}
+	steps := map[breaker.State]int64{breaker.Closed: 0, breaker.HalfOpen: 1, breaker.Open: 2}
+	return errors.Join(
+		gauge("connected", "1 where there is a session with the MCP server.", func(s mcp.State) int64 {
+			if s.Connection == mcp.Connected {
+				return 1
+			}
+			return 0
+		}),
+		gauge("breaker", "Of an MCP server's calls: 0 closed, 1 half open, 2 open.", func(s mcp.State) int64 { return steps[s.Breaker] }),
+		gauge("in_flight", "Calls of an MCP server under way.", func(s mcp.State) int64 { return int64(s.InFlight) }),
+		gauge("places", "Calls of an MCP server that may be under way.", func(s mcp.State) int64 { return int64(s.Places) }),
+		gauge("declined", "Calls of an MCP server turned away, for want of a place or in a pause, since it was configured.", func(s mcp.State) int64 { return s.Declined }),
+		gauge("sessions", "Sessions begun with an MCP server since it was configured; with a command, starts of it.", func(s mcp.State) int64 { return s.Sessions }),
+	)
 }

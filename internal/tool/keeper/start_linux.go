@@ -22,6 +22,9 @@ const (
 	nameLauncher = "signalbox-launcher"
 )
 
+// DefaultFiles is a limit of open files that suits most programs; 0 where there are no limits.
+const DefaultFiles = 1024
+
 // Files of a keeper besides the standard ones.
 const (
 	fdLifeline = 3 // To read: ends when the child must.

@@ -7,6 +7,9 @@ import (
 	"os/exec"
 )
 
+// DefaultFiles is a limit of open files that suits most programs; 0 where there are no limits.
+const DefaultFiles = 0
+
 // system: nothing but the process is needed.
 type system struct{}
 

@@ -36,6 +36,9 @@ const (
 	maxPages     = 100      // Of its list.
 )
 
+// Limits of a child.
+type Limits = keeper.Limits
+
 // Server is one configured MCP server. Either URL or Command is set.
 type Server struct {
 	ID      string            // As in /mcp/{id}: letters a to z, digits and "-".
@@ -44,7 +47,7 @@ type Server struct {
 	Command []string          // A program that speaks over standard input and output, and its arguments.
 	Dir     string            // Its working directory; "" is ours.
 	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.
-	Limits  keeper.Limits     // Of the child and its descendants; on Linux only.
+	Limits  Limits            // Of the child and its descendants; on Linux only. Files 0 is [keeper.DefaultFiles].
 	Price   *signalbox.Price  // Of a call; nil where nobody has said.
 
 	ToolPrices map[string]signalbox.Money // Of a call of the tool of that name, in place of Price; 0 is free.
@@ -101,6 +104,9 @@ func (s Server) complete() (Server, error) {
 	setDefault(&s.PlaceWait, DefaultPlaceWait)
 	if s.MaxCalls <= 0 {
 		s.MaxCalls = DefaultMaxCalls
+	}
+	if len(s.Command) > 0 && s.Limits.Files == 0 {
+		s.Limits.Files = keeper.DefaultFiles
 	}
 	if s.Breaker == (breaker.Rules{}) {
 		s.Breaker = DefaultBreaker()

@@ -22,6 +22,9 @@ const (
 // stopGrace is how long a child has to end after its input was closed, and again after it was asked to.
 const stopGrace = 2 * time.Second
 
+// exitGrace is how long a child whose output has ended has to end too, for its end to be named as the reason.
+const exitGrace = 500 * time.Millisecond
+
 // inherited are the names of our environment that a child sees.
 var inherited = []string{"PATH", "HOME", "LANG", "TMPDIR"}
 
@@ -102,7 +105,7 @@ func (p *process) reason(err error) error {
 	switch {
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return said(err, "its output can not be read")
-	case !p.endsWithin(stopGrace):
+	case !p.endsWithin(exitGrace):
 		return said(err, "it has closed its output")
 	case p.child.Reason() == nil:
 		return said(err, "its process has ended")

@@ -1,0 +1,234 @@
+package toolfaults
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/tests/harness"
+)
+
+// KillsVariable sets how many children are killed in the long form; defaultKills is the short one.
+const (
+	KillsVariable = "SIGNALBOX_TOOL_KILLS"
+	defaultKills  = 25
+)
+
+const (
+	killServers = 12 // Children at once, each with a descendant that escapes.
+	killClients = 8
+)
+
+func kills(t *testing.T) (n int, pace time.Duration) {
+	t.Helper()
+	text := os.Getenv(KillsVariable)
+	if text == "" {
+		return defaultKills, 80 * time.Millisecond
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q is not a number of kills", KillsVariable, text)
+	}
+	return n, 600 * time.Millisecond // A child that dies more often than every ten seconds is made to wait by its backoff.
+}
+
+// tally is what callers saw.
+type tally struct {
+	mu     sync.Mutex
+	seen   map[string]signalbox.Code // By call.
+	served atomic.Int64
+	failed atomic.Int64
+}
+
+// Children are killed under load: the child, its keeper, or what the child has started. Each call has one answer and one outcome,
+// the same; afterwards as many processes, files and goroutines are there as before; and when Signalbox itself is killed, nobody is.
+func TestKillsOfChildrenUnderLoad(t *testing.T) {
+	n, pace := kills(t)
+	mark := "kills-" + signalbox.NewID("m", time.Now())
+	text := harness.Simulated + base
+	for s := range killServers {
+		text += fmt.Sprintf("  child%d: {command: [%q], env: {%s: %s, %s: %q, DESCEND: \"yes\"}, price: {per_call: %s}, timeouts: {connect: 20s, total: 20s}, breaker: {failures: 0}}\n",
+			s, os.Args[0], roleVariable, roleSteady, markVariable, mark, price)
+	}
+	dir := t.TempDir()
+	w := world{Instance: harness.Start(t, harness.Options{Config: text, Dir: dir})}
+	w.all(t)
+	before := w.census(t, mark)
+
+	l := tally{seen: map[string]signalbox.Code{}}
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for range killClients {
+		clients.Go(func() { l.run(t, w, stop) })
+	}
+	victims := map[string]int{}
+	for range n {
+		time.Sleep(pace)
+		victims[killOne(t, mark)]++
+	}
+	close(stop)
+	clients.Wait()
+	w.all(t)
+	after := w.census(t, mark)
+	t.Logf("%d kills (%v), %d calls served, %d failed; %s before, %s after", n, victims, l.served.Load(), l.failed.Load(), before, after)
+	if l.served.Load() == 0 || l.failed.Load() == 0 {
+		t.Error("the kills hit nothing, or everything: the test proves nothing")
+	}
+	w.Complete(t)
+	l.check(t, w)
+
+	w.Kill()
+	harness.Eventually(t, func() error {
+		if left := marked(mark); len(left) > 0 {
+			return fmt.Errorf("%d processes outlive a killed Signalbox: %v", len(left), left)
+		}
+		return nil
+	})
+}
+
+// all calls every server until it works.
+func (w world) all(t *testing.T) {
+	t.Helper()
+	var group sync.WaitGroup
+	for s := range killServers {
+		group.Go(func() { w.recovers(t, fmt.Sprintf("child%d", s)) })
+	}
+	group.Wait()
+}
+
+// run calls servers until it is told to stop, and notes each answer.
+func (l *tally) run(t *testing.T, w world, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		r, err := w.use(fmt.Sprintf("child%d", rand.IntN(killServers)), toolGood)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if r.code == "" {
+			l.served.Add(1)
+		} else {
+			l.failed.Add(1)
+			time.Sleep(5 * time.Millisecond) // A server in a pause refuses as fast as it is asked.
+		}
+		l.mu.Lock()
+		l.seen[r.call()] = r.code
+		l.mu.Unlock()
+	}
+}
+
+// check finds each answer in the log.
+func (l *tally) check(t *testing.T, w world) {
+	t.Helper()
+	for _, r := range w.Log(t) {
+		if r.CallID == nil || r.Type != signalbox.RecordOutcome {
+			continue
+		}
+		code, ours := l.seen[*r.CallID]
+		if !ours {
+			continue
+		}
+		delete(l.seen, *r.CallID)
+		if r.Outcome == nil || (*r.Outcome == signalbox.OutcomeOK) != (code == "") {
+			t.Errorf("call %s: the caller got %q, the record says %v", *r.CallID, code, r.Outcome)
+		}
+	}
+	if len(l.seen) > 0 {
+		t.Errorf("%d calls that were answered have no outcome", len(l.seen))
+	}
+}
+
+// killOne kills one process of the children's, and says what it was.
+func killOne(t *testing.T, mark string) string {
+	t.Helper()
+	for range 1000 {
+		all := marked(mark)
+		if len(all) == 0 {
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		p := all[rand.IntN(len(all))]
+		what := p.role
+		if p.name == "signalbox-keeper" || p.name == "signalbox-launcher" {
+			what = p.name
+		}
+		if what == roleDescendant && rand.IntN(4) > 0 {
+			continue // It is nobody's loss; more of the others.
+		}
+		if err := syscall.Kill(p.pid, syscall.SIGKILL); err == nil {
+			return what
+		} else if !errors.Is(err, syscall.ESRCH) {
+			t.Error(err)
+		}
+	}
+	t.Error("there is nobody to kill")
+	return ""
+}
+
+// census is how much of everything there is.
+type census struct {
+	Keepers, Children int
+	Files, Goroutines float64
+}
+
+func (c census) String() string {
+	return fmt.Sprintf("%d keepers, %d children, %.0f files, %.0f goroutines", c.Keepers, c.Children, c.Files, c.Goroutines)
+}
+
+// census counts once everything has settled: one keeper and one child for each server, and no more files and goroutines than
+// these need, whatever has happened.
+func (w world) census(t *testing.T, mark string) (c census) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		harness.Disconnect()
+		c = census{}
+		for _, p := range marked(mark) {
+			switch {
+			case p.name == "signalbox-keeper":
+				c.Keepers++
+			case p.role == roleSteady:
+				c.Children++
+			}
+		}
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.PID()))
+		if err != nil {
+			return err
+		}
+		c.Files, c.Goroutines = float64(len(files)), w.Metric(t, "go_goroutines")
+		if c.Keepers != killServers || c.Children != killServers {
+			return fmt.Errorf("there are %s, want %d of each", c, killServers)
+		}
+		if most := float64(filesBase + filesEach*killServers); c.Files > most {
+			return fmt.Errorf("there are %s, want at most %.0f files", c, most)
+		}
+		if most := float64(goroutinesBase + goroutinesEach*killServers); c.Goroutines > most {
+			return fmt.Errorf("there are %s, want at most %.0f goroutines", c, most)
+		}
+		if a := w.Send(t, http.MethodGet, "/readyz", "", ""); a.Status != http.StatusOK {
+			return fmt.Errorf("/readyz answers %d", a.Status)
+		}
+		return nil
+	})
+	return c
+}
+
+// What an instance needs, with some room: for itself, and for each child.
+const (
+	filesBase      = 40
+	filesEach      = 7 // Three pipes, lifeline, status, and the process.
+	goroutinesBase = 90
+	goroutinesEach = 5 // Reader, writer, log, keeper.
+)
