@@ -171,6 +171,7 @@ func childConfig(id, role, mark, more string) string {
 }
 
 func TestChildren(t *testing.T) {
+	t.Parallel()
 	mark := "children-" + signalbox.NewID("m", time.Now())
 	text := harness.Simulated + base + childConfig("steady", roleSteady, mark, ", timeouts: {connect: 20s}")
 	for role, f := range childFaults {

@@ -199,6 +199,7 @@ func cells() (all []cell) {
 }
 
 func TestHTTP(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	var b strings.Builder
 	b.WriteString(harness.Simulated + base + "  steady: {url: \"" + s.URL + "/modern/json/none\"}\n")
@@ -239,6 +240,7 @@ func TestHTTP(t *testing.T) {
 
 // Servers with which there is never a session. Nothing is sent, so nothing is paid.
 func TestNoSession(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	refused, release, err := upstream.RefusedURL()
 	if err != nil {

@@ -13,8 +13,9 @@
 // and ends. It is a subreaper, so that a descendant whose parent has ended becomes the keeper's, also one that
 // left its process group or session: none can hide. When the child ends by itself, what it has left behind is killed likewise.
 //
-// A keeper that is itself killed takes the child along (PR_SET_PDEATHSIG); Signalbox then kills the child's process group. Only
-// in that case a descendant that left the group can live on.
+// A keeper that is itself killed takes the child along (PR_SET_PDEATHSIG). Signalbox then kills the child's process group, and
+// every process that has the tree's mark, a limit that all inherit and that limits nothing. Only if Signalbox and a keeper are
+// killed at once can somebody live on, namely a descendant that is not the child itself.
 //
 // A binary that imports this package is its own keeper: the roles are told from the name by which it is started, in the
 // package's init, before anything else runs.

@@ -34,7 +34,7 @@ func init() {
 // keeper is what a keeper knows.
 type keeper struct {
 	child  int // Its process id.
-	limits Limits
+	limits orders
 	status *os.File
 	once   sync.Once
 
@@ -43,7 +43,7 @@ type keeper struct {
 }
 
 // keep is the whole life of a keeper.
-func keep(limits, path string, command []string) {
+func keep(text, path string, command []string) {
 	// The child dies with the thread that has started it, so this one must live as long as the process.
 	runtime.LockOSThread()
 	unix.CloseOnExec(fdLifeline)
@@ -54,11 +54,11 @@ func keep(limits, path string, command []string) {
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, unix.SIGTERM)
 	var err error
-	if k.limits, err = parseLimits(limits); err == nil {
+	if k.limits, err = parseOrders(text); err == nil {
 		err = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
 	if err == nil {
-		err = k.start(limits, path, command)
+		err = k.start(text, path, command)
 	}
 	if err != nil {
 		k.say(sayFailed, err.Error())
@@ -76,8 +76,8 @@ func keep(limits, path string, command []string) {
 }
 
 // start starts the launcher, which becomes the child, and lets go of the child's files.
-func (k *keeper) start(limits, path string, command []string) error {
-	args := append([]string{nameLauncher, limits, path}, command...)
+func (k *keeper) start(orders, path string, command []string) error {
+	args := append([]string{nameLauncher, orders, path}, command...)
 	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, fdStatus},
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL},

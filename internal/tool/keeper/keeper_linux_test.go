@@ -53,9 +53,6 @@ func play(name string) {
 		for range 20 {
 			again("sleep", nil)
 		}
-		if os.Getenv("PID_FILE") != "" {
-			again("stubborn", nil)
-		}
 		forever()
 	case "escape": // A descendant in a session of its own, whose parent ends at once, and that ignores every polite signal.
 		again("stubborn", &syscall.SysProcAttr{Setsid: true})
@@ -243,9 +240,9 @@ func TestNobodyEscapes(t *testing.T) {
 			}
 		})
 	}
-	t.Run("when the keeper is killed, from its group", func(t *testing.T) {
+	t.Run("when the keeper is killed", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "pid")
-		p := mustStart(nil, "fork", Limits{}, "PID_FILE="+file)
+		p := mustStart(nil, "escape", Limits{}, "PID_FILE="+file, "STAY=1")
 		grandchild := readPID(t, file)
 		if err := syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)

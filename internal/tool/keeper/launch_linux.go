@@ -17,11 +17,11 @@ const fdLauncher = 3
 const cpuGrace = 2 * time.Second
 
 // launch sets the limits and becomes the program. It returns only if it could not.
-func launch(limits, path string, command []string) {
+func launch(text, path string, command []string) {
 	unix.CloseOnExec(fdLauncher)
-	l, err := parseLimits(limits)
+	o, err := parseOrders(text)
 	if err == nil {
-		err = l.set()
+		err = o.set()
 	}
 	if err == nil {
 		err = syscall.Exec(path, command, os.Environ()) //nolint:gosec // What to run is the operator's configuration.
@@ -31,7 +31,7 @@ func launch(limits, path string, command []string) {
 }
 
 // set sets the limits of this process, which its program and all that it starts inherit.
-func (l Limits) set() error {
+func (l orders) set() error {
 	seconds := func(d time.Duration) uint64 { return uint64(math.Ceil(d.Seconds())) }
 	for _, limit := range []struct {
 		name       string
@@ -40,6 +40,7 @@ func (l Limits) set() error {
 		on         bool
 	}{
 		{"core", unix.RLIMIT_CORE, 0, 0, true},
+		{"realtime", unix.RLIMIT_RTTIME, l.mark, l.mark, true},
 		{"cpu", unix.RLIMIT_CPU, seconds(l.CPU), seconds(l.CPU + cpuGrace), l.CPU > 0},
 		{"memory", unix.RLIMIT_DATA, uint64(l.Memory), uint64(l.Memory), l.Memory > 0},
 		{"files", unix.RLIMIT_NOFILE, uint64(l.Files), uint64(l.Files), l.Files > 0},

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // self is our own program, also after another one was put in its place.
@@ -43,6 +42,7 @@ type system struct {
 	once     sync.Once
 	lifeline *os.File // Our end.
 	status   *os.File // Our end.
+	mark     uint64
 }
 
 // Start starts a child. An error means that there is none; that its program can not be executed is known later, as the
@@ -62,9 +62,10 @@ func Start(s Spec) (*Process, error) {
 		ours.Close()
 		return nil, err
 	}
-	p := &Process{exited: make(chan struct{}), system: system{lifeline: ours, status: status}}
+	p := &Process{exited: make(chan struct{}), system: system{lifeline: ours, status: status, mark: newMark()}}
+	orders := orders{s.Limits, p.mark}
 	p.cmd = &exec.Cmd{
-		Path: self, Args: append([]string{nameKeeper, s.Name, s.Limits.text(), path}, s.Command...), Dir: s.Dir, Env: s.Env,
+		Path: self, Args: append([]string{nameKeeper, s.Name, orders.text(), path}, s.Command...), Dir: s.Dir, Env: s.Env,
 		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, ExtraFiles: []*os.File{lifeline, theirs},
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // A Ctrl-C in our terminal is ours alone.
 	}
@@ -99,6 +100,7 @@ func (p *Process) follow() {
 	_ = p.cmd.Wait() // What matters it has said.
 	if child != 0 {
 		_ = syscall.Kill(-child, syscall.SIGKILL) // ESRCH: nobody is left.
+		sweepMarked(p.mark)
 	}
 	p.status.Close()
 	p.Kill()
@@ -120,15 +122,17 @@ func (p *Process) Terminate() {
 // Kill ends the child and all its descendants.
 func (p *Process) Kill() { p.once.Do(func() { p.lifeline.Close() }) }
 
-// text writes limits for the command line of a keeper.
-func (l Limits) text() string {
-	return fmt.Sprintf("%d,%d,%d,%d", int64(l.CPU), l.Memory, l.Files, l.Processes)
+// orders are what a keeper and a launcher are told on their command line.
+type orders struct {
+	Limits
+	mark uint64
 }
 
-func parseLimits(text string) (Limits, error) {
-	var l Limits
-	var cpu int64
-	_, err := fmt.Sscanf(text, "%d,%d,%d,%d", &cpu, &l.Memory, &l.Files, &l.Processes)
-	l.CPU = time.Duration(cpu)
-	return l, err
+func (o orders) text() string {
+	return fmt.Sprintf("%d,%d,%d,%d,%d", int64(o.CPU), o.Memory, o.Files, o.Processes, o.mark)
+}
+
+func parseOrders(text string) (o orders, err error) {
+	_, err = fmt.Sscanf(text, "%d,%d,%d,%d,%d", (*int64)(&o.CPU), &o.Memory, &o.Files, &o.Processes, &o.mark)
+	return o, err
 }
