@@ -6,7 +6,8 @@
 # The long form, with what each part takes unless the variable says otherwise: SIGNALBOX_KILLS crashes of one process (1000)
 # and SIGNALBOX_REPLICA_KILLS of one of three replicas (200), SIGNALBOX_CONSERVATION calls whose bills are compared with
 # records and ledger (1000000), SIGNALBOX_OVERSHOOT of clients against caps (10m), SIGNALBOX_TAMPERINGS with a stored log
-# (10000), SIGNALBOX_APPROVAL_KILLS crashes while calls wait for people (200), SIGNALBOX_SWEEP system calls of an append that fail in each way (24); SIGNALBOX_INTERLEAVINGS of people and processes
+# (10000), SIGNALBOX_APPROVAL_KILLS crashes while calls wait for people (200), SIGNALBOX_TOOL_KILLS children of MCP servers that are killed
+# under load (500), SIGNALBOX_SWEEP system calls of an append that fail in each way (24); SIGNALBOX_INTERLEAVINGS of people and processes
 # that decide about calls (1000000) and SIGNALBOX_POLICY_PAIRS of policies and requests (1000000); then every unit test twenty
 # times, and every fuzz target for FUZZ_TIME (5m).
 set -euo pipefail
@@ -65,6 +66,7 @@ case ${1:-} in
     SIGNALBOX_BIN=$PWD/bin/signalbox SIGNALBOX_TEST_LONG=1 SIGNALBOX_KILLS=${SIGNALBOX_KILLS:-1000} SIGNALBOX_REPLICA_KILLS=${SIGNALBOX_REPLICA_KILLS:-200} \
       SIGNALBOX_CONSERVATION=${SIGNALBOX_CONSERVATION:-1000000} SIGNALBOX_OVERSHOOT=${SIGNALBOX_OVERSHOOT:-10m} \
       SIGNALBOX_SWEEP=${SIGNALBOX_SWEEP:-24} SIGNALBOX_APPROVAL_KILLS=${SIGNALBOX_APPROVAL_KILLS:-200} \
+      SIGNALBOX_TOOL_KILLS=${SIGNALBOX_TOOL_KILLS:-500} \
       SIGNALBOX_TAMPERINGS=${SIGNALBOX_TAMPERINGS:-10000} \
       run -count=1 -timeout=6h "${whole[@]}"
     SIGNALBOX_INTERLEAVINGS=${SIGNALBOX_INTERLEAVINGS:-1000000} go test -run TestInterleavings -timeout 6h ./internal/orchestration/approval

@@ -79,7 +79,7 @@ func (u *upstream) broken(ctx context.Context, err error) *signalbox.Error {
 		return errCancelled().WithCause(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer the call within %s.", u.ID, u.CallTimeout).
-			WithRemedy("Whether the tool has acted is not known; the server's call_timeout can be raised.").WithCause(err)
+			WithRemedy("Whether the tool has acted is not known; the server's timeouts.total can be raised.").WithCause(err)
 	case errors.As(err, &w) && w.status != 0:
 		return u.turnedDown(w)
 	}

@@ -53,13 +53,28 @@
 // say that it has not run the tool (JSON-RPC's invalid request, method not found, invalid params; an error status): a tool
 // that reports a failure of its own was called. The answer says the cost in X-Signalbox-Cost-Usd.
 //
+// # Servers that fail
+//
+// Each server has places: as many calls as Server.MaxCalls may be in flight, and a further one waits for Server.PlaceWait and is
+// then turned away. A breaker ([breaker.Breaker]) gives a server that fails in a row a pause in which calls are refused at once;
+// then one call is let through as a probe. An answer is no failure, whatever it says; a time-out, a broken connection, a status
+// of 5xx, and an answer that is none are. Another breaker, with pauses of its own, stands before attempts to connect. Neither
+// knows of other servers, and nobody waits for them but callers of the server.
+//
+// A child runs under a keeper ([keeper.Start]), which ends all of it with us. One that dies, writes what is no message, answers a
+// request that was never made, or floods us ([MaxUnasked]) is ended and started again at the next call; so is one that has
+// opened the breaker and then does not even answer a ping. What the caller reads of the reason is in our words.
+//
+// Nothing is sent twice, with one exception: a server over HTTP that answers 404 in a session has forgotten the session, and
+// says by it that it has not looked at the request. Then a new session is opened and the request sent in it, once.
+//
 // # Invariants
 //
 //   - A tools/call is sent once, and the arguments are the bytes that were checked.
 //   - An upstream is connected at its first use, by one attempt that everybody who needs it waits for, and never by the
 //     goroutine of a caller; nobody waits for another upstream than his own.
 //   - A child sees PATH, HOME, LANG, TMPDIR and what is configured for it; it and all its descendants are dead when Close
-//     returns.
+//     returns, and soon after Signalbox was killed (other systems than Linux: see package keeper).
 //   - An unreachable upstream is an error, never an empty list of tools.
 //   - A tools/call has a record, also where the SDK refused it, and goes to the stations at most once for each record.
 //   - The id of an answer is that of its request: ids that the SDK can not keep are refused.

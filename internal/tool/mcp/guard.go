@@ -63,10 +63,12 @@ func passing[T any](ctx context.Context, u *upstream, work func() (T, error)) (T
 	u.mu.Lock()
 	opened := u.calls.Done(pass, judge(ctx, err), u.now())
 	row := u.calls.Row()
+	if opened && u.life.Err() == nil { // Once it is closed nothing new may begin.
+		u.wg.Go(u.feelPulse)
+	}
 	u.mu.Unlock()
 	if opened {
 		u.logger.WarnContext(ctx, "an MCP server is given a pause", "server", u.ID, "failures", row, "error", err)
-		u.wg.Go(u.feelPulse)
 	}
 	return result, err
 }

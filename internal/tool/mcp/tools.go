@@ -145,8 +145,8 @@ func (u *upstream) unlisted(err error) *signalbox.Error {
 	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
 		return errCancelled()
 	case errors.Is(err, context.DeadlineExceeded):
-		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list its tools in time.", u.ID).
-			WithRemedy("Retry; the server's list_timeout can be raised.").WithCause(err)
+		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list its tools within %s.", u.ID, u.ListTimeout).
+			WithRemedy("Retry, and see why the server takes so long to list its tools.").WithCause(err)
 	}
 	return signalbox.Errorf(signalbox.CodeUpstream, "The tools of the MCP server %q are not known: it gave no list that can be used.",
 		u.ID).WithRemedy("See the cause in the log, and check the server.").WithCause(err)

@@ -202,7 +202,7 @@ func (u *upstream) unreachable(err error) *signalbox.Error {
 		return errCancelled()
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer in time.", u.ID).
-			WithRemedy("Check that the server runs; its connect_timeout can be raised.").WithCause(err)
+			WithRemedy("Check that the server runs; its timeouts.connect can be raised.").WithCause(err)
 	}
 	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q can not be reached%s.", u.ID, reasonOf(err)).
 		WithRemedy("Check that the server runs; Signalbox tries again at the next call.").
