@@ -35,6 +35,6 @@
 //
 // # Invariants
 //
-//   - When Exited is closed, the child and (on Linux) all its descendants are gone and reaped.
+//   - When Ended is closed, the child and (on Linux) all its descendants are gone and reaped.
 //   - No file of Signalbox but the three of the [Spec] is open in the child.
 package keeper

@@ -62,6 +62,7 @@ func keep(text, path string, command []string) {
 	}
 	if err != nil {
 		k.say(sayFailed, err.Error())
+		k.say(sayEnded, "")
 		return
 	}
 	go k.forward(terminate)

@@ -43,13 +43,17 @@ func (s Spec) program() (string, error) {
 // Process is a child that was started. Its methods may be called by several goroutines.
 type Process struct {
 	cmd    *exec.Cmd
+	ended  chan struct{}
 	exited chan struct{}
-	reason error // Set before exited is closed.
+	reason error // Set before ended is closed.
 	system       // What the operating system needs besides.
 }
 
-// Exited is closed when nothing is left of the child.
+// Ended is closed when it is known how the child has ended, and nothing is left of it.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Exited is closed a moment after Ended, when nothing is left of its keeper either.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Reason says how the child ended, nil for an exit with status 0. It may be asked once Exited is closed.
+// Reason says how the child ended, nil for an exit with status 0. It may be asked once Ended is closed.
 func (p *Process) Reason() error { return p.reason }

@@ -62,7 +62,7 @@ func Start(s Spec) (*Process, error) {
 		ours.Close()
 		return nil, err
 	}
-	p := &Process{exited: make(chan struct{}), system: system{lifeline: ours, status: status, mark: newMark()}}
+	p := &Process{ended: make(chan struct{}), exited: make(chan struct{}), system: system{lifeline: ours, status: status, mark: newMark()}}
 	orders := orders{s.Limits, p.mark}
 	p.cmd = &exec.Cmd{
 		Path: self, Args: append([]string{nameKeeper, s.Name, orders.text(), path}, s.Command...), Dir: s.Dir, Env: s.Env,
@@ -83,35 +83,38 @@ func Start(s Spec) (*Process, error) {
 
 // follow listens to the keeper until it ends.
 func (p *Process) follow() {
-	child := 0
-	p.reason = errors.New("its keeper was killed")
-	lines := bufio.NewScanner(p.status)
-	for lines.Scan() {
-		if pid, ok := strings.CutPrefix(lines.Text(), sayStarted); ok {
-			child, _ = strconv.Atoi(pid) // Our own writing.
-		} else if text, ok := strings.CutPrefix(lines.Text(), sayFailed); ok {
-			p.reason = errors.New(text)
-			child = 0
-		} else if text, ok := strings.CutPrefix(lines.Text(), sayEnded); ok && child != 0 {
-			p.reason = ended(text)
-			child = 0
-		}
-	}
+	child, told := p.listen()
 	_ = p.cmd.Wait() // What matters it has said.
-	if child != 0 {
-		_ = syscall.Kill(-child, syscall.SIGKILL) // ESRCH: nobody is left.
+	if !told {
+		if child != 0 {
+			_ = syscall.Kill(-child, syscall.SIGKILL) // ESRCH: nobody is left.
+		}
 		sweepMarked(p.mark)
+		p.reason = errors.New("its keeper was killed")
+		close(p.ended)
 	}
 	p.status.Close()
 	p.Kill()
 	close(p.exited)
 }
 
-func ended(text string) error {
-	if text == "" {
-		return nil
+// listen hears what the keeper says, and reports whether it has told how the child ended.
+func (p *Process) listen() (child int, told bool) {
+	lines := bufio.NewScanner(p.status)
+	for lines.Scan() {
+		if pid, ok := strings.CutPrefix(lines.Text(), sayStarted); ok {
+			child, _ = strconv.Atoi(pid) // Our own writing.
+		} else if text, ok := strings.CutPrefix(lines.Text(), sayFailed); ok {
+			p.reason = errors.New(text)
+		} else if text, ok := strings.CutPrefix(lines.Text(), sayEnded); ok && !told {
+			if p.reason == nil && text != "" {
+				p.reason = errors.New(text)
+			}
+			close(p.ended)
+			told = true
+		}
 	}
-	return errors.New(text)
+	return child, told
 }
 
 // Terminate asks the child and its process group to end.

@@ -22,7 +22,7 @@ func Start(s Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{exited: make(chan struct{})}
+	p := &Process{ended: make(chan struct{}), exited: make(chan struct{})}
 	p.cmd = &exec.Cmd{Path: path, Args: s.Command, Dir: s.Dir, Env: s.Env, Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr}
 	ownGroup(p.cmd)
 	if err := p.cmd.Start(); err != nil {
@@ -31,6 +31,7 @@ func Start(s Spec) (*Process, error) {
 	go func() { // Ends with the child.
 		p.reason = p.cmd.Wait()
 		signalGroup(p.cmd.Process.Pid, true)
+		close(p.ended)
 		close(p.exited)
 	}()
 	return p, nil

@@ -176,7 +176,8 @@ func overHTTP(t *testing.T, stateless bool) string {
 }
 
 func child(id, role string, env ...string) Server {
-	s := Server{ID: id, Command: []string{os.Args[0]}, Env: map[string]string{childRole: role}}
+	// With the race detector a child would take a second to end.
+	s := Server{ID: id, Command: []string{os.Args[0]}, Env: map[string]string{childRole: role, "GORACE": "atexit_sleep_ms=0"}}
 	for i := 0; i+1 < len(env); i += 2 {
 		s.Env[env[i]] = env[i+1]
 	}

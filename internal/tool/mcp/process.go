@@ -90,7 +90,7 @@ func closeFiles(files ...*os.File) {
 func (p *process) stop() {
 	p.stdin.Close()
 	for _, end := range []func(){p.child.Terminate, p.child.Kill} {
-		if p.endsWithin(stopGrace) {
+		if within(stopGrace, p.child.Exited()) {
 			break
 		}
 		end()
@@ -105,7 +105,7 @@ func (p *process) reason(err error) error {
 	switch {
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return said(err, "its output can not be read")
-	case !p.endsWithin(exitGrace):
+	case !within(exitGrace, p.child.Ended()):
 		return said(err, "it has closed its output")
 	case p.child.Reason() == nil:
 		return said(err, "its process has ended")
@@ -113,11 +113,12 @@ func (p *process) reason(err error) error {
 	return said(err, "its process has ended: %s", p.child.Reason())
 }
 
-func (p *process) endsWithin(d time.Duration) bool {
+// within reports whether something happens within the time.
+func within(d time.Duration, happens <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-p.child.Exited():
+	case <-happens:
 		return true
 	case <-timer.C:
 		return false
