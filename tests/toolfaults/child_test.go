@@ -166,7 +166,7 @@ func (c *childServer) take(line []byte) {
 
 // childConfig configures a child, marked.
 func childConfig(id, role, mark, more string) string {
-	return fmt.Sprintf("  %s: {command: [%q], env: {GORACE: "atexit_sleep_ms=0", %s: %q, %s: %q}, price: {per_call: %s}%s}\n",
+	return fmt.Sprintf("  %s: {command: [%q], env: {GORACE: \"atexit_sleep_ms=0\", %s: %q, %s: %q}, price: {per_call: %s}%s}\n",
 		id, os.Args[0], roleVariable, role, markVariable, mark, price, more)
 }
 
