@@ -69,7 +69,7 @@ var childFaults = map[string]childFault{
 	}},
 	"eats-memory": {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(*childServer, string) {
 		var all [][]byte
-		for {
+		for len(all) >= 0 {
 			all = append(all, []byte(strings.Repeat("x", 1<<20)))
 		}
 	}},

@@ -24,7 +24,7 @@ const (
 )
 
 const (
-	killServers = 12 // Children at once, each with a descendant that escapes.
+	killServers = 16 // Children at once, each with a descendant that escapes.
 	killClients = 8
 )
 
@@ -38,7 +38,7 @@ func kills(t *testing.T) (n int, pace time.Duration) {
 	if err != nil || n < 1 {
 		t.Fatalf("%s=%q is not a number of kills", KillsVariable, text)
 	}
-	return n, 600 * time.Millisecond // A child that dies more often than every ten seconds is made to wait by its backoff.
+	return n, 800 * time.Millisecond // A child that dies more often than every ten seconds is made to wait by its backoff.
 }
 
 // tally is what callers saw.
@@ -129,7 +129,7 @@ func (l *tally) run(t *testing.T, w world, stop <-chan struct{}) {
 			l.served.Add(1)
 		} else {
 			l.failed.Add(1)
-			time.Sleep(5 * time.Millisecond) // A server in a pause refuses as fast as it is asked.
+			time.Sleep(50 * time.Millisecond) // A server in a pause refuses as fast as it is asked.
 		}
 		l.mu.Lock()
 		l.seen[r.call()] = r.code
@@ -158,25 +158,23 @@ func (l *tally) check(t *testing.T, w world) {
 	}
 }
 
-// killOne kills one process of the children's, and says what it was.
+// killOne kills a process of one of the children's, and says what it was: mostly the child itself.
 func killOne(t *testing.T, mark string) string {
 	t.Helper()
-	for range 1000 {
-		all := marked(mark)
-		if len(all) == 0 {
+	kind := []string{roleSteady, roleSteady, roleSteady, nameKeeper, nameKeeper, roleDescendant}[rand.IntN(6)]
+	for range 3000 {
+		var of []process
+		for _, p := range marked(mark) {
+			if p.kind() == kind {
+				of = append(of, p)
+			}
+		}
+		if len(of) == 0 {
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
-		p := all[rand.IntN(len(all))]
-		what := p.role
-		if p.name == "signalbox-keeper" || p.name == "signalbox-launcher" {
-			what = p.name
-		}
-		if what == roleDescendant && rand.IntN(4) > 0 {
-			continue // It is nobody's loss; more of the others.
-		}
-		if err := syscall.Kill(p.pid, syscall.SIGKILL); err == nil {
-			return what
+		if err := syscall.Kill(of[rand.IntN(len(of))].pid, syscall.SIGKILL); err == nil {
+			return kind
 		} else if !errors.Is(err, syscall.ESRCH) {
 			t.Error(err)
 		}
@@ -207,10 +205,10 @@ func (w world) census(t *testing.T, mark string, most *census) (c census) {
 		harness.Disconnect()
 		c = census{}
 		for _, p := range marked(mark) {
-			switch {
-			case p.name == "signalbox-keeper":
+			switch p.kind() {
+			case nameKeeper:
 				c.Keepers++
-			case p.role == roleSteady:
+			case roleSteady:
 				c.Children++
 			}
 		}

@@ -15,6 +15,17 @@ type process struct {
 	role        string
 }
 
+// nameKeeper begins the command lines of keepers.
+const nameKeeper = "signalbox-keeper"
+
+// kind is what a process is for: the role of a child or descendant, or the name of what stands before it.
+func (p process) kind() string {
+	if strings.HasPrefix(p.name, "signalbox-") {
+		return p.name
+	}
+	return p.role
+}
+
 // marked finds the processes with the mark in their environment that have not ended.
 func marked(mark string) (found []process) {
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // The pattern is good.

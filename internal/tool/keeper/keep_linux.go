@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,7 +80,7 @@ func keep(text, path string, command []string) {
 // start starts the launcher, which becomes the child, and lets go of the child's files.
 func (k *keeper) start(orders, path string, command []string) error {
 	args := append([]string{nameLauncher, orders, path}, command...)
-	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{ //nolint:gosec // What to run is the operator's configuration.
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, fdStatus},
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL},
 	})
@@ -106,7 +107,7 @@ func (k *keeper) wait() {
 		var used unix.Rusage
 		pid, err := unix.Wait4(-1, &status, 0, &used)
 		switch {
-		case err == unix.EINTR: //nolint:errorlint // An errno as it comes from the kernel.
+		case errors.Is(err, unix.EINTR):
 		case err != nil: // ECHILD: nobody is left.
 			k.say(sayEnded, how)
 			return
