@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"pgregory.net/rapid"
@@ -212,6 +213,24 @@ func TestRowFiltersStayInTheirParentheses(t *testing.T) {
 }
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// What the documentation shows of servers that fail says the defaults, but for the limits.
+func TestDocumentedProtection(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "\n## Servers that fail\n")
+	block := yamlBlock.FindStringSubmatch(rest)
+	if block == nil {
+		t.Fatal("found no example")
+	}
+	servers := mustParse(t, block[1]).MCPServers
+	got := servers["search"]
+	got.URL = Endpoint{}
+	equal(t, "defaults", got, MCPServer{Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker()})
+	equal(t, "limits", servers["files"].Limits, ChildLimits{CPU: 10 * time.Minute, Memory: 1 << 30, Files: 256, Processes: 32})
+}
 
 // What the documentation shows of permissions, policy, approvals and logins is one good configuration.
 func TestDocumentedPolicy(t *testing.T) {
