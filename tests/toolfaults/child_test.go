@@ -36,11 +36,11 @@ type childFault struct {
 }
 
 var childFaults = map[string]childFault{
-	"dies":        {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(*childServer, string) { os.Exit(3) }},
-	"is-killed":   {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(*childServer, string) { kill(os.Getpid()) }},
-	"dies-after":  {fault: fault{cost: price, large: true}, do: func(c *childServer, id string) { c.result(id, goodResult); os.Exit(0) }},
-	"half-a-line": {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(c *childServer, id string) { c.write(`{"jsonrpc":"2.0","id":` + id + `,"res`); os.Exit(0) }},
-	"closes":      {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(*childServer, string) { os.Stdout.Close(); forever() }},
+	"dies":        {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(*childServer, string) { os.Exit(3) }},
+	"is-killed":   {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(*childServer, string) { kill(os.Getpid()) }},
+	"dies-after":  {fault: fault{cost: price}, do: func(c *childServer, id string) { c.result(id, goodResult); os.Exit(0) }},
+	"half-a-line": {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(c *childServer, id string) { c.write(`{"jsonrpc":"2.0","id":` + id + `,"res`); os.Exit(0) }},
+	"closes":      {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(*childServer, string) { os.Stdout.Close(); forever() }},
 	"garbage":     {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(c *childServer, _ string) { c.write("\x00\xff Segmentation fault " + secret + "\n") }},
 	"no-message":  {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(c *childServer, _ string) { c.write(`{"hello":"` + secret + `"}` + "\n") }},
 	"another-id": {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(c *childServer, _ string) {
@@ -50,30 +50,30 @@ var childFaults = map[string]childFault{
 	"no-answer":     {fault: fault{code: signalbox.CodeTimeout, cost: price}, do: func(*childServer, string) {}},
 	"hangs":         {fault: fault{code: signalbox.CodeTimeout, cost: price}, do: func(*childServer, string) { forever() }},
 	"stops":         {fault: fault{code: signalbox.CodeTimeout, cost: price}, do: func(*childServer, string) { syscall.Kill(os.Getpid(), syscall.SIGSTOP) }},
-	"endless-line": {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(c *childServer, _ string) {
+	"endless-line": {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(c *childServer, _ string) {
 		for {
 			c.write(strings.Repeat("x", 1<<20))
 		}
 	}},
-	"floods": {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(c *childServer, _ string) {
+	"floods": {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(c *childServer, _ string) {
 		for {
 			c.write(strings.Repeat(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}`+"\n", 100))
 		}
 	}},
-	"floods-errors": {fault: fault{cost: price, large: true}, do: func(c *childServer, id string) {
+	"floods-errors": {fault: fault{cost: price}, do: func(c *childServer, id string) {
 		for n := range 20_000 {
 			fmt.Fprintf(os.Stderr, "line %d of very many\n", n)
 		}
 		fmt.Fprintln(os.Stderr, strings.Repeat("a very long line ", 100_000))
 		c.result(id, goodResult)
 	}},
-	"eats-memory": {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(*childServer, string) {
+	"eats-memory": {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(*childServer, string) {
 		var all [][]byte
 		for len(all) >= 0 {
 			all = append(all, []byte(strings.Repeat("x", 1<<20)))
 		}
 	}},
-	"leaves-children": {fault: fault{code: signalbox.CodeUpstream, cost: price, large: true}, do: func(*childServer, string) {
+	"leaves-children": {fault: fault{code: signalbox.CodeUpstream, cost: price}, do: func(*childServer, string) {
 		descend(false)
 		descend(true)
 		os.Exit(1)
@@ -173,14 +173,10 @@ func childConfig(id, role, mark, more string) string {
 func TestChildren(t *testing.T) {
 	t.Parallel()
 	mark := "children-" + signalbox.NewID("m", time.Now())
-	text := harness.Simulated + base + childConfig("steady", roleSteady, mark, ", timeouts: {connect: 20s}")
+	text := harness.Simulated + base + childConfig("steady", roleSteady, mark, ", timeouts: {connect: 2m}")
 	for role, f := range childFaults {
-		limit := total
-		if f.large {
-			limit = patience
-		}
 		text += childConfig(role, role, mark, fmt.Sprintf(
-			", timeouts: {connect: 20s, total: %s}, breaker: {failures: 2, pause: 100ms}, limits: {memory: 512MiB, processes: 40}", limit))
+			", timeouts: {connect: 2m, total: %s}, breaker: {failures: 2, pause: 100ms}, limits: {memory: 512MiB, processes: 40}", f.limit()))
 	}
 	w := world{harness.Start(t, harness.Options{Config: text}), "steady"}
 	t.Run("cells", func(t *testing.T) {

@@ -3,6 +3,7 @@ package toolfaults
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/signalbox/signalbox"
 )
@@ -28,7 +29,14 @@ type fault struct {
 	cost   string
 	again  bool // In the legacy era the call is sent once more, in a new session.
 	retry  bool // The server says when to come back.
-	large  bool // It takes its time even where nothing is slow.
+}
+
+// limit is the time-out of a server: short only where it is what must come, for elsewhere a busy machine would trip over it.
+func (f fault) limit() time.Duration {
+	if f.code == signalbox.CodeTimeout {
+		return total
+	}
+	return patience
 }
 
 var httpFaults = map[string]fault{
@@ -54,9 +62,9 @@ var httpFaults = map[string]fault{
 	"content-of-text":   {answer: func(x *exchange) { x.result(`{"content":"fine"}`) }, code: signalbox.CodeUpstream, cost: price},
 	"another-id":        {answer: func(x *exchange) { x.write(`{"jsonrpc":"2.0","id":4711,"result":` + goodResult + `}`) }, code: signalbox.CodeUpstream, cost: price},
 	"id-of-text":        {answer: func(x *exchange) { x.write(`{"jsonrpc":"2.0","id":"` + x.id + `","result":` + goodResult + `}`) }, code: signalbox.CodeUpstream, cost: price},
-	"huge":              {answer: func(x *exchange) { x.result(`{"content":[],"x":"` + strings.Repeat("x", tooLarge) + `"}`) }, code: signalbox.CodeUpstream, cost: price, large: true},
-	"gzip-bomb":         {answer: (*exchange).bomb, code: signalbox.CodeUpstream, cost: price, large: true},
-	"flood":             {answer: (*exchange).flood, code: signalbox.CodeUpstream, cost: price, large: true},
+	"huge":              {answer: func(x *exchange) { x.result(`{"content":[],"x":"` + strings.Repeat("x", tooLarge) + `"}`) }, code: signalbox.CodeUpstream, cost: price},
+	"gzip-bomb":         {answer: (*exchange).bomb, code: signalbox.CodeUpstream, cost: price},
+	"flood":             {answer: (*exchange).flood, code: signalbox.CodeUpstream, cost: price},
 	"wrong-type":        {answer: func(x *exchange) { x.status(http.StatusOK) }, code: signalbox.CodeUpstream, cost: price},
 	"accepted":          {answer: func(x *exchange) { x.w.WriteHeader(http.StatusAccepted) }, code: signalbox.CodeUpstream, cost: price},
 	"huge-head":         {answer: func(x *exchange) { x.w.Header().Set("X-Huge", strings.Repeat("x", 1<<20)); x.result(goodResult) }, code: signalbox.CodeUpstream, cost: price},

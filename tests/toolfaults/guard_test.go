@@ -33,7 +33,7 @@ func TestPausesAndPlaces(t *testing.T) {
 	failing := cell{modern, inJSON, "500"}
 	text := harness.Simulated + base + fmt.Sprintf(`  steady: {url: "%[1]s/modern/json/none"}
   failing: {url: "%[1]s%[2]s", price: {per_call: %[3]s}, breaker: {failures: 2, pause: 1m}}
-  busy: {url: "%[1]s/modern/json/no-head", price: {per_call: %[3]s}, max_concurrent_calls: 1, timeouts: {total: 30s, place: 50ms}, breaker: {failures: 0}}
+  busy: {url: "%[1]s/modern/json/no-head", price: {per_call: %[3]s}, max_concurrent_calls: 1, timeouts: {total: 1h, place: 50ms}, breaker: {failures: 0}}
 `, s.URL, failing.path(), price)
 	w := world{harness.Start(t, harness.Options{Config: text}), "steady"}
 	if c := w.component(t, "failing"); c.Status != "ok" || !strings.Contains(c.Detail, "not connected yet") {

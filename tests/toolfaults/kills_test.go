@@ -56,7 +56,7 @@ func TestKillsOfChildrenUnderLoad(t *testing.T) {
 	mark := "kills-" + signalbox.NewID("m", time.Now())
 	text := harness.Simulated + base
 	for s := range killServers {
-		text += fmt.Sprintf("  child%d: {command: [%q], env: {GORACE: \"atexit_sleep_ms=0\", %s: %s, %s: %q, DESCEND: \"yes\"}, price: {per_call: %s}, timeouts: {connect: 20s, total: 20s}, breaker: {failures: 0}}\n",
+		text += fmt.Sprintf("  child%d: {command: [%q], env: {GORACE: \"atexit_sleep_ms=0\", %s: %s, %s: %q, DESCEND: \"yes\"}, price: {per_call: %s}, timeouts: {connect: 2m, total: 2m}, breaker: {failures: 0}}\n",
 			s, os.Args[0], roleVariable, roleSteady, markVariable, mark, price)
 	}
 	dir := t.TempDir()

@@ -62,8 +62,21 @@ type reply struct {
 
 func (r reply) call() string { return r.Header.Get("X-Signalbox-Call") }
 
-// use calls a tool as any client would.
-func (w world) use(server, tool string) (reply, error) {
+// busyLog is how a refusal begins that has nothing to do with the server: the machine is so busy that commits take long.
+const busyLog = "The log could not be written"
+
+// use calls a tool as any client would: a refusal because the log is busy it takes as such, and comes back.
+func (w world) use(server, tool string) (r reply, err error) {
+	for range 100 {
+		if r, err = w.once(server, tool); err != nil || r.code != signalbox.CodeUnavailable || !strings.HasPrefix(r.words, busyLog) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return r, err
+}
+
+func (w world) once(server, tool string) (reply, error) {
 	started := time.Now()
 	a, err := w.TrySend(http.MethodPost, "/mcp/"+server, harness.Agent,
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`,
@@ -123,7 +136,7 @@ func (w world) recovers(t *testing.T, server string) {
 // Bounds of calls in these tests, and how much longer a busy machine may take to say so.
 const (
 	total    = time.Second
-	patience = 20 * time.Second
+	patience = 2 * time.Minute
 )
 
 // breaks calls the broken tool, and holds the answer and its record against what must come of it. Meanwhile the steady
@@ -204,11 +217,8 @@ func TestHTTP(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(harness.Simulated + base + "  steady: {url: \"" + s.URL + "/modern/json/none\"}\n")
 	for _, c := range cells() {
-		limit := total
-		if httpFaults[c.fault].large {
-			limit = patience
-		}
-		fmt.Fprintf(&b, "  %s: {url: %q, price: {per_call: %s}, timeouts: {connect: 20s, total: %s}}\n", c.id(), s.URL+c.path(), price, limit)
+		fmt.Fprintf(&b, "  %s: {url: %q, price: {per_call: %s}, timeouts: {connect: %s, total: %s}}\n",
+			c.id(), s.URL+c.path(), price, patience, httpFaults[c.fault].limit())
 	}
 	w := world{harness.Start(t, harness.Options{Config: b.String()}), "steady"}
 	w.good(t, w.steady)
@@ -217,9 +227,13 @@ func TestHTTP(t *testing.T) {
 			t.Run(c.id(), func(t *testing.T) {
 				t.Parallel()
 				want := httpFaults[c.fault]
-				w.good(t, c.id())
+				works := w.good
+				if want.code == signalbox.CodeTimeout { // Then good calls have little time as well.
+					works = w.recovers
+				}
+				works(t, c.id())
 				w.breaks(t, c.id(), want)
-				w.good(t, c.id())
+				works(t, c.id())
 				times := 1
 				if want.again && c.era == legacy {
 					times = 2
@@ -230,8 +244,8 @@ func TestHTTP(t *testing.T) {
 			})
 		}
 	})
-	if calls := w.Complete(t); calls != 1+4*len(cells()) {
-		t.Errorf("the log has %d calls, want %d", calls, 1+4*len(cells()))
+	if calls := w.Complete(t); calls < 1+4*len(cells()) {
+		t.Errorf("the log has %d calls, want at least %d", calls, 1+4*len(cells()))
 	}
 	if strings.Contains(w.Stderr(), secret) {
 		t.Error("the log of the process has what the servers wrote")
@@ -263,7 +277,7 @@ func TestNoSession(t *testing.T) {
 	}
 	text := harness.Simulated + base + "  steady: {url: \"" + s.URL + "/modern/json/none\"}\n"
 	for id, c := range cases {
-		text += fmt.Sprintf("  %s: {url: %q, price: {per_call: %s}, timeouts: {connect: %s}}\n", id, c.url, price, total)
+		text += fmt.Sprintf("  %s: {url: %q, price: {per_call: %s}, timeouts: {connect: %s}}\n", id, c.url, price, fault{code: c.code}.limit())
 	}
 	w := world{harness.Start(t, harness.Options{Config: text}), "steady"}
 	for id, c := range cases {

@@ -196,13 +196,18 @@ func (x *exchange) status(status int, header ...string) {
 // secret is in everything that a server says and nobody may see.
 const secret = "sk-proj-ToolServerSecret0123456789abcdef"
 
-func (x *exchange) bomb() {
+// bomb is little that becomes far too much.
+var bomb = sync.OnceValue(func() string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	z.Write(bytes.Repeat([]byte{' '}, tooLarge)) // Into memory.
 	z.Close()
+	return b.String()
+})
+
+func (x *exchange) bomb() {
 	x.w.Header().Set("Content-Encoding", "gzip")
-	x.raw(b.String())
+	x.raw(bomb())
 }
 
 // flood sends notifications for as long as the client takes them.
