@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 func play(name string) {
 	switch name {
 	case "spin":
-		for n := 0; n >= 0; n = (n + 1) & 0xff { //nolint:revive // That is what it is for.
+		for n := 0; n >= 0; n = (n + 1) & 0xff { // Until it is killed.
 		}
 	case "eat":
 		var all [][]byte
