@@ -40,9 +40,10 @@ type Call struct {
 	Body      []byte // The bytes received; they have passed the strict parser unless Invalid is set.
 	Model     *ModelRequest
 	Tool      *ToolRequest
-	Invalid   *Error // Why the request is not sane; the gate refuses it with this error.
-	Edits     string // The approval whose arguments a person has changed to make this call; "" for all others.
-	Approval  string // The one approval that may admit this call, which asks for no other; "" for all that a caller makes himself.
+	Invalid   *Error  // Why the request is not sane; the gate refuses it with this error.
+	Edits     string  // The approval whose arguments a person has changed to make this call; "" for all others.
+	Approval  string  // The one approval that may admit this call, which asks for no other; "" for all that a caller makes himself.
+	Bearer    *Bearer // The token that the call came with in place of an API key; nil for all others.
 }
 
 // Claims is what the caller said of itself in X-Signalbox-… headers. The gate checks it against what the key is bound

@@ -32,7 +32,9 @@
 //   - A secret is never kept, logged or put into an error.
 //   - A header narrows what a key is bound to and never widens it.
 //   - A place under a limit is given back exactly once, after a panic too.
-//   - A person is known by a session or by a token of his identity provider, for the control API and the console only: calls
-//     are made with API keys.
+//   - A person is known by a session, for the control API and the console only, or by a token of his identity provider. Calls
+//     are made with API keys, and at the MCP endpoints with tokens of clients that are configured. What a token stands for is
+//     asked again at the station, from the configuration in force: budgets, permissions, approvals and revocation hold for it
+//     as for a key.
 //   - All memory is bounded, by constants of this package or by the number of keys that exist.
 package gate

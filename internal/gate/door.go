@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -22,12 +23,23 @@ const (
 	DefaultBodyTimeout = 30 * time.Second
 )
 
+// Callers are those who make calls of the MCP endpoints with tokens of identity providers. It is safe for concurrent use.
+type Callers interface {
+	// Caller gives for whom a signed token stands that came with a call to a path. Errors are of code unauthenticated,
+	// forbidden or unavailable; with a bearer and an error it is known who calls, and he lacks a scope.
+	Caller(ctx context.Context, token, path string) (*signalbox.Bearer, error)
+	// Challenge gives the header WWW-Authenticate for a request to a path that was refused, "" where no token would help.
+	// Presented says that the request had a credential.
+	Challenge(path string, presented bool, err error) string
+}
+
 // DoorOptions configures a [Door]. Keys, Refusals and Now are required.
 type DoorOptions struct {
 	Keys     *Keyring
 	Refusals *Refusals
 	Sessions *Sessions // Nil: no cookie is accepted.
 	People   People    // Nil: no token of an identity provider is accepted.
+	Callers  Callers   // Nil: no such token makes calls.
 	Secrets  Secrets   // Nil: ids are not looked at.
 	Now      func() time.Time
 
@@ -76,10 +88,8 @@ func (d *Door) Admit(
 		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: d.requestID(r.Header),
 		Kind: kind, Protocol: protocol, Received: now, Source: Source(r.RemoteAddr), Span: span(r.Header),
 	}
-	key, token, err := d.byHeader(r)
-	if token != "" {
-		err = errTokenForCall()
-	}
+	key, err := d.caller(r, c)
+	d.challenge(w, r, c, err)
 	if err != nil {
 		d.refuse(w, r, err)
 		return c, err
@@ -90,8 +100,42 @@ func (d *Door) Admit(
 	if d.misplaced(c.RequestID, key.Hash) {
 		c.RequestID = signalbox.NewID(signalbox.RequestPrefix, now)
 	}
-	c.Invalid = firstError(headerCount(r.Header), invalid, d.path(r))
+	c.Invalid = firstError(c.Invalid, headerCount(r.Header), invalid, d.path(r))
 	return c, nil
+}
+
+// caller finds who makes a call: the key of its headers or, at the MCP endpoints, for whom a token there stands. A token
+// without a scope that it needs makes the call invalid: it is known who calls.
+func (d *Door) caller(r *http.Request, c *signalbox.Call) (signalbox.Key, error) {
+	key, token, err := d.byHeader(r)
+	switch {
+	case token == "":
+		return key, err
+	case c.Protocol != signalbox.ProtocolMCP || d.o.Callers == nil:
+		return key, errTokenForCall()
+	}
+	if c.Bearer, err = d.o.Callers.Caller(r.Context(), token, r.URL.Path); c.Bearer == nil {
+		return key, err
+	}
+	if err != nil {
+		c.Invalid = signalbox.AsError(err)
+	}
+	return c.Bearer.Key()
+}
+
+// challenge tells a client of the MCP endpoints where it can get a token, or one that has the scopes it needs.
+func (d *Door) challenge(w http.ResponseWriter, r *http.Request, c *signalbox.Call, err error) {
+	lacks := err == nil && c.Invalid != nil
+	if c.Protocol != signalbox.ProtocolMCP || d.o.Callers == nil || !lacks && signalbox.CodeOf(err) != signalbox.CodeUnauthenticated {
+		return
+	}
+	if lacks {
+		err = c.Invalid
+	}
+	presented := len(r.Header["Authorization"])+len(r.Header["X-Api-Key"]) > 0
+	if value := d.o.Callers.Challenge(r.URL.Path, presented, err); value != "" {
+		w.Header().Set("WWW-Authenticate", value)
+	}
 }
 
 // Authenticate says who makes a request to the control API: the key of its headers, the person of a token there, or else
@@ -158,7 +202,7 @@ func signed(bearer string) bool {
 }
 
 func errTokenForCall() *signalbox.Error {
-	return signalbox.Errorf(signalbox.CodeUnauthenticated, "Calls need an API key; a token of an identity provider opens only the control API.").
+	return signalbox.Errorf(signalbox.CodeUnauthenticated, "Calls need an API key here; a token of an identity provider opens only the control API, and the MCP endpoints.").
 		WithField("Authorization").WithRemedy("Send an API key; `signalbox key create` makes one.")
 }
 

@@ -42,7 +42,7 @@ type Options struct {
 }
 
 // Station makes the gate's station. It sets [call.Track.Gate] and Tab and refuses with: the call's own Invalid error,
-// unauthenticated (no key, or revoked since), forbidden (role, or a claim against the key's binding), invalid (a secret in
+// unauthenticated (no key, or revoked since; a token that has expired since), forbidden (role, or a claim against the key's binding), invalid (a secret in
 // place of a name), frozen (halted), unavailable where the process is full, and what [call.Ledger.Open] refuses with.
 func Station(o Options) call.Station {
 	g := &gate{Options: o}
@@ -77,7 +77,7 @@ func (g *gate) admit(t *call.Track) error {
 	if t.Call.Invalid != nil {
 		return t.Call.Invalid
 	}
-	key, err := g.key(t.Call.Caller.Key)
+	key, err := g.key(t.Call)
 	if err != nil {
 		return err
 	}
@@ -133,8 +133,12 @@ func (g *gate) room(v *visit) error {
 	return nil
 }
 
-// key gives the key as it is now: it may have been revoked while the body was read.
-func (g *gate) key(id string) (signalbox.Key, error) {
+// key gives the key as it is now: it may have been revoked while the body was read. A token may have expired.
+func (g *gate) key(c *signalbox.Call) (signalbox.Key, error) {
+	if c.Bearer != nil {
+		return c.Bearer.Key()
+	}
+	id := c.Caller.Key
 	if id == "" {
 		return signalbox.Key{}, errNoKey()
 	}

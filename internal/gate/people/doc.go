@@ -10,7 +10,11 @@
 //   - Claims become a tenant, a team and one of the six roles as the provider's configuration says; somebody for whom that
 //     gives no tenant or no role is refused.
 //   - [People.Key] gives a person the shape of an API key: its id is "person:", the provider's id, ":", and the subject.
-//     It opens the control API and the console, and makes no calls.
+//     It opens the control API and the console.
+//   - [People.Caller] takes a token with which an agent calls the MCP endpoints, as a resource server does (RFC 9728, RFC
+//     8707). Its client ([Client]) is the agent: a program that people use, whose person the token stands for, or one that
+//     works by itself, with the id "client:", the provider's id, ":", and its own. [People.Resource] and [People.Challenge]
+//     tell clients where to get one.
 //
 // # What is checked of a token
 //

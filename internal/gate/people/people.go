@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,12 +26,18 @@ type Provider struct {
 	RoleClaim    string
 	Roles        map[string]signalbox.Role // By a value of RoleClaim; of several the most powerful counts.
 	DefaultRole  signalbox.Role            // Of people without such a value; "": they are refused.
+
+	Clients        map[string]Client // Whose tokens make calls, by the client's id there; none: no token does.
+	RequiredScopes []string          // Of tokens that make calls.
+	Revoked        []string          // Subjects and clients that are not let in, whatever their tokens say.
 }
 
-// Options of [New]. Now and Tenants are required.
+// Options of [New]. Now and Tenants are required; Resource is, where providers have clients.
 type Options struct {
 	Now     func() time.Time
 	Tenants func() []string // Those that are configured now.
+	// Resource gives the address under which callers reach this instance, without a slash at the end.
+	Resource func() string
 	// Seal is the key that seals what a browser keeps during a login. Replicas that serve one name need the same.
 	Seal [32]byte
 	// Transport reaches the providers; nil is like http.DefaultTransport, with connections of its own.
@@ -47,6 +54,7 @@ type People struct {
 
 	mu      sync.RWMutex
 	sources []*source
+	budgets map[string][]signalbox.Budget // Of clients, by the ids of their keys.
 }
 
 // MaxExchanges bounds the logins that wait for a provider's answer at once.
@@ -80,7 +88,7 @@ func (p *People) Set(providers []Provider) {
 			}
 		}
 	}
-	p.sources = next
+	p.sources, p.budgets = next, clientBudgets(providers)
 }
 
 // Providers lists the providers in the order of the configuration. Secrets are left out.
@@ -99,10 +107,11 @@ func (p *People) Providers() []Provider {
 func (p *People) Close() { p.client.CloseIdleConnections() }
 
 // Key gives a person who was vouched for before in the shape of an API key; false where that does not hold any more: the
-// provider or the tenant is not configured now.
+// provider or the tenant is not configured now, or the person is revoked.
 func (p *People) Key(who signalbox.Person) (signalbox.Key, bool) {
 	sources := p.of(who.Issuer)
-	if len(sources) == 0 || !p.tenant(who.Tenant) || !who.Role.Valid() {
+	revoked := slices.ContainsFunc(sources, func(s *source) bool { return slices.Contains(s.Revoked, who.Subject) })
+	if len(sources) == 0 || !p.tenant(who.Tenant) || !who.Role.Valid() || revoked {
 		return signalbox.Key{}, false
 	}
 	// Two providers may have one issuer; its people are the same people.
@@ -135,6 +144,9 @@ func (p *People) Bearer(ctx context.Context, token string) (signalbox.Key, error
 		who, err := p.person(s, claims)
 		if err != nil {
 			return signalbox.Key{}, err
+		}
+		if s.revoked(claims) {
+			return signalbox.Key{}, errRevoked()
 		}
 		key, _ := p.Key(who)
 		return key, nil

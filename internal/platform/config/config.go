@@ -178,17 +178,20 @@ type Agent struct {
 
 // MCPServer is a tool server, reached by URL or started as a child process.
 type MCPServer struct {
-	URL      Endpoint          `json:"url"`     // None for a command.
-	Command  []string          `json:"command"` // Program and arguments; empty for a URL. They are visible to the machine's users: secrets belong in Env.
-	Env      map[string]Secret `json:"env"`     // Added to the environment of the child.
-	Headers  map[string]Secret `json:"headers"` // Sent with every request.
-	Timeouts ToolTimeouts      `json:"timeouts"`
-	MaxCalls int64             `json:"max_concurrent_calls"` // In flight; beyond it a call waits for Timeouts.Place.
-	Breaker  Breaker           `json:"breaker"`
-	Limits   ChildLimits       `json:"limits"` // Of the child.
-	Price    ToolPrice         `json:"price"`
-	Trusted  bool              `json:"annotations"` // "trusted": what the server says of its tools is believed. "untrusted", the default: it is not.
-	Tools    map[string]Tool   `json:"tools"`       // By the name that the server gives them; only those that differ.
+	URL     Endpoint          `json:"url"`     // None for a command.
+	Command []string          `json:"command"` // Program and arguments; empty for a URL. They are visible to the machine's users: secrets belong in Env.
+	Env     map[string]Secret `json:"env"`     // Added to the environment of the child.
+	Headers map[string]Secret `json:"headers"` // Sent with every request.
+
+	Credential *Credential `json:"credential"` // Nil: the headers say all.
+
+	Timeouts ToolTimeouts    `json:"timeouts"`
+	MaxCalls int64           `json:"max_concurrent_calls"` // In flight; beyond it a call waits for Timeouts.Place.
+	Breaker  Breaker         `json:"breaker"`
+	Limits   ChildLimits     `json:"limits"` // Of the child.
+	Price    ToolPrice       `json:"price"`
+	Trusted  bool            `json:"annotations"` // "trusted": what the server says of its tools is believed. "untrusted", the default: it is not.
+	Tools    map[string]Tool `json:"tools"`       // By the name that the server gives them; only those that differ.
 }
 
 // Breaker says when calls of a server that fails are refused at once.
@@ -204,6 +207,20 @@ type ChildLimits struct {
 	Memory    int64         `json:"memory"`    // Private bytes of each process.
 	Files     int64         `json:"files"`     // Open, of each process; 0 is a default.
 	Processes int64         `json:"processes"` // Of the whole tree.
+}
+
+// Credential says how the tokens are got that an MCP server demands.
+type Credential struct {
+	Grant        string   `json:"grant"`     // GrantClientCredentials or GrantTokenExchange.
+	TokenURL     Endpoint `json:"token_url"` // None: it is found.
+	Issuer       Endpoint `json:"issuer"`    // None: the one that the server names.
+	ClientID     string   `json:"client_id"`
+	ClientSecret Secret   `json:"client_secret"`
+	Auth         string   `json:"auth"` // "basic", "post" or "": as the authorization server says.
+	Scopes       []string `json:"scopes"`
+	Resource     string   `json:"resource"` // "": the server's; "none": not sent.
+	Audience     string   `json:"audience"` // "": not sent.
+	SubjectToken Secret   `json:"subject_token"`
 }
 
 // PerCall is what one call of a tool of the server costs.
@@ -265,6 +282,20 @@ type OIDC struct {
 	RoleClaim    string                    `json:"role_claim"`   // A string or a list of strings; a dot leads into an object.
 	Roles        map[string]signalbox.Role `json:"roles"`        // By a value of the claim; of several the most powerful.
 	DefaultRole  signalbox.Role            `json:"default_role"` // Of people without such a value; "": they are refused.
+
+	Clients        map[string]OIDCClient `json:"clients"` // Whose tokens make calls of the MCP endpoints, by their ids there.
+	RequiredScopes []string              `json:"required_scopes"`
+	Revoked        []string              `json:"revoked"` // Subjects and clients.
+}
+
+// OIDCClient is a client of an identity provider whose tokens make calls.
+type OIDCClient struct {
+	Agent   string             `json:"agent"`
+	People  bool               `json:"people"` // People use it, and its tokens stand for them.
+	Tenant  string             `json:"tenant"` // "": the provider's. This and what follows is of clients that work by themselves.
+	Team    string             `json:"team"`
+	Limits  []signalbox.Budget `json:"limits"`
+	Budgets []signalbox.Budget `json:"budgets"`
 }
 
 // The defaults of approvals and break-glass grants.

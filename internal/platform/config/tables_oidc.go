@@ -18,7 +18,7 @@ func oidcTable() func(*OIDC) value {
 	type audience struct{ issuer, audience string }
 	lines := map[audience]int{}
 	return func(o *OIDC) value {
-		return object{fields: append(providerFields(o), personFields(o)...), check: func(s seen) {
+		return object{fields: slices.Concat(providerFields(o), personFields(o), callerFields(o)), check: func(s seen) {
 			checkOIDC(s, o)
 			of := audience{o.Issuer.Reveal(), o.TokensFor()}
 			first, found := lines[of]
@@ -87,10 +87,12 @@ var claimValue = each(label, rule{check: func(r *reader, text, shown string, whe
 func checkOIDC(s seen, o *OIDC) {
 	o.Scopes = slices.DeleteFunc(o.Scopes, func(scope string) bool { return scope == "openid" }) // It is always asked for.
 	once(s, "scopes", o.Scopes, "scope")
-	if !s.has("tenant") && !s.has("tenant_claim") {
+	checkClients(s, o)
+	if !s.has("tenant") && !s.has("tenant_claim") && !o.machines() {
 		s.problem("tenant", "is missing, and so is tenant_claim: nobody knows whose people these are", "give one of the two")
 	}
 	switch {
+	case !s.has("role_claim") && !s.has("default_role") && o.machines():
 	case !s.has("role_claim") && !s.has("default_role"):
 		s.problem("role_claim", "is missing, and so is default_role: nobody would have a role", "give one of the two")
 	case s.has("role_claim") && len(o.Roles) == 0:

@@ -20,6 +20,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("command", "Program and arguments of a stdio server.", listOf(&m.Command, func(s *string) value { return textInto(s, singleLine) }).atLeastOne()),
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
+		key("credential", "How to get the tokens that the server demands.", credentialKey{&m.Credential}),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
 		key("max_concurrent_calls", "Calls of its tools that may be in flight in this process.", integer(&m.MaxCalls, 1, 100_000)),
 		key("breaker", "When calls are refused at once, because the server fails.", breakerTable(&m.Breaker)),
@@ -30,6 +31,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
+		checkCredential(s, m)
 	}}
 }
 
@@ -95,7 +97,7 @@ func checkMCPServer(s seen) {
 	case s.has("url"):
 		s.refuse("belongs to servers with a command", "env", "limits")
 	case s.has("command"):
-		s.refuse("belongs to servers with a url", "headers")
+		s.refuse("belongs to servers with a url", "headers", "credential")
 	default:
 		s.r.problem(s.self, "has neither url nor command", "add one")
 	}

@@ -41,7 +41,7 @@ func (s *Server) startKeys(ctx context.Context) error {
 	k.refusals = gate.StartRefusals(s.data.writer, s.options.Now, s.options.Logger)
 	s.onStop("refusals", func(context.Context) error { return k.refusals.Close() })
 	k.door = gate.NewDoor(gate.DoorOptions{
-		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, People: k.people, Secrets: guard.New(), Now: s.options.Now,
+		Keys: ring, Refusals: k.refusals, Sessions: k.sessions, People: k.people, Callers: k.people, Secrets: guard.New(), Now: s.options.Now,
 		MaxBody: s.config.Limits.MaxBodyBytes,
 	})
 	s.keys = k

@@ -25,7 +25,7 @@ const (
 // of the master key: any replica can end what another has begun.
 func (s *Server) newPeople() *people.People {
 	p := people.New(people.Options{
-		Now: s.options.Now, Tenants: s.tenants, Seal: s.data.vault.Subject("", "the logins of people"),
+		Now: s.options.Now, Tenants: s.tenants, Resource: s.publicURL, Seal: s.data.vault.Subject("", "the logins of people"),
 	})
 	p.Set(providers(s.config))
 	s.onStop("identity providers", func(context.Context) error {
@@ -42,10 +42,21 @@ func providers(c *config.Config) []people.Provider {
 		list[i] = people.Provider{
 			ID: o.ID, Issuer: o.Issuer.Reveal(), ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), Audience: o.Audience,
 			Scopes: o.Scopes, Tenant: o.Tenant, TenantClaim: o.TenantClaim, TeamClaim: o.TeamClaim, RoleClaim: o.RoleClaim,
-			Roles: o.Roles, DefaultRole: o.DefaultRole,
+			Roles: o.Roles, DefaultRole: o.DefaultRole, RequiredScopes: o.RequiredScopes, Revoked: o.Revoked, Clients: clients(o),
 		}
 	}
 	return list
+}
+
+// clients gives the clients of an identity provider whose tokens make calls.
+func clients(o config.OIDC) map[string]people.Client {
+	all := make(map[string]people.Client, len(o.Clients))
+	for id, c := range o.Clients {
+		all[id] = people.Client{
+			Agent: c.Agent, People: c.People, Tenant: c.Tenant, Team: c.Team, Budgets: slices.Concat(c.Limits, c.Budgets),
+		}
+	}
+	return all
 }
 
 // loginProviders gives the control API the identity providers in force.

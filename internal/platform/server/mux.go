@@ -7,6 +7,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	consoleui "github.com/signalbox/signalbox/console"
+	"github.com/signalbox/signalbox/internal/gate/people"
 	"github.com/signalbox/signalbox/internal/governance/audit"
 	"github.com/signalbox/signalbox/internal/model/anthropic"
 	"github.com/signalbox/signalbox/internal/model/openai"
@@ -30,6 +31,8 @@ func (s *Server) handler() http.Handler {
 	s.serveModels(r, door)
 	r.handle("/v1/", ClassFree, &serve.Missing{OpenAI: openai.API{}, Anthropic: anthropic.API{}, Now: s.options.Now})
 	r.handle("/mcp/{server}", ClassCall, s.mcp(chain))
+	r.HandleFunc("GET "+people.MetadataPath, s.protectedResource)
+	r.HandleFunc("GET "+people.MetadataPath+"/{path...}", s.protectedResource)
 	api.New(r, s.api())
 	r.HandleFunc("/api/", s.noOperation)
 	tiles := s.readers(audit.Handler(s.data.db, s.fail))

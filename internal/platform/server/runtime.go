@@ -185,11 +185,11 @@ func (s *Server) visible(c signalbox.Caller, server, tool string, a *signalbox.A
 	return s.runtimes.current().permissions.policy.Visible(c, server, tool, a, s.grants.of(c.Tenant, c.Agent)...)
 }
 
-// keyBudgets gives the budgets of a key, limits included.
+// keyBudgets gives the budgets of a key, or of a client with tokens, limits included.
 func (s *Server) keyBudgets(id string) []signalbox.Budget {
 	key, ok := s.keys.ring.Key(id)
 	if !ok {
-		return nil
+		return s.keys.people.Budgets(id)
 	}
 	return key.Budgets
 }

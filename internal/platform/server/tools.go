@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/tool/breaker"
+	"github.com/signalbox/signalbox/internal/tool/credential"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
 )
 
@@ -35,7 +36,11 @@ func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
 	}
 	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now}
 	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
-		o.Servers = append(o.Servers, toolServer(id, c.MCPServers[id]))
+		one := toolServer(id, c.MCPServers[id])
+		if c := c.MCPServers[id].Credential; c != nil {
+			one.Authorizer = credential.New(s.credential(one, *c))
+		}
+		o.Servers = append(o.Servers, one)
 	}
 	servers, err := mcp.New(o)
 	if err != nil {
@@ -66,6 +71,15 @@ func toolServer(id string, c config.MCPServer) mcp.Server {
 		out.ToolPrices[name] = tool.Price.PerCall
 	}
 	return out
+}
+
+// credential says how the tokens for a server are got.
+func (s *Server) credential(server mcp.Server, c config.Credential) credential.Config {
+	return credential.Config{
+		Server: server.ID, URL: server.URL, Grant: credential.Grant(c.Grant), TokenURL: c.TokenURL.Reveal(), Issuer: c.Issuer.Reveal(),
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Auth: credential.Auth(c.Auth), Scopes: c.Scopes,
+		Resource: c.Resource, Audience: c.Audience, SubjectToken: c.SubjectToken.Reveal(), Now: s.options.Now,
+	}
 }
 
 // health says how it stands with the servers. They are connected when they are first used, and asked nothing for this.

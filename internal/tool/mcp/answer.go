@@ -126,7 +126,7 @@ func missingTasks(c *signalbox.Call) *jsonrpc.Error {
 // writeError answers a request that the SDK never sees.
 func writeError(w http.ResponseWriter, id json.Value, c *signalbox.Call, err error) {
 	e := signalbox.AsError(err)
-	if e.Code == signalbox.CodeUnauthenticated {
+	if e.Code == signalbox.CodeUnauthenticated && w.Header().Get("WWW-Authenticate") == "" { // The door may have said more.
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if e.RetryAfter > 0 {

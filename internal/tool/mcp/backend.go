@@ -23,7 +23,7 @@ func (s *Servers) Open(
 	if err != nil {
 		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
 	}
-	limited, cancel := context.WithTimeout(ctx, u.CallTimeout)
+	limited, cancel := context.WithTimeout(onBehalf(ctx, t.Call), u.CallTimeout)
 	defer cancel()
 	meta := append(callerMeta(t.Call), traceMeta(span)...)
 	result, err := u.guarded(limited, methodCallTool, c.Upstream, func(session *session) []byte {
@@ -45,7 +45,7 @@ func (u *upstream) attemptError(ctx context.Context, err error) *call.AttemptErr
 	var w *wireError
 	var known *signalbox.Error
 	switch {
-	case errors.As(err, &known): // There was no session to send the call in.
+	case errors.As(err, &known): // There was no session to send the call in, or no credential to send it with.
 		return &call.AttemptError{Err: known}
 	case errors.As(err, &rpc):
 		return &call.AttemptError{Err: u.refused(rpc), Sent: true, Undone: rpc.undone()}
@@ -77,6 +77,8 @@ func (u *upstream) broken(ctx context.Context, err error) *signalbox.Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errCancelled().WithCause(err)
+	case unauthorized(err):
+		return errUnauthorized(u.ID, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer the call within %s.", u.ID, u.CallTimeout).
 			WithRemedy("Whether the tool has acted is not known; the server's timeouts.total can be raised.").WithCause(err)

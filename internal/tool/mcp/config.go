@@ -44,6 +44,9 @@ type Server struct {
 	ID      string            // As in /mcp/{id}: letters a to z, digits and "-".
 	URL     string            // A Streamable HTTP endpoint.
 	Headers map[string]string // Sent to URL with every request, such as an Authorization.
+
+	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
+
 	Command []string          // A program that speaks over standard input and output, and its arguments.
 	Dir     string            // Its working directory; "" is ours.
 	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.

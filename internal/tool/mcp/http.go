@@ -24,6 +24,7 @@ import (
 type httpWire struct {
 	url      string
 	headers  map[string]string
+	auth     Authorizer // Nil: the headers say all.
 	client   *http.Client
 	onNotice func(method string)
 	ids      atomic.Int64
@@ -60,7 +61,7 @@ func newHTTPWire(s Server, onNotice func(string)) *httpWire {
 	// A redirect would carry the configured headers, and the call, to another place than the one configured.
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &httpWire{
-		url: s.URL, headers: s.Headers, onNotice: onNotice, gone: make(chan struct{}),
+		url: s.URL, headers: s.Headers, auth: s.Authorizer, onNotice: onNotice, gone: make(chan struct{}),
 		client: &http.Client{Transport: transport, CheckRedirect: noRedirect},
 	}
 }
@@ -105,8 +106,14 @@ func (w *httpWire) notify(ctx context.Context, method string, params []byte) err
 	return nil
 }
 
-// post sends one message.
+// post sends one message, with the credential that it needs.
 func (w *httpWire) post(ctx context.Context, body []byte, method, name string) (*http.Response, error) {
+	return w.authorized(ctx, func(authorization string) (*http.Response, error) {
+		return w.send(ctx, body, method, name, authorization)
+	})
+}
+
+func (w *httpWire) send(ctx context.Context, body []byte, method, name, authorization string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, &wireError{err: err}
@@ -114,6 +121,9 @@ func (w *httpWire) post(ctx context.Context, body []byte, method, name string) (
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	w.head(req, method, name)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
 	res, err := w.client.Do(req)
 	if err != nil {
 		var dial *net.OpError
@@ -320,15 +330,25 @@ func (w *httpWire) close() {
 	if session != "" && w.stillThere() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		if req, err := http.NewRequestWithContext(ctx, http.MethodDelete, w.url, nil); err == nil {
-			w.head(req, "", "")
-			if res, err := w.client.Do(req); err == nil {
-				res.Body.Close()
-			}
+		if res, err := w.authorized(ctx, func(authorization string) (*http.Response, error) { return w.end(ctx, authorization) }); err == nil {
+			res.Body.Close()
 		}
 	}
 	w.lose(said(nil, "the connection was closed"))
 	w.client.CloseIdleConnections()
+}
+
+// end tells the server that the session is over.
+func (w *httpWire) end(ctx context.Context, authorization string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, w.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	w.head(req, "", "")
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	return w.client.Do(req)
 }
 
 func (w *httpWire) stillThere() bool {

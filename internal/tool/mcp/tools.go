@@ -144,6 +144,8 @@ func (u *upstream) unlisted(err error) *signalbox.Error {
 		return known
 	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
 		return errCancelled()
+	case unauthorized(err):
+		return errUnauthorized(u.ID, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list its tools within %s.", u.ID, u.ListTimeout).
 			WithRemedy("Retry, and see why the server takes so long to list its tools.").WithCause(err)

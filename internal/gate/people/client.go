@@ -1,0 +1,266 @@
+package people
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/signalbox/signalbox"
+)
+
+// AnyClient is the name of the client that stands for all that have no entry of their own. People use it, never machines.
+const AnyClient = "*"
+
+// Client is an OAuth client of a provider whose tokens make calls, over the MCP endpoints.
+type Client struct {
+	Agent string // Whose permissions its calls have.
+	// People tells a program that people use from one that works by itself. The token of the former stands for its person,
+	// whose tenant, team and role follow from the claims; that of the latter for the client.
+	People  bool
+	Tenant  string             // Of a client that works by itself; "": the provider's.
+	Team    string             // The same.
+	Budgets []signalbox.Budget // The same; limits are among them.
+}
+
+// Caller gives for whom a token stands that came with a call to a path of the MCP endpoints. The token must be for this
+// path as a resource (RFC 8707), or for a path above it, or for the audience that is configured; its client must be
+// configured. Errors are of code unauthenticated, forbidden (the provider gives whom it stands for no place here) or
+// unavailable. With a bearer and an error, of code forbidden, it is known who calls, and the token lacks a scope.
+func (p *People) Caller(ctx context.Context, token, path string) (*signalbox.Bearer, error) {
+	t, err := parse(token)
+	if err != nil {
+		return nil, err
+	}
+	sources := p.of(t.issuer)
+	if !slices.ContainsFunc(sources, (*source).callers) {
+		return nil, refused("No identity provider is configured for calls with tokens of this issuer.").
+			WithRemedy("Get a token of a provider whose `clients` are configured in `oidc`, or send an API key.")
+	}
+	c, err := sources[0].verified(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	bearer := signalbox.NewBearer(token, func() (signalbox.Key, error) { return p.stands(t.issuer, path, c) })
+	if _, err := bearer.Key(); err != nil {
+		return nil, err
+	}
+	return bearer, p.scoped(t.issuer, path, c)
+}
+
+// stands gives for whom verified claims stand, by the providers as they are configured now.
+func (p *People) stands(issuer, path string, c claims) (signalbox.Key, error) {
+	if expires, ok := c.time("exp"); !ok || !p.o.Now().Before(expires.Add(Skew)) {
+		return signalbox.Key{}, refused("The token has expired.").WithRemedy("Get a new token.")
+	}
+	if c["nonce"] != nil || c["at_hash"] != nil {
+		return signalbox.Key{}, refused("An id token makes no calls.").WithRemedy("Send the access token.")
+	}
+	s := p.source(issuer, path, c)
+	if s == nil {
+		return signalbox.Key{}, refused("The token is for another audience.").WithRemedy(
+			"Ask for a token with the parameter resource (RFC 8707), as the metadata of the protected resource names it.")
+	}
+	return p.visitor(s, c)
+}
+
+// source gives the provider by which a token of the issuer makes calls to the path; nil where there is none.
+func (p *People) source(issuer, path string, c claims) *source {
+	for _, s := range p.of(issuer) {
+		if s.callers() && (c.audience(s.Audience) || c.resource(p.o.Resource(), path)) {
+			return s
+		}
+	}
+	return nil
+}
+
+// callers reports whether tokens of the provider make calls.
+func (s *source) callers() bool { return len(s.Clients) > 0 }
+
+// resource reports whether the token is for a path below the base, or for one above it. A slash at the end does not
+// count: providers differ in that.
+func (c claims) resource(base, path string) bool {
+	named := texts(c["aud"])
+	for at := strings.TrimSuffix(path, "/"); ; {
+		if slices.ContainsFunc(named, func(aud string) bool { return strings.TrimSuffix(aud, "/") == base+at }) {
+			return true
+		}
+		if at == "" {
+			return false
+		}
+		at = at[:max(strings.LastIndexByte(at, '/'), 0)]
+	}
+}
+
+// visitor gives for whom the claims stand: the client, or a person who uses it.
+func (p *People) visitor(s *source, c claims) (signalbox.Key, error) {
+	id := c.client()
+	if s.revoked(c) {
+		return signalbox.Key{}, errRevoked()
+	}
+	client, known := s.Clients[id]
+	if any, ok := s.Clients[AnyClient]; ok && !known && id != "" {
+		client, known = any, true
+	}
+	switch {
+	case !known:
+		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeForbidden, "The client that the token was made for may make no calls.").
+			WithRemedy("Use a client that is in `clients` of the provider " + s.ID + ", or have it added there.")
+	case !client.People:
+		return p.machine(s, id, client)
+	}
+	who, err := p.person(s, c)
+	if err != nil {
+		return signalbox.Key{}, err
+	}
+	key, ok := p.Key(who)
+	if !ok {
+		return signalbox.Key{}, refused("The identity provider is not configured any more.").WithRemedy("Log in again.")
+	}
+	key.Agent = client.Agent
+	return key, nil
+}
+
+// machine gives a client that works by itself.
+func (p *People) machine(s *source, id string, client Client) (signalbox.Key, error) {
+	key := signalbox.Key{
+		ID: clientID(s.ID, id), Tenant: cmp.Or(client.Tenant, s.Tenant), Team: client.Team, Agent: client.Agent,
+		Role: signalbox.RoleAgent, Budgets: client.Budgets,
+	}
+	if !p.tenant(key.Tenant) {
+		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeForbidden, "The client that the token was made for has no tenant here.").
+			WithRemedy("Set `tenant` of the client, or of the provider " + s.ID + ", to one of `tenants`.")
+	}
+	return key, nil
+}
+
+// clientID is the id of a client's key.
+func clientID(provider, client string) string { return shortened("client:"+provider+":", client) }
+
+// client gives the client that a token was made for, as providers name it (RFC 9068, OpenID Connect, Okta, Entra).
+func (c claims) client() string {
+	return cmp.Or(c.text("client_id"), c.text("azp"), c.text("cid"), c.text("appid"))
+}
+
+// revoked reports whether the provider's configuration turns the token's person or client away.
+func (s *source) revoked(c claims) bool {
+	return slices.Contains(s.Revoked, c.text("sub")) || slices.Contains(s.Revoked, c.client()) && c.client() != ""
+}
+
+func errRevoked() *signalbox.Error {
+	return refused("Whom the token stands for is not let in any more.").WithRemedy("Ask the operator: `revoked` of the identity provider says so.")
+}
+
+// scoped checks the scopes that calls need.
+func (p *People) scoped(issuer, path string, c claims) error {
+	s := p.source(issuer, path, c)
+	if s == nil {
+		return nil // It was taken out of the configuration this moment; the gate asks once more for whom the token stands.
+	}
+	has := c.scopes()
+	for _, scope := range s.RequiredScopes {
+		if !slices.Contains(has, scope) {
+			return signalbox.Errorf(signalbox.CodeForbidden, "The token does not have the scope %q.", scope).WithField("Authorization").
+				WithRemedy("Ask the provider for a token with these scopes: " + strings.Join(s.RequiredScopes, " ") + ".")
+		}
+	}
+	return nil
+}
+
+// scopes gives what the token is good for; as text with spaces, or a list.
+func (c claims) scopes() []string {
+	var list []string
+	for _, name := range []string{"scope", "scp"} {
+		for _, text := range texts(c[name]) {
+			list = append(list, strings.Fields(text)...)
+		}
+	}
+	return list
+}
+
+// Budgets gives the budgets of a client's key, limits included; none for another id.
+func (p *People) Budgets(id string) []signalbox.Budget {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.budgets[id]
+}
+
+// clientBudgets gives the budgets of all clients by the ids of their keys.
+func clientBudgets(providers []Provider) map[string][]signalbox.Budget {
+	all := map[string][]signalbox.Budget{}
+	for _, p := range providers {
+		for id, client := range p.Clients {
+			if len(client.Budgets) > 0 {
+				all[clientID(p.ID, id)] = client.Budgets
+			}
+		}
+	}
+	return all
+}
+
+// Resource is what a protected resource says of itself (RFC 9728).
+type Resource struct {
+	URL     string
+	Issuers []string // Whose tokens it takes.
+	Scopes  []string // That a token needs.
+}
+
+// Resource describes the MCP endpoint at a path; false where no provider's tokens make calls.
+func (p *People) Resource(path string) (Resource, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	r := Resource{URL: p.o.Resource() + path}
+	for _, s := range p.sources {
+		if !s.callers() {
+			continue
+		}
+		if !slices.Contains(r.Issuers, s.Issuer) {
+			r.Issuers = append(r.Issuers, s.Issuer)
+		}
+		for _, scope := range s.RequiredScopes {
+			if !slices.Contains(r.Scopes, scope) {
+				r.Scopes = append(r.Scopes, scope)
+			}
+		}
+	}
+	return r, len(r.Issuers) > 0
+}
+
+// MetadataPath begins the addresses at which protected resources describe themselves.
+const MetadataPath = "/.well-known/oauth-protected-resource"
+
+// Challenge gives the header WWW-Authenticate of an answer that refuses a request to a path of the MCP endpoints, "" where
+// a token would not help. Presented says that the request had a credential.
+func (p *People) Challenge(path string, presented bool, err error) string {
+	r, ok := p.Resource(path)
+	code := signalbox.CodeOf(err)
+	if !ok || code != signalbox.CodeUnauthenticated && code != signalbox.CodeForbidden {
+		return ""
+	}
+	value := `Bearer resource_metadata="` + p.o.Resource() + MetadataPath + path + `"`
+	if len(r.Scopes) > 0 {
+		value += `, scope="` + strings.Join(r.Scopes, " ") + `"`
+	}
+	switch {
+	case code == signalbox.CodeForbidden:
+		value += `, error="insufficient_scope"`
+	case presented:
+		value += `, error="invalid_token"`
+	default:
+		return value
+	}
+	return value + `, error_description="` + described(signalbox.AsError(err).Message) + `"`
+}
+
+// described leaves the characters that RFC 6750 allows.
+func described(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return -1
+		}
+		return r
+	}, text)
+}
