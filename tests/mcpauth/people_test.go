@@ -112,6 +112,7 @@ func text(r *sdk.CallToolResult) string {
 
 // A person uses an MCP client; the server behind Signalbox knows on whose behalf it is called, and never sees his token.
 func TestPerson(t *testing.T) {
+	t.Parallel()
 	a, u, i := world(t, "token_exchange", "")
 	s, kept, err := connect(t, a, i.URL+"/mcp/files", "test-user@127.0.0.1")
 	if err != nil {

@@ -38,7 +38,9 @@ func newUpstream(t *testing.T, a *authority) *upstream {
 			return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: text(r.Extra.TokenInfo)}}}, nil
 		}
 	}
-	whoami := about(func(i *auth.TokenInfo) string { return fmt.Sprint("subject ", i.UserID, " client ", i.Extra["client_id"]) })
+	whoami := about(func(i *auth.TokenInfo) string {
+		return fmt.Sprint("subject ", i.UserID, " client ", i.Extra["client_id"])
+	})
 	for _, name := range []string{"whoami", "shred"} {
 		server.AddTool(&sdk.Tool{Name: name, InputSchema: map[string]any{"type": "object"}}, whoami)
 	}
@@ -50,7 +52,9 @@ func newUpstream(t *testing.T, a *authority) *upstream {
 	}))
 	t.Cleanup(s.Close)
 	u.host, u.url = s.URL, s.URL+"/mcp"
-	verify := func(ctx context.Context, token string, _ *http.Request) (*auth.TokenInfo, error) { return u.verify(ctx, keys, a, token) }
+	verify := func(ctx context.Context, token string, _ *http.Request) (*auth.TokenInfo, error) {
+		return u.verify(ctx, keys, a, token)
+	}
 	handler := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{Stateless: true, JSONResponse: true})
 	mux.Handle("/mcp", auth.RequireBearerToken(verify, &auth.RequireBearerTokenOptions{ResourceMetadataURL: s.URL + "/about"})(handler))
 	mux.Handle("/about", auth.ProtectedResourceMetadataHandler(&oauthex.ProtectedResourceMetadata{Resource: u.url, AuthorizationServers: []string{a.url}}))
