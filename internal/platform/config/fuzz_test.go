@@ -156,8 +156,14 @@ func checkPermissions(t *testing.T, c *Config) {
 		}
 	}
 	for _, o := range c.OIDC {
-		if o.Issuer.IsZero() || o.TokensFor() == "" || (o.Tenant == "" && o.TenantClaim == "") || (len(o.Roles) == 0 && o.DefaultRole == "") {
+		noPeople := (o.Tenant == "" && o.TenantClaim == "") || (len(o.Roles) == 0 && o.DefaultRole == "")
+		if o.Issuer.IsZero() || o.TokensFor() == "" || noPeople && !o.machines() {
 			t.Errorf("identity provider %+v", o)
+		}
+		for id, client := range o.Clients {
+			if client.Agent == "" || id == "" || (!client.People && client.Tenant == "" && o.Tenant == "") || (client.People && len(client.Budgets) > 0) {
+				t.Errorf("client %q: %+v", id, client)
+			}
 		}
 	}
 }

@@ -13,7 +13,7 @@ const anyClient = "*"
 func callerFields(o *OIDC) []field {
 	return []field{
 		key("clients", "Clients there whose tokens make calls of the MCP endpoints, by client id; * is every other one that people use.",
-			dictOf(&o.Clients, label, clientTable)),
+			dictOf(&o.Clients, claimValue, clientTable)),
 		key("required_scopes", "Scopes that a token needs to make calls.", listOf(&o.RequiredScopes, func(s *string) value { return textInto(s, scopeText) })),
 		key("revoked", "Subjects and client ids that are not let in, whatever their tokens say.", listOf(&o.Revoked, func(s *string) value { return textInto(s, label) })),
 	}

@@ -62,8 +62,7 @@ func (s *Source) endpoint(ctx context.Context) (*endpoint, error) {
 			err = s.broken(ctx.Err())
 		}
 	}
-	s.finder.keep(found, err, s.Now())
-	return found, err
+	return s.finder.keep(found, err, s.Now())
 }
 
 // known gives what was found, or why it was not found a moment ago; neither where somebody has to look.
@@ -87,13 +86,16 @@ func (f *finder) unlessFound() error {
 	return f.err
 }
 
-func (f *finder) keep(found *endpoint, err error, now time.Time) {
+// keep takes note of what was found, or that nothing was, and gives what is to be used.
+func (f *finder) keep(found *endpoint, err error, now time.Time) (*endpoint, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.err, f.tried = err, now
 	if err == nil {
 		f.found, f.at = found, now
+		return found, nil
 	}
+	return f.found, f.unlessFound()
 }
 
 // resource gives the parameter of that name.
