@@ -14,7 +14,7 @@ import (
 // No way to print a call shows the token that it came with.
 func TestBearerIsNotShown(t *testing.T) {
 	const secret = "eyJhbGciOi.canary.canary"
-	b := signalbox.NewBearer(secret, func() (signalbox.Key, error) { return signalbox.Key{ID: "person:corp:ann"}, nil })
+	b := signalbox.NewBearer(secret, signalbox.Guest{Client: "editor"}, func() (signalbox.Key, error) { return signalbox.Key{ID: "person:corp:ann"}, nil })
 	call := signalbox.Call{ID: "call_1", Bearer: b}
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "bearer", b, "call", call)
@@ -29,7 +29,7 @@ func TestBearerIsNotShown(t *testing.T) {
 			t.Errorf("it shows the token: %s", shown)
 		}
 	}
-	if key, err := b.Key(); err != nil || key.ID != "person:corp:ann" || b.Reveal() != secret {
+	if key, err := b.Key(); err != nil || key.ID != "person:corp:ann" || b.Reveal() != secret || b.Guest().Client != "editor" {
 		t.Errorf("got %v, %v, %q", key, err, b.Reveal())
 	}
 }

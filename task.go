@@ -58,6 +58,7 @@ type TaskContent struct {
 	Subject string `json:"subject,omitzero"` // Whom the call is about.
 
 	Caller Caller    `json:"caller,omitzero"` // As the key said.
+	Guest  *Guest    `json:"guest,omitzero"`  // For whom the token stood that he came with; nil for one with a key.
 	Claims Claims    `json:"claims,omitzero"`
 	Source string    `json:"source,omitzero"`
 	Span   TaskTrace `json:"trace,omitzero"`

@@ -18,7 +18,7 @@ func (v visitors) Caller(_ context.Context, token, path string) (*signalbox.Bear
 	if !ok || path != "/mcp/files" {
 		return nil, errUnknownKey()
 	}
-	b := signalbox.NewBearer(token, func() (signalbox.Key, error) {
+	b := signalbox.NewBearer(token, signalbox.Guest{}, func() (signalbox.Key, error) {
 		if key, ok := v[token]; ok {
 			return key, nil
 		}

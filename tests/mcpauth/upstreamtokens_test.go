@@ -72,7 +72,7 @@ func TestOwnToken(t *testing.T) {
 func TestExchangeForKeys(t *testing.T) {
 	t.Parallel()
 	a, u, i := world(t, "token_exchange", "")
-	if r := asAgent(t, i, "files", "whoami"); !strings.Contains(r.Body, `"forbidden"`) || !strings.Contains(r.Body, "came with an API key") {
+	if r := asAgent(t, i, "files", "whoami"); !strings.Contains(r.Body, `"forbidden"`) || !strings.Contains(r.Body, "it came with an API key") {
 		t.Errorf("got %d %s", r.Status, r.Body)
 	}
 	subject := a.sign(t, map[string]any{"aud": a.url, "sub": "stand-in", "jti": "x"})

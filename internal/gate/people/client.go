@@ -41,27 +41,56 @@ func (p *People) Caller(ctx context.Context, token, path string) (*signalbox.Bea
 	if err != nil {
 		return nil, err
 	}
-	bearer := signalbox.NewBearer(token, func() (signalbox.Key, error) { return p.stands(t.issuer, path, c) })
-	if _, err := bearer.Key(); err != nil {
+	guest, _, err := p.stands(t.issuer, path, c)
+	if err != nil {
 		return nil, err
 	}
+	bearer := signalbox.NewBearer(token, guest, func() (signalbox.Key, error) {
+		_, key, err := p.stands(t.issuer, path, c)
+		return key, err
+	})
 	return bearer, p.scoped(t.issuer, path, c)
 }
 
+// Again gives somebody back whose token stood for him before, without the token: who he is follows from what was said of him
+// then, and whether he is let in from the configuration of the moment.
+func (p *People) Again(g signalbox.Guest) *signalbox.Bearer {
+	return signalbox.NewBearer("", g, func() (signalbox.Key, error) {
+		for _, s := range p.of(g.Person.Issuer) {
+			if s.ID == g.Provider {
+				return p.visitor(s, g)
+			}
+		}
+		return signalbox.Key{}, errNoProvider()
+	})
+}
+
+func errNoProvider() *signalbox.Error {
+	return refused("The identity provider is not configured any more.").WithRemedy("Get a token of a provider that is configured in `oidc`.")
+}
+
 // stands gives for whom verified claims stand, by the providers as they are configured now.
-func (p *People) stands(issuer, path string, c claims) (signalbox.Key, error) {
+func (p *People) stands(issuer, path string, c claims) (g signalbox.Guest, key signalbox.Key, err error) {
 	if expires, ok := c.time("exp"); !ok || !p.o.Now().Before(expires.Add(Skew)) {
-		return signalbox.Key{}, refused("The token has expired.").WithRemedy("Get a new token.")
+		return g, key, refused("The token has expired.").WithRemedy("Get a new token.")
 	}
 	if c["nonce"] != nil || c["at_hash"] != nil {
-		return signalbox.Key{}, refused("An id token makes no calls.").WithRemedy("Send the access token.")
+		return g, key, refused("An id token makes no calls.").WithRemedy("Send the access token.")
 	}
 	s := p.source(issuer, path, c)
 	if s == nil {
-		return signalbox.Key{}, refused("The token is for another audience.").WithRemedy(
+		return g, key, refused("The token is for another audience.").WithRemedy(
 			"Ask for a token with the parameter resource (RFC 8707), as the metadata of the protected resource names it.")
 	}
-	return p.visitor(s, c)
+	g = signalbox.Guest{Provider: s.ID, Client: c.client(), Person: signalbox.Person{Issuer: s.Issuer, Subject: c.text("sub")}}
+	client, err := s.let(g)
+	if err == nil && client.People {
+		g.Person, err = p.person(s, c)
+	}
+	if err == nil {
+		key, err = p.visitor(s, g)
+	}
+	return g, key, err
 }
 
 // source gives the provider by which a token of the issuer makes calls to the path; nil where there is none.
@@ -92,30 +121,34 @@ func (c claims) resource(base, path string) bool {
 	}
 }
 
-// visitor gives for whom the claims stand: the client, or a person who uses it.
-func (p *People) visitor(s *source, c claims) (signalbox.Key, error) {
-	id := c.client()
-	if s.revoked(c) {
-		return signalbox.Key{}, errRevoked()
+// let gives the client that a guest has come with, if he may come in with it.
+func (s *source) let(g signalbox.Guest) (Client, error) {
+	if slices.Contains(s.Revoked, g.Person.Subject) || g.Client != "" && slices.Contains(s.Revoked, g.Client) {
+		return Client{}, errRevoked()
 	}
-	client, known := s.Clients[id]
-	if any, ok := s.Clients[AnyClient]; ok && !known && id != "" {
-		client, known = any, true
+	client, known := s.Clients[g.Client]
+	if others, ok := s.Clients[AnyClient]; ok && !known && g.Client != "" {
+		client, known = others, true
 	}
-	switch {
-	case !known:
-		return signalbox.Key{}, signalbox.Errorf(signalbox.CodeForbidden, "The client that the token was made for may make no calls.").
+	if !known {
+		return Client{}, signalbox.Errorf(signalbox.CodeForbidden, "The client that the token was made for may make no calls.").
 			WithRemedy("Use a client that is in `clients` of the provider " + s.ID + ", or have it added there.")
-	case !client.People:
-		return p.machine(s, id, client)
 	}
-	who, err := p.person(s, c)
+	return client, nil
+}
+
+// visitor gives a guest in the shape of a key: the client, or the person who uses it.
+func (p *People) visitor(s *source, g signalbox.Guest) (signalbox.Key, error) {
+	client, err := s.let(g)
 	if err != nil {
 		return signalbox.Key{}, err
 	}
-	key, ok := p.Key(who)
+	if !client.People {
+		return p.machine(s, g.Client, client)
+	}
+	key, ok := p.Key(g.Person)
 	if !ok {
-		return signalbox.Key{}, refused("The identity provider is not configured any more.").WithRemedy("Log in again.")
+		return signalbox.Key{}, errNoProvider()
 	}
 	key.Agent = client.Agent
 	return key, nil
@@ -140,11 +173,6 @@ func clientID(provider, client string) string { return shortened("client:"+provi
 // client gives the client that a token was made for, as providers name it (RFC 9068, OpenID Connect, Okta, Entra).
 func (c claims) client() string {
 	return cmp.Or(c.text("client_id"), c.text("azp"), c.text("cid"), c.text("appid"))
-}
-
-// revoked reports whether the provider's configuration turns the token's person or client away.
-func (s *source) revoked(c claims) bool {
-	return slices.Contains(s.Revoked, c.text("sub")) || slices.Contains(s.Revoked, c.client()) && c.client() != ""
 }
 
 func errRevoked() *signalbox.Error {

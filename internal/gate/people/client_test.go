@@ -175,6 +175,57 @@ func TestBearerOfTheMoment(t *testing.T) {
 	}
 }
 
+// Somebody whose token is gone is who he was, as long as the configuration has a place for him.
+func TestAgain(t *testing.T) {
+	p := newIDP(t)
+	all := p.serving(nil)
+	config := all.sources[0].Provider
+	guest := func(with map[string]any) signalbox.Guest {
+		claims := map[string]any{"aud": here, "client_id": "editor", "scope": "read tools"}
+		for name, value := range with {
+			claims[name] = value
+		}
+		b, err := all.Caller(t.Context(), p.sign(first, claims), "/mcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Guest()
+	}
+	person, machine := guest(nil), guest(map[string]any{"client_id": "job", "sub": "job"})
+	p.clock.add(24 * time.Hour)
+	for _, c := range []struct {
+		name   string
+		guest  signalbox.Guest
+		code   signalbox.Code
+		want   string
+		change func(*Provider)
+	}{
+		{"a person", person, "", "person:corp:u-1", nil},
+		{"a machine", machine, "", "client:corp:job", nil},
+		{"a person who is revoked", person, "unauthenticated", "", func(c *Provider) { c.Revoked = []string{"u-1"} }},
+		{"a machine that is revoked", machine, "unauthenticated", "", func(c *Provider) { c.Revoked = []string{"job"} }},
+		{"a client that is gone", machine, "forbidden", "", func(c *Provider) { c.Clients = map[string]Client{"x": {Agent: "y"}} }},
+		{"a client that people use now", machine, "unauthenticated", "", func(c *Provider) { c.Clients = map[string]Client{"job": {Agent: "y", People: true}} }},
+		{"a provider of another id", person, "unauthenticated", "", func(c *Provider) { c.ID = "else" }},
+		{"a provider that is gone", person, "unauthenticated", "", func(c *Provider) { c.Issuer = "https://else.example" }},
+		{"nobody", signalbox.Guest{}, "unauthenticated", "", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			changed := config
+			if c.change != nil {
+				c.change(&changed)
+			}
+			all.Set([]Provider{changed})
+			b := all.Again(c.guest)
+			key, err := b.Key()
+			wantCode(t, err, c.code)
+			if key.ID != c.want || b.Reveal() != "" || b.Guest() != c.guest {
+				t.Errorf("got %+v", key)
+			}
+		})
+	}
+}
+
 // Who is revoked is turned away everywhere.
 func TestRevokedPeople(t *testing.T) {
 	p := newIDP(t)

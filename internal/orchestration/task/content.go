@@ -14,8 +14,13 @@ func contentOf(c *signalbox.Call, who signalbox.Caller) (signalbox.TaskContent, 
 			"A call that is made later can have %d bytes at the most, since it is kept until then; it has %d.", MaxRequest, len(c.Body)).
 			WithRemedy("Send less, or do not declare the extension for tasks: the call then waits by itself.")
 	}
+	var guest *signalbox.Guest // The token itself is not kept.
+	if c.Bearer != nil {
+		g := c.Bearer.Guest()
+		guest = &g
+	}
 	return signalbox.TaskContent{
-		User: who.User, Subject: c.Claims.Subject, Caller: c.Caller, Claims: c.Claims, Source: c.Source, Body: string(c.Body),
+		Guest: guest, User: who.User, Subject: c.Claims.Subject, Caller: c.Caller, Claims: c.Claims, Source: c.Source, Body: string(c.Body),
 		Span: signalbox.TaskTrace{Parent: c.Span.Parent, Flags: c.Span.Flags, State: c.Span.State, Baggage: c.Span.Baggage},
 	}, nil
 }

@@ -66,6 +66,8 @@ type Options struct {
 	Sealer    Sealer
 	Now       func() time.Time
 
+	// Again gives somebody back who came with a token, which is not kept; nil where nobody does.
+	Again func(signalbox.Guest) *signalbox.Bearer
 	// Parse gives what a request that was kept asks of its server.
 	Parse func(server string, body []byte) (*signalbox.ToolRequest, error)
 	// Serve lets a call pass the stations, and reads its answer to the end. It ends soon after ctx does.

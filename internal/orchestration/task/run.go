@@ -247,9 +247,13 @@ func (k *Keeper) call(t signalbox.Task, c signalbox.TaskContent) (*signalbox.Cal
 		TraceID: t.Trace, Flags: c.Span.Flags, State: c.Span.State, Baggage: c.Span.Baggage,
 	}.Child()
 	span.Parent = c.Span.Parent // It is the caller's work as much as the call that was refused.
-	return &signalbox.Call{
+	made := &signalbox.Call{
 		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: t.Request, Kind: signalbox.KindTool,
 		Protocol: signalbox.ProtocolMCP, Caller: c.Caller, Claims: c.Claims, Span: span, Received: now, Source: c.Source,
 		Body: []byte(c.Body), Tool: tool, Approval: t.Approval,
-	}, nil
+	}
+	if c.Guest != nil && k.o.Again != nil {
+		made.Bearer = k.o.Again(*c.Guest)
+	}
+	return made, nil
 }

@@ -16,7 +16,7 @@ const forgetInterval = time.Minute
 func (s *Server) newTasks() {
 	s.tasks = task.New(task.Options{
 		Store: s.data.db, Approvals: s.approvals, Log: s.data.writer, Sealer: s.data.vault, Now: s.data.now,
-		Parse: mcp.ParseCall, Serve: s.serveTask,
+		Again: s.keys.people.Again, Parse: mcp.ParseCall, Serve: s.serveTask,
 		Report: func(err error) { s.options.Logger.Warn("a task is left for later", "error", err) },
 	})
 }

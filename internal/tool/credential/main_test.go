@@ -132,7 +132,7 @@ func (p *place) source(change func(*Config)) *Source {
 func callOf(token string) *signalbox.Call {
 	c := &signalbox.Call{ID: "call_1"}
 	if token != "" {
-		c.Bearer = signalbox.NewBearer(token, func() (signalbox.Key, error) { return signalbox.Key{}, nil })
+		c.Bearer = signalbox.NewBearer(token, signalbox.Guest{}, func() (signalbox.Key, error) { return signalbox.Key{}, nil })
 	}
 	return c
 }

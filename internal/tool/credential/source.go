@@ -126,11 +126,11 @@ func (s *Source) subjectOf(c *signalbox.Call) (string, error) {
 	switch {
 	case s.Grant == ClientCredentials:
 		return "", nil
-	case c != nil && c.Bearer != nil:
+	case c != nil && c.Bearer != nil && c.Bearer.Reveal() != "":
 		return c.Bearer.Reveal(), nil
 	case c != nil && s.SubjectToken == "":
 		return "", signalbox.Errorf(signalbox.CodeForbidden,
-			"The MCP server %q is called on behalf of whoever has a token of an identity provider, and this call came with an API key.", s.Server).
+			"The MCP server %q is called on behalf of who comes with a token of an identity provider, and this call has none: it came with an API key, or is made later than the token was there.", s.Server).
 			WithField("Authorization").WithRemedy("Call with such a token, or have the operator set credential.subject_token of the server.")
 	}
 	return s.SubjectToken, nil
