@@ -41,7 +41,7 @@ func TestTaskOutlivesToken(t *testing.T) {
 	}
 	harness.Eventually(t, func() error {
 		for _, r := range i.Log(t) {
-			if r.Type == signalbox.RecordOutcome && r.Outcome != nil && *r.Outcome == signalbox.OutcomeOK && r.Who.KeyID == "person:corp:id1" && r.Who.AgentID == "coder" {
+			if r.Type == signalbox.RecordOutcome && r.Outcome != nil && *r.Outcome == signalbox.OutcomeOK && r.What.ToolName == "files.shred" && r.Who.KeyID == "person:corp:id1" && r.Who.AgentID == "coder" {
 				return nil
 			}
 		}

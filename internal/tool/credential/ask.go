@@ -18,7 +18,7 @@ import (
 // Names of RFC 8693.
 const (
 	grantExchange   = "urn:ietf:params:oauth:grant-type:token-exchange"
-	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // A name.
+	typeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
 )
 
 // issued is a token that the authorization server has given.

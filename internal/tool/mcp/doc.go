@@ -65,12 +65,19 @@
 // request that was never made, or floods us ([MaxUnasked]) is ended and started again at the next call; so is one that has
 // opened the breaker and then does not even answer a ping. What the caller reads of the reason is in our words.
 //
-// Nothing is sent twice, with one exception: a server over HTTP that answers 404 in a session has forgotten the session, and
-// says by it that it has not looked at the request. Then a new session is opened and the request sent in it, once.
+// Nothing is sent twice, with two exceptions. A server over HTTP that answers 404 in a session has forgotten the session, and
+// says by it that it has not looked at the request. Then a new session is opened and the request sent in it, once. One that
+// answers 401 to a token of ours has not looked at it either: the token is renewed, and the request sent with it, once.
+//
+// # Credentials
+//
+// What a server demands is in its configured headers, or an [Authorizer] gives it for each request: of the call's caller, or
+// of nobody for the handshake and the list, which all callers share. The caller's own credential is never among them.
 //
 // # Invariants
 //
-//   - A tools/call is sent once, and the arguments are the bytes that were checked.
+//   - A tools/call is sent once, and the arguments are the bytes that were checked. One that was answered 401 has reached no
+//     tool; it is sent once more if there is a new credential.
 //   - An upstream is connected at its first use, by one attempt that everybody who needs it waits for, and never by the
 //     goroutine of a caller; nobody waits for another upstream than his own.
 //   - A child sees PATH, HOME, LANG, TMPDIR and what is configured for it; it and all its descendants are dead when Close
