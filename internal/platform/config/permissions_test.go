@@ -241,12 +241,19 @@ func TestDocumentedPolicy(t *testing.T) {
 	_, rest, _ := strings.Cut(string(page), "\n## Permissions\n")
 	part, _, found := strings.Cut(rest, "\n## Retention of content\n")
 	blocks := yamlBlock.FindAllStringSubmatch(part, -1)
-	if !found || len(blocks) != 6 {
-		t.Fatalf("found %d examples, want 6", len(blocks))
+	if !found || len(blocks) != 8 {
+		t.Fatalf("found %d examples, want 8", len(blocks))
 	}
-	text := "tenants: [{id: acme}]\nchannels: {ops: {kind: webhook, url: 'https://h', secret: 0123456789abcdef}}\n"
+	const base = "tenants: [{id: acme}]\nchannels: {ops: {kind: webhook, url: 'https://h', secret: 0123456789abcdef}}\n"
+	text := base
 	for _, b := range blocks {
-		text += b[1]
+		if section, _, _ := strings.Cut(b[1], "\n"); !strings.Contains(text, "\n"+section+"\n") {
+			text += b[1]
+			continue
+		}
+		if _, err := Parse("more.yml", []byte(base+b[1]), func(string) (string, bool) { return "x", true }, testOptions); err != nil {
+			t.Errorf("another example of a section: %v", err)
+		}
 	}
 	o := testOptions
 	o.ReadFile = func(string) ([]byte, error) { return []byte(someCedar), nil }
