@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -233,7 +234,12 @@ type Resource struct {
 	Scopes  []string // That a token needs.
 }
 
-// Resource describes the MCP endpoint at a path; false where no provider's tokens make calls.
+// resourcePath is a path that tokens can be for: the instance, all MCP servers, or one of them. Whether that one exists is
+// for those to know who have a token.
+var resourcePath = regexp.MustCompile(`^(/mcp(/[a-z0-9][a-z0-9-]{0,62})?)?$`)
+
+// Resource describes the MCP endpoint at a path, "" being the instance; false for other paths, and where no provider's tokens
+// make calls.
 func (p *People) Resource(path string) (Resource, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -251,7 +257,7 @@ func (p *People) Resource(path string) (Resource, bool) {
 			}
 		}
 	}
-	return r, len(r.Issuers) > 0
+	return r, len(r.Issuers) > 0 && resourcePath.MatchString(path)
 }
 
 // MetadataPath begins the addresses at which protected resources describe themselves.
@@ -260,6 +266,9 @@ const MetadataPath = "/.well-known/oauth-protected-resource"
 // Challenge gives the header WWW-Authenticate of an answer that refuses a request to a path of the MCP endpoints, "" where
 // a token would not help. Presented says that the request had a credential.
 func (p *People) Challenge(path string, presented bool, err error) string {
+	if !resourcePath.MatchString(path) { // It may have anything in it, which no header is to repeat.
+		path = "/mcp"
+	}
 	r, ok := p.Resource(path)
 	code := signalbox.CodeOf(err)
 	if !ok || code != signalbox.CodeUnauthenticated && code != signalbox.CodeForbidden {

@@ -280,6 +280,14 @@ func TestChallenge(t *testing.T) {
 			}
 		})
 	}
+	for _, path := range []string{`/mcp/a"b`, "/mcp/sb_secret", "/mcp/a/b", "/v1"} {
+		if got, want := all.Challenge(path, false, refused("x")), strings.Replace(base, "/mcp/files", "/mcp", 1); got != want {
+			t.Errorf("%s: got %s", path, got)
+		}
+		if _, ok := all.Resource(path); ok {
+			t.Errorf("%s is a resource", path)
+		}
+	}
 	if all.Set([]Provider{p.provider()}); all.Challenge("/mcp", false, refused("x")) != "" {
 		t.Error("a challenge where no token would help")
 	}

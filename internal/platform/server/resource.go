@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -19,15 +18,11 @@ type resourceMetadata struct {
 	Name     string   `json:"resource_name"`
 }
 
-// resourcePath is a path that tokens can be for: this instance, all MCP servers, or one of them. Whether that one exists is
-// for those to know who have a token.
-var resourcePath = regexp.MustCompile(`^(/mcp(/[a-z0-9][a-z0-9-]{0,62})?)?$`)
-
 // protectedResource says where clients of the MCP endpoints get tokens.
 func (s *Server) protectedResource(w http.ResponseWriter, r *http.Request) {
 	path := s.belowPublic("/" + r.PathValue("path"))
 	about, ok := s.keys.people.Resource(path)
-	if !ok || !resourcePath.MatchString(path) {
+	if !ok {
 		s.fail(w, r, signalbox.Errorf(signalbox.CodeNotFound, "There is no protected resource of this path that takes tokens.").
 			WithRemedy("Use /mcp or /mcp/{server}. Tokens are taken where `clients` of an identity provider are configured."))
 		return
