@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,8 +35,15 @@ import (
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // The authorization server writes a line for each request.
+	// The tests wait most of the time: for keys that are fetched every five seconds, and for tokens that expire.
+	if err := flag.Set("test.parallel", atOnce); err != nil { // A flag of the command line wins: it is read later.
+		panic(err)
+	}
 	os.Exit(harness.Main(m))
 }
+
+// atOnce is how many tests run at the same time.
+const atOnce = "10"
 
 // The clients of the authorization server.
 const (
