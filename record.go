@@ -61,6 +61,11 @@ const (
 	ActionSessionRevoked    = "session_revoked" // Somebody ended another's session.
 
 	ActionMasterKeyRotated = "master_key_rotated" // The keys of data subjects are wrapped by a new master key.
+
+	ActionPinned      = "pin"        // Tools of an MCP server were seen for the first time, and may be used as they are.
+	ActionPinHeld     = "pin_held"   // Tools have changed, or look suspicious: nobody can use them before a review.
+	ActionPinAccepted = "pin_accept" // Somebody has accepted the new form of a tool.
+	ActionPinRejected = "pin_reject" // Or rejected it.
 )
 
 // Record is one entry of the log before it is encoded: who did what, when, in which context. Texts in it are masked.

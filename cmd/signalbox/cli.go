@@ -38,6 +38,7 @@ type cli struct {
 	Policy      policyCmd      `cmd:"" help:"Who may do what, and why."`
 	Approval    approvalCmd    `cmd:"" help:"Calls that wait for people."`
 	BreakGlass  breakGlassCmd  `cmd:"" help:"Grants that go beyond permissions for a while."`
+	Tool        toolCmd        `cmd:"" help:"Tools of MCP servers: what is pinned of them, and what waits for review."`
 	Incident    incidentCmd    `cmd:"" help:"Harm that calls and runs have done."`
 	Session     sessionCmd     `cmd:"" help:"Logins of the console."`
 	Projections projectionsCmd `cmd:"" help:"Rebuild what is projected from the log."`

@@ -180,7 +180,8 @@ func configuration(t *testing.T, w *witness, kind string) (text, dir string) {
 	fmt.Fprintf(&b, "channels:\n  ops: {kind: webhook, url: \"%s/ops\", secret: receiver-secret-of-acme}\n", hook)
 	fmt.Fprintf(&b, "  desk: {kind: webhook, url: \"%s/desk\", secret: receiver-secret-of-acme}\nmcp_servers:\n", hook)
 	for _, id := range slices.Sorted(maps.Keys(servers)) {
-		fmt.Fprintf(&b, "  %s:\n    url: %q", id, w.server(t, id))
+		// Some of the names are made to be taken for others: what is tried here is not to be stopped by that.
+		fmt.Fprintf(&b, "  %s:\n    pins: {flagged: accept}\n    url: %q", id, w.server(t, id))
 		switch {
 		case id == "trusted" && kind != "open":
 			b.WriteString("\n    annotations: trusted")

@@ -84,6 +84,10 @@ var commands = map[string]command{
 	"incident open":      {action: signalbox.ActionIncidentOpened, prepare: called, args: []string{"--call", "%s", "--text", "the wrong file was written"}},
 	"incident close":     {action: signalbox.ActionIncidentClosed, prepare: reported, args: []string{"%s", "--resolution", "restored"}},
 	"incident list":      asks(reported),
+	"tool list":          asks(unaccepted),
+	"tool show":          asks(unaccepted, "%s"),
+	"tool accept":        {action: signalbox.ActionPinAccepted, prepare: unaccepted, args: []string{"%s", "--reason", "looked at it"}},
+	"tool reject":        {action: signalbox.ActionPinRejected, prepare: unrejected, args: []string{"%s", "--reason", "looked at it"}},
 	"session list":       asks(loggedIn),
 	"session revoke":     {action: signalbox.ActionSessionRevoked, prepare: loggedIn, args: []string{"%s"}},
 

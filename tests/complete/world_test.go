@@ -45,6 +45,8 @@ models:
 policy: {risk: [{when: 'call.step_kind == "weighty"', level: medium}]}
 mcp_servers:
   books: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: read, resources: [{arg: mark, kind: name}]}}}
+  drawer: {url: "@TOOLS@", pins: {first: hold}}
+  chest: {url: "@TOOLS@", pins: {first: hold}}
   shelf: {url: "@TOOLS@", price: {per_call: 0.5}, tools: {work: {operation: write, resources: [{arg: mark, kind: name}]}}}
 `
 
@@ -209,6 +211,9 @@ func actions(records []api.Record) string {
 	return strings.Join(list, ", ")
 }
 
+// ofAllTenants are acts that concern no tenant more than another.
+var ofAllTenants = map[string]bool{signalbox.ActionLogArchived: true, signalbox.ActionPinAccepted: true, signalbox.ActionPinRejected: true}
+
 // left checks what an act has left in the log: a record of that action, or, where it is "", nothing. An act that only
 // counts calls leaves those of the calls. The key is who must be named.
 func (w *world) left(t *testing.T, action, key string) {
@@ -226,7 +231,7 @@ func (w *world) left(t *testing.T, action, key string) {
 		}
 		// A correction is one of the call's records, and says by whom beside it.
 		who := r.Who.KeyID == key && r.Who.Role != "" || r.What.Detail["by_key"] == key && r.What.Detail["by_role"] != ""
-		if key != "" && (!who || r.Who.TenantID == "" && action != signalbox.ActionLogArchived) { // That is of all tenants.
+		if key != "" && (!who || r.Who.TenantID == "" && !ofAllTenants[action]) {
 			t.Errorf("the record does not say who it was: %+v, %v", r.Who, r.What.Detail)
 		}
 		if r.When.Timestamp.IsZero() {

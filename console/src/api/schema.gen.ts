@@ -585,6 +585,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tools of MCP servers and in which form they may be used, newest change first */
+        get: operations["list-pins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A tool with the form that is pinned and the one that waits for review */
+        get: operations["get-pin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pins/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the new form of a tool be used */
+        post: operations["accept-pin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pins/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the new form of a tool from being used */
+        post: operations["reject-pin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policy": {
         parameters: {
             query?: never;
@@ -1844,6 +1912,16 @@ export interface components {
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
+        PagePin: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Pin"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
         PagePolicyVersionRow: {
             /**
              * Format: date-time
@@ -1883,6 +1961,96 @@ export interface components {
             items: components["schemas"]["SessionRow"][];
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
+        };
+        Pin: {
+            /** @description Members of the definition that differ from what is pinned. */
+            changed: string[];
+            /** @description The difference: lines that begin with - or +. What people do not see is written by its number. Of a tool of which nothing is pinned, all of it. */
+            diff: string[];
+            /** @description Why the form can not be accepted. */
+            fault: string | null;
+            /** Format: date-time */
+            first_seen: string;
+            /** @description What is suspicious about the form. */
+            flags: components["schemas"]["PinFlag"][];
+            /** @description Of what is to be looked at: the new form where there is one. A review names it. */
+            form: string;
+            /** @description The tool's id: server.tool. */
+            id: string;
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description When somebody decided last.
+             */
+            reviewed: string | null;
+            reviewer: string | null;
+            server: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * @description held: nobody can use it before a review. rejected: it can be used in the form that is pinned only, where there is one.
+             * @enum {string}
+             */
+            state: "pinned" | "held" | "rejected";
+            /** @description As its server calls it. */
+            tool: string;
+        };
+        PinDetail: {
+            /** @description Members of the definition that differ from what is pinned. */
+            changed: string[];
+            /** @description The difference: lines that begin with - or +. What people do not see is written by its number. Of a tool of which nothing is pinned, all of it. */
+            diff: string[];
+            /** @description Why the form can not be accepted. */
+            fault: string | null;
+            /** Format: date-time */
+            first_seen: string;
+            /** @description What is suspicious about the form. */
+            flags: components["schemas"]["PinFlag"][];
+            /** @description Of what is to be looked at: the new form where there is one. A review names it. */
+            form: string;
+            /** @description The tool's id: server.tool. */
+            id: string;
+            /** @description What waits for review or was rejected; null where there is none. */
+            new: components["schemas"]["PinForm"];
+            /** @description What may be used; null where nothing was accepted yet. */
+            pinned: components["schemas"]["PinForm"];
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description When somebody decided last.
+             */
+            reviewed: string | null;
+            reviewer: string | null;
+            server: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * @description held: nobody can use it before a review. rejected: it can be used in the form that is pinned only, where there is one.
+             * @enum {string}
+             */
+            state: "pinned" | "held" | "rejected";
+            /** @description As its server calls it. */
+            tool: string;
+        };
+        PinFlag: {
+            /** @enum {string} */
+            kind: "instruction" | "hidden" | "encoded" | "markup" | "sensitive" | "other_tool" | "look_alike" | "mixed_script" | "remote_ref";
+            text: string;
+            /** @description A JSON pointer into the definition. */
+            where: string;
+        };
+        PinForm: {
+            /** @description Name, title, description, schemas and annotations as canonical JSON; null where they are too large to be kept. */
+            definition: string | null;
+            fault: string | null;
+            flags: components["schemas"]["PinFlag"][];
+            /** @description SHA-256 of the definition. */
+            form: string;
+            /**
+             * Format: date-time
+             * @description When it was seen first.
+             */
+            seen: string;
         };
         PolicyAccess: {
             /** @enum {string} */
@@ -2176,6 +2344,11 @@ export interface components {
             intent_index: number | null;
             /** Format: int64 */
             outcome_index: number | null;
+        };
+        ReviewPin: {
+            /** @description The form that was looked at, or its first digits: another one is not decided about. */
+            form: string;
+            reason: string;
         };
         ReviewRequest: {
             review: string;
@@ -3701,6 +3874,146 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-pins": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                server?: string;
+                state?: "pinned" | "held" | "rejected";
+                /** @description Only tools whose form looks suspicious. */
+                flagged?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagePin"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description server.tool */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "accept-pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description server.tool */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewPin"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "reject-pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description server.tool */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewPin"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
                 };
             };
             /** @description Error */

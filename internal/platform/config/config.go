@@ -192,6 +192,7 @@ type MCPServer struct {
 	Price    ToolPrice       `json:"price"`
 	Trusted  bool            `json:"annotations"` // "trusted": what the server says of its tools is believed. "untrusted", the default: it is not.
 	Tools    map[string]Tool `json:"tools"`       // By the name that the server gives them; only those that differ.
+	Pins     Pins            `json:"pins"`
 }
 
 // Breaker says when calls of a server that fails are refused at once.
@@ -222,6 +223,21 @@ type Credential struct {
 	Audience     string   `json:"audience"` // "": not sent.
 	SubjectToken Secret   `json:"subject_token"`
 }
+
+// Pins says what becomes of tools that are seen for the first time. Those that change are always held.
+type Pins struct {
+	First   PinRule `json:"first"`   // Of all of them; accept by default.
+	Flagged PinRule `json:"flagged"` // Of those that look suspicious; hold by default.
+}
+
+// PinRule is what becomes of a tool.
+type PinRule string
+
+// The rules.
+const (
+	PinAccept PinRule = "accept" // It is pinned as it is.
+	PinHold   PinRule = "hold"   // It is held until somebody has accepted it.
+)
 
 // PerCall is what one call of a tool of the server costs.
 func (m MCPServer) PerCall(tool string) signalbox.Money {

@@ -117,7 +117,7 @@ func TestExampleFile(t *testing.T) {
 	})
 	equal(t, "server", c.MCPServers["search"], MCPServer{
 		URL: NewEndpoint("http://127.0.0.1:9000/mcp"), Headers: map[string]Secret{"Authorization": NewSecret("Bearer none")},
-		Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker(), Price: ToolPrice{PerCall: *dollars(t, "0.002")},
+		Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker(), Price: ToolPrice{PerCall: *dollars(t, "0.002")}, Pins: DefaultPins(),
 		Tools: map[string]Tool{
 			"deep_search": {
 				Price:   &ToolPrice{*dollars(t, "0.05")},
@@ -153,6 +153,20 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	equal(t, "allow_unpriced", c.Tenants[0].AllowUnpriced, c.Tenants[1].AllowUnpriced)
 	equal(t, "timeouts", c.Providers["openai"].Timeouts, DefaultTimeouts())
 	equal(t, "tool timeouts", c.MCPServers["files"].Timeouts, DefaultToolTimeouts())
+	equal(t, "pins", c.MCPServers["files"].Pins, DefaultPins())
+}
+
+func TestPins(t *testing.T) {
+	c, err := parseFile(t, filepath.Join("testdata", "pins.good.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]Pins{
+		"usual": {First: PinAccept, Flagged: PinHold}, "careful": {First: PinHold, Flagged: PinHold},
+		"careless": {First: PinAccept, Flagged: PinAccept}, "both": {First: PinHold, Flagged: PinHold},
+	} {
+		equal(t, id, c.MCPServers[id].Pins, want)
+	}
 }
 
 func TestGoodFileValues(t *testing.T) {

@@ -82,6 +82,9 @@ func DefaultBreaker() Breaker {
 	return Breaker{Failures: 5, Within: time.Minute, Pause: 5 * time.Second}
 }
 
+// DefaultPins accepts new tools that do not look suspicious.
+func DefaultPins() Pins { return Pins{First: PinAccept, Flagged: PinHold} }
+
 // DefaultLimits is what a process takes on.
 func DefaultLimits() Limits {
 	return Limits{

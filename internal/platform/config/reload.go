@@ -41,7 +41,7 @@ func Reloadable(running, next *Config) (changed []string, err error) {
 }
 
 // SameServers reports whether two sets of servers are reached and priced alike, so that what is connected can stay. What is
-// declared of their tools, and whether they are trusted, is policy and does not count.
+// declared of their tools, and whether they are trusted, is policy and does not count, nor does what becomes of new ones.
 func SameServers(a, b map[string]MCPServer) bool {
 	return maps.EqualFunc(a, b, func(a, b MCPServer) bool { return reflect.DeepEqual(a.connection(), b.connection()) })
 }
@@ -54,7 +54,7 @@ func (m MCPServer) connection() MCPServer {
 			prices[name] = Tool{Price: tool.Price}
 		}
 	}
-	m.Tools, m.Trusted = prices, false
+	m.Tools, m.Trusted, m.Pins = prices, false, Pins{}
 	return m
 }
 

@@ -14,6 +14,7 @@ const (
 
 func mcpServerTable(_ string, m *MCPServer) value {
 	m.Timeouts, m.MaxCalls, m.Breaker = DefaultToolTimeouts(), DefaultToolCalls, DefaultBreaker()
+	m.Pins = DefaultPins()
 	var annotations string
 	return object{fields: []field{
 		key("url", "Address of a Streamable HTTP server.", endpoint{into: &m.URL, query: true}),
@@ -28,6 +29,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("price", "What calls of its tools cost.", toolPriceTable(&m.Price)),
 		key("tools", "Tools that differ, by the name that the server gives them.", dictOf(&m.Tools, toolText, toolTable)),
 		key("annotations", "Whether what the server says of its tools (read-only, destructive) is believed; untrusted by default.", oneOf(&annotations, annotationsUntrusted, annotationsTrusted)),
+		key("pins", "What becomes of tools that are seen for the first time.", pinsTable(&m.Pins)),
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
@@ -49,6 +51,14 @@ func childLimitsTable(l *ChildLimits) value {
 		key("memory", "Private memory of each process.", size(&l.Memory, 64<<20, 1<<40)),
 		key("files", "Files that each process may have open.", integer(&l.Files, 16, 1<<20)),
 		key("processes", "Processes, the program and all its descendants together; counted once a second.", integer(&l.Processes, 1, 1<<20)),
+	}}
+}
+
+func pinsTable(p *Pins) value {
+	return object{fields: []field{
+		key("first", "Of all of them: accept (the default) pins them as they are, hold keeps them from being used until somebody accepts them.",
+			oneOf(&p.First, PinAccept, PinHold)),
+		key("flagged", "Of those that look suspicious: hold is the default.", oneOf(&p.Flagged, PinHold, PinAccept)),
 	}}
 }
 

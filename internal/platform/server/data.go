@@ -60,6 +60,7 @@ type governance interface {
 	Incident(ctx context.Context, id string) (signalbox.Incident, error)
 	PolicyVersions(ctx context.Context, limit int) ([]signalbox.PolicyVersion, error)
 	PolicyVersion(ctx context.Context, version string) (signalbox.PolicyVersion, error)
+	Pins(ctx context.Context, server string) ([]signalbox.Pin, error)
 }
 
 // subjectKeys is what the server needs of the keys of data subjects.

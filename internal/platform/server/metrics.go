@@ -43,6 +43,6 @@ func (s *Server) startMetrics(context.Context) error {
 		t.Gauge("signalbox.alerts.pending", "Alerts that wait to be written.", func() int64 { return s.alerts.Stats().Pending }),
 		t.Counter("signalbox.alerts.raised", "Alerts raised since the start.", func() int64 { return s.alerts.Stats().Raised }),
 		t.Counter("signalbox.gate.unauthenticated", "Requests without a valid key since the start.", s.keys.refusals.Total),
-		s.startQueues(), s.toolMetrics(),
+		s.startQueues(), s.toolMetrics(), s.pinMetrics(),
 	)
 }

@@ -67,7 +67,7 @@ func (s *Server) api() api.Options {
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
 		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants,
 		OpenSessions: openSessions{s.keys.sessions}, Providers: s.loginProviders,
-		Approvals: approvals{s.approvals, s}, Edit: s.edit, Policy: policies{s}, BreakGlass: &breakGlass{Server: s}, Incidents: &incidents{Server: s}, Stopping: s.life.Done(),
+		Approvals: approvals{s.approvals, s}, Edit: s.edit, Policy: policies{s}, BreakGlass: &breakGlass{Server: s}, Incidents: &incidents{Server: s}, Pins: pins{s.pins}, Stopping: s.life.Done(),
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
 		Now:       s.options.Now, Version: s.options.Version,
 	}

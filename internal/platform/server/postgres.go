@@ -159,6 +159,8 @@ func (s *Server) changed(ctx context.Context, topic, payload string) error {
 		s.tasks.Wake()
 	case postgres.TopicGrants:
 		return s.loadGrants(ctx)
+	case postgres.TopicPins:
+		return s.pins.Load(ctx)
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
 	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/tool/pin"
 )
 
 // Limits of the process.
@@ -76,6 +77,7 @@ type Server struct {
 	courier   *alert.Courier
 	runs      *runs.Keeper
 	grants    *grants
+	pins      *pin.Keeper
 	approvals *approval.Keeper
 	tasks     *task.Keeper
 	chain     call.Handler // The stations.
@@ -112,6 +114,7 @@ func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		{"database", s.startData},
 		{"keys", s.startKeys},
 		{"grants", s.startGrants},
+		{"pins", s.startPins},
 		{"approvals", s.startApprovals},
 		{"models and tools", s.startRuntime},
 		{"ledger", s.startLedger},

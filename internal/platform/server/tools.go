@@ -34,7 +34,7 @@ func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
 		before.tools.users.Add(1)
 		return before.tools, nil
 	}
-	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now}
+	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins}
 	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
 		one := toolServer(id, c.MCPServers[id])
 		if c := c.MCPServers[id].Credential; c != nil {

@@ -21,7 +21,7 @@
 //
 // # Documents
 //
-// Approvals, grants, incidents and sessions are kept as JSON beside the columns that they are looked for by; all stores write
+// Approvals, grants, incidents, sessions and pins of tools are kept as JSON beside the columns that they are looked for by; all stores write
 // the same documents ([EncodeApproval] and its like). Approvals and incidents are listed in the order in which they were first
 // stored, and what replaces one keeps its place, so that a cursor is a number. Names of people are in clear in votes, grants,
 // incidents and sessions, and an erasure, which knows its subject by a hash only, does not find them; what an approval's

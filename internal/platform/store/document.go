@@ -8,7 +8,7 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// Approvals, grants, incidents and sessions are kept as strict JSON beside the columns that they are looked for by, which
+// Approvals, grants, incidents, sessions and pins of tools are kept as strict JSON beside the columns that they are looked for by, which
 // the documents leave out. All stores write the same documents. Times in them are whole microseconds, UTC. Text that is no
 // UTF-8 is made so: one record must not fail the batch it is written in.
 

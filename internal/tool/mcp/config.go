@@ -65,12 +65,13 @@ type Server struct {
 	Breaker  breaker.Rules // The zero value is [DefaultBreaker].
 }
 
-// Options of [New]. All are required.
+// Options of [New]. All are required but Pins.
 type Options struct {
 	Servers []Server
 	Version string // Of Signalbox, as it introduces itself.
 	Logger  *slog.Logger
 	Now     func() time.Time
+	Pins    Pins // Nil: tools may be used in any form.
 }
 
 var serverID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)

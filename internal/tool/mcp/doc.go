@@ -31,6 +31,11 @@
 // nothing here believes it; the hash of the whole entry is the candidate's Schema, so that an approval does not outlive a
 // tool that its server has changed.
 //
+// # Forms of tools
+//
+// Each list that was read is shown to [Pins], which keeps in which form a tool may be used. A tool in another form is
+// refused and not listed; the list says in its _meta, as [MetaHeld], how many are missing.
+//
 // # Waiting for people
 //
 // A call that the stations refuse because a person must approve it waits for up to [DefaultApprovalWait] ([WaitForApprovals]),

@@ -32,7 +32,8 @@ func (h *Handler) list(ctx context.Context, c *signalbox.Call, u *upstream) (sdk
 	if len(shown) == 0 && len(list.tools) > 0 {
 		why = hidden(u.ID, caller, rules)
 	}
-	return &rawResult{data: encodeList(shown, u.ListTTL, why)}, nil
+	shown, held := u.usable(shown)
+	return &rawResult{data: encodeList(shown, u.ListTTL, why, held)}, nil
 }
 
 // shown gives the tools that the caller may see, and the rules that hide the others, each once.
@@ -73,7 +74,7 @@ func hidden(server string, caller signalbox.Caller, rules []string) string {
 }
 
 // encodeList writes the result of tools/list. Callers may keep it as long as we keep the server's list.
-func encodeList(list []listedTool, ttl time.Duration, why string) []byte {
+func encodeList(list []listedTool, ttl time.Duration, why string, held int) []byte {
 	tools := []byte{'['}
 	for i, tool := range list {
 		if i > 0 {
@@ -85,9 +86,14 @@ func encodeList(list []listedTool, ttl time.Duration, why string) []byte {
 	o.add("tools", append(tools, ']'))
 	o.add("ttlMs", strconv.AppendInt(nil, ttl.Milliseconds(), 10))
 	o.text("cacheScope", cacheScope)
+	var meta object
 	if why != "" {
-		var meta object
 		meta.text(MetaPolicy, why)
+	}
+	if held > 0 {
+		meta.add(MetaHeld, strconv.AppendInt(nil, int64(held), 10))
+	}
+	if why != "" || held > 0 {
 		o.add("_meta", json.Value(meta.bytes()))
 	}
 	return o.bytes()

@@ -87,7 +87,7 @@ func TestAListForNobodyIsAnError(t *testing.T) {
 }
 
 func TestOnlyAPolicyIsNamedForAnEmptyList(t *testing.T) {
-	if got := string(encodeList(nil, 0, "")); got != `{"tools":[],"ttlMs":0,"cacheScope":"private"}` {
+	if got := string(encodeList(nil, 0, "", 0)); got != `{"tools":[],"ttlMs":0,"cacheScope":"private"}` {
 		t.Errorf("got %s", got)
 	}
 	many := hidden("files", signalbox.Caller{Agent: "a"}, []string{"1", "2", "3", "4", "5", "6", "7"})

@@ -15,6 +15,7 @@ type listedTool struct {
 	name        string
 	annotations *signalbox.Annotations // What the server says of the tool. Nothing here believes it.
 	schema      [32]byte               // SHA-256 of the entry as canonical JSON: it changes with whatever the server changes.
+	form        [32]byte               // As [Pins] tells forms apart; zero without them.
 }
 
 func readListed(raw json.Value) (listedTool, error) {

@@ -59,7 +59,7 @@ func (s *Servers) Backends() map[string]call.Backend {
 }
 
 // Resolve gives the one candidate for a call of kind tool, and no route. Errors: not_found, upstream or timeout where the
-// server's tools can not be known, cancelled. What tools there are is not said: it is for the policy to say who may know.
+// server's tools can not be known, frozen where the tool is held, cancelled. What tools there are is not said: it is for the policy to say who may know.
 func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
 	tool := t.Call.Tool
 	u, err := s.upstream(tool.Server)
@@ -74,6 +74,9 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	if !ok {
 		return "", nil, signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no tool %q.", u.ID, clip(tool.Name)).
 			WithField("name").WithRemedy("Use one of the names that tools/list gives, exactly as they are written there.")
+	}
+	if err := u.withheld(&listed); err != nil {
+		return "", nil, err
 	}
 	return "", []signalbox.Candidate{{
 		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,

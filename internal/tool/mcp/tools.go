@@ -55,6 +55,9 @@ func (u *upstream) fetch(ctx context.Context) (*toolList, error) {
 	epoch := u.epoch
 	u.mu.Unlock()
 	list, err := passing(ctx, u, func() (*toolList, error) { return u.readTools(ctx) })
+	if err == nil {
+		err = u.pin(ctx, list)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.listing = nil

@@ -29,6 +29,7 @@ type upstream struct {
 	version  string
 	logger   *slog.Logger
 	now      func() time.Time
+	pins     Pins
 	life     context.Context //nolint:containedctx // Ends with close; work for many callers lives under it.
 	end      context.CancelFunc
 	wg       sync.WaitGroup
@@ -49,7 +50,7 @@ type upstream struct {
 
 func newUpstream(s Server, o Options) *upstream {
 	u := &upstream{
-		Server: s, version: o.Version, logger: o.Logger, now: o.Now, places: make(chan struct{}, s.MaxCalls),
+		Server: s, version: o.Version, logger: o.Logger, now: o.Now, pins: o.Pins, places: make(chan struct{}, s.MaxCalls),
 		connects: breaker.Breaker{Rules: breaker.Rules{Failures: 2, Pause: MinBackoff, MaxPause: MaxBackoff}},
 		calls:    breaker.Breaker{Rules: s.Breaker},
 	}

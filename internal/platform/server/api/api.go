@@ -99,6 +99,7 @@ type Options struct {
 	Policy       Policy
 	BreakGlass   BreakGlass
 	Incidents    Incidents
+	Pins         Pins
 	OpenSessions OpenSessions
 	Providers    func() []LoginProvider // That people can log in with, by the configuration in force.
 	Stopping     <-chan struct{}        // Closed when the server stops, so that nobody waits on; nil: never.
@@ -148,6 +149,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerPolicy(api)
 	s.registerBreakGlass(api)
 	s.registerIncidents(api)
+	s.registerPins(api)
 	s.registerSessions(api)
 	s.registerHealth(api)
 }

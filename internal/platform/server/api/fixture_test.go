@@ -58,6 +58,7 @@ type site struct {
 	verified  int
 	broken    bool // Exports break off at their end.
 	people    *people
+	pins      pins
 }
 
 // failer is what testing.TB and rapid.T have in common.
@@ -132,6 +133,7 @@ func openAt(t failer, file string) (*site, func()) {
 	}
 	s.refusals = gate.StartRefusals(s.writer, clock, slog.New(slog.DiscardHandler))
 	s.people = newPeople(clock)
+	s.pins = newPins(s, clock)
 	s.serve(clock)
 	return s, func() {
 		if err := s.refusals.Close(); err != nil {
@@ -169,7 +171,7 @@ func (s *site) serve(clock func() time.Time) {
 		Runs: runs.New(runs.Options{
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
 		}),
-		Approvals: s.people.approvals, Policy: s.people, BreakGlass: grants{s.people}, Incidents: incidents{s.people},
+		Approvals: s.people.approvals, Policy: s.people, BreakGlass: grants{s.people}, Incidents: incidents{s.people}, Pins: s.pins,
 		OpenSessions: openSessions{s.people}, Stopping: s.people.stopping,
 		Providers: func() []api.LoginProvider { return []api.LoginProvider{{ID: "corp", Issuer: "https://id.example"}} },
 		Subjects:  nobody{}, Archives: nowhere{}, Export: s.export,

@@ -232,6 +232,10 @@ func TestRoles(t *testing.T) {
 		"list-incidents":       {"GET", "/incidents", "", people, 200},
 		"open-incident":        {"POST", "/incidents", `{"call_id":"nobody","severity":"low","text":"x"}`, deciders, 404},
 		"close-incident":       {"POST", "/incidents/nobody/close", `{"resolution":"x"}`, deciders, 404},
+		"list-pins":            {"GET", "/pins", "", people, 200},
+		"get-pin":              {"GET", "/pins/files.nobody", "", people, 404},
+		"accept-pin":           {"POST", "/pins/files.nobody/accept", `{"form":"00000000","reason":"x"}`, operators, 404},
+		"reject-pin":           {"POST", "/pins/files.nobody/reject", `{"form":"00000000","reason":"x"}`, operators, 404},
 		"list-sessions":        {"GET", "/sessions", "", everybody, 200},
 		"revoke-session":       {"POST", "/sessions/nobody/revoke", "", everybody, 404},
 		"list-login-providers": {"GET", "/login", "", nil, 0}, // Needs no key: see the tests of sessions.

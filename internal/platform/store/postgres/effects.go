@@ -21,6 +21,7 @@ const (
 	TopicTasks         = "tasks"         // Tasks whose calls are under way are not wanted any more.
 	TopicGrants        = "grants"        // Break-glass grants were given, ended, reviewed.
 	TopicSessions      = "sessions"      // Sessions of people were opened or ended.
+	TopicPins          = "pins"          // Tools were pinned, held, accepted, rejected.
 	TopicLedger        = "ledger"        // Another replica needs room in an account, which is the payload; "" is any account.
 )
 

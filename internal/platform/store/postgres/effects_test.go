@@ -27,6 +27,7 @@ func TestStatementsOfEffects(t *testing.T) {
 		},
 		"grant":    {effects: []signalbox.Effect{signalbox.PutGrant{}}, topics: []string{TopicGrants}, statements: 1},
 		"policy":   {effects: []signalbox.Effect{signalbox.PutPolicyVersion{}}, statements: 1},
+		"pins":     {effects: []signalbox.Effect{signalbox.PutPins{Pins: make([]signalbox.Pin, 3)}}, topics: []string{TopicPins}, statements: 1},
 		"incident": {effects: []signalbox.Effect{signalbox.PutIncident{}}, statements: 1},
 		"sessions": {
 			effects: []signalbox.Effect{signalbox.PutSession{}, signalbox.EndSession{}}, topics: []string{TopicSessions}, statements: 3,

@@ -16,11 +16,11 @@ const (
 )
 
 // isDecision reports whether an effect is one of what people decide: approvals, grants, policies, incidents, sessions,
-// and tasks that wait for them.
+// tasks that wait for them, and pins of tools.
 func isDecision(effect signalbox.Effect) bool {
 	switch effect.(type) {
 	case signalbox.PutApproval, signalbox.PutGrant, signalbox.PutPolicyVersion, signalbox.PutIncident, signalbox.PutSession,
-		signalbox.EndSession, signalbox.PutTask, signalbox.CancelTask:
+		signalbox.EndSession, signalbox.PutTask, signalbox.CancelTask, signalbox.PutPins:
 		return true
 	}
 	return false
@@ -44,6 +44,8 @@ func queueDecision(b *pgx.Batch, effect signalbox.Effect) error {
 		return putTask(b, &e.Task)
 	case signalbox.CancelTask:
 		b.Queue(cancelTask, text(e.ID), e.At.UnixMicro())
+	case signalbox.PutPins:
+		return putPins(b, e.Pins)
 	}
 	return nil
 }
@@ -58,6 +60,8 @@ func decisionTopics(effect signalbox.Effect) []string {
 		return []string{TopicSessions}
 	case signalbox.CancelTask:
 		return []string{TopicTasks}
+	case signalbox.PutPins:
+		return []string{TopicPins}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const (
 // topics that are told when a connection is made: what was missed without one is not known.
 var topics = []string{
 	TopicKeys, TopicBrakes, TopicRuns, TopicAccounts, TopicNotifications, TopicSubjects, TopicApprovals, TopicGrants, TopicSessions,
-	TopicLedger,
+	TopicPins, TopicLedger,
 }
 
 // Watch tells what other replicas, or this one, have changed, until ctx ends: each change at least once within two

@@ -14,8 +14,8 @@ const (
 	selectGrants = "SELECT id, tenant, doc FROM grants"
 )
 
-// applyDecision applies the effects of what people decide: approvals, grants, policies, incidents, sessions, and tasks
-// that wait for them. It is false where the effect is none of them.
+// applyDecision applies the effects of what people decide: approvals, grants, policies, incidents, sessions, tasks
+// that wait for them, and pins of tools. It is false where the effect is none of them.
 func applyDecision(t *transaction, effect signalbox.Effect) (bool, error) {
 	switch e := effect.(type) {
 	case signalbox.PutApproval:
@@ -34,6 +34,8 @@ func applyDecision(t *transaction, effect signalbox.Effect) (bool, error) {
 		return true, putTask(t, &e.Task)
 	case signalbox.CancelTask:
 		return true, t.exec(cancelTask, e.At.UnixMicro(), e.ID)
+	case signalbox.PutPins:
+		return true, putPins(t, e.Pins)
 	}
 	return false, nil
 }

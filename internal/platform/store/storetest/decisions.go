@@ -22,6 +22,7 @@ type Decisions interface {
 	PolicyVersions(ctx context.Context, limit int) ([]signalbox.PolicyVersion, error)
 	Session(ctx context.Context, hash [32]byte) (signalbox.Session, bool, error)
 	Sessions(ctx context.Context) ([]signalbox.Session, error)
+	Pins(ctx context.Context, server string) ([]signalbox.Pin, error)
 }
 
 // Claims is how a store lets one at a time change something.
@@ -41,6 +42,7 @@ func RunDecisions(t *testing.T, open func(t *testing.T) Store) {
 		{"policies", policyTests},
 		{"incidents", incidentTests},
 		{"sessions", sessionTests},
+		{"pins", pinTests},
 		{"claims", claimTests},
 		{"tasks", taskTests},
 		{"tasks erased", taskErasureTests},
