@@ -228,7 +228,7 @@ func TestDocumentedProtection(t *testing.T) {
 	servers := mustParse(t, block[1]).MCPServers
 	got := servers["search"]
 	got.URL = Endpoint{}
-	equal(t, "defaults", got, MCPServer{Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker()})
+	equal(t, "defaults", got, MCPServer{Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker(), Pins: DefaultPins()})
 	equal(t, "limits", servers["files"].Limits, ChildLimits{CPU: 10 * time.Minute, Memory: 1 << 30, Files: 256, Processes: 32})
 }
 
