@@ -77,8 +77,6 @@ func (u *upstream) broken(ctx context.Context, err error) *signalbox.Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errCancelled().WithCause(err)
-	case unauthorized(err):
-		return errUnauthorized(u.ID, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer the call within %s.", u.ID, u.CallTimeout).
 			WithRemedy("Whether the tool has acted is not known; the server's timeouts.total can be raised.").WithCause(err)
@@ -91,23 +89,27 @@ func (u *upstream) broken(ctx context.Context, err error) *signalbox.Error {
 
 // turnedDown is the error for an HTTP status without a message.
 func (u *upstream) turnedDown(w *wireError) *signalbox.Error {
-	code, remedy := signalbox.CodeUpstream, "See the server's own log."
+	code, what, remedy := signalbox.CodeUpstream, "answered with", "See the server's own log."
 	switch w.status {
 	case http.StatusTooManyRequests:
 		code, remedy = signalbox.CodeRateLimited, "Retry later; the server limits how often Signalbox may call it."
 	case http.StatusServiceUnavailable, statusOverloaded:
 		code, remedy = signalbox.CodeUnavailable, "Retry later; the server says that it can not serve at the moment."
-	case http.StatusUnauthorized, http.StatusForbidden:
-		remedy = "Check the credentials that Signalbox is configured to send to this server."
+	case http.StatusUnauthorized:
+		what, remedy = "does not take the credential that Signalbox has for it, with", remedyCredential
+	case http.StatusForbidden:
+		what, remedy = "does not permit this to the credential that Signalbox has for it, with", remedyCredential
 	case http.StatusNotFound:
 		remedy = "Check the server's url."
 	}
-	e := signalbox.Errorf(code, "The MCP server %q answered with status %d.", u.ID, w.status).WithRemedy(remedy).WithCause(w)
+	e := signalbox.Errorf(code, "The MCP server %q %s status %d.", u.ID, what, w.status).WithRemedy(remedy).WithCause(w)
 	if w.after > 0 {
 		e = e.WithRetryAfter(w.after)
 	}
 	return e
 }
+
+const remedyCredential = "Check the server's headers or credential in the configuration, and what they may do there."
 
 // statusOverloaded is what some servers answer instead of 503.
 const statusOverloaded = 529

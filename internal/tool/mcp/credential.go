@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/signalbox/signalbox"
@@ -45,20 +44,4 @@ func (w *httpWire) authorized(ctx context.Context, send func(authorization strin
 		}
 		res.Body.Close()
 	}
-}
-
-// unauthorized reports whether a server has refused the credential.
-func unauthorized(err error) bool {
-	var w *wireError
-	return errors.As(err, &w) && (w.status == http.StatusUnauthorized || w.status == http.StatusForbidden)
-}
-
-func errUnauthorized(server string, err error) *signalbox.Error {
-	what := "does not take the credential that Signalbox has for it"
-	var w *wireError
-	if errors.As(err, &w) && w.status == http.StatusForbidden {
-		what = "does not permit this to the credential that Signalbox has for it"
-	}
-	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q %s (status %d).", server, what, w.status).
-		WithField("mcp_servers." + server).WithRemedy("Check its headers or credential in the configuration, and what they may do there.").WithCause(err)
 }

@@ -142,13 +142,14 @@ func (l *toolList) add(result json.Value) (string, error) {
 // unlisted is the error for an upstream whose tools are not known.
 func (u *upstream) unlisted(err error) *signalbox.Error {
 	var known *signalbox.Error
+	var w *wireError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &w) && w.status != 0:
+		return u.turnedDown(w)
 	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
 		return errCancelled()
-	case unauthorized(err):
-		return errUnauthorized(u.ID, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list its tools within %s.", u.ID, u.ListTimeout).
 			WithRemedy("Retry, and see why the server takes so long to list its tools.").WithCause(err)

@@ -204,8 +204,6 @@ func (u *upstream) unreachable(err error) *signalbox.Error {
 		return u.turnedDown(w)
 	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
 		return errCancelled()
-	case unauthorized(err):
-		return errUnauthorized(u.ID, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer in time.", u.ID).
 			WithRemedy("Check that the server runs; its timeouts.connect can be raised.").WithCause(err)
