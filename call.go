@@ -107,6 +107,10 @@ type Candidate struct {
 
 	Annotations *Annotations // Of a tool, as its server lists it.
 	Schema      [32]byte     // SHA-256 of a tool's entry in its server's list; zero for models.
+
+	// Refusal is what is wrong with the arguments of a call, as only the server's side knows it; nil where nothing is, or
+	// nobody has looked. Whoever may make the call hears it, nobody else.
+	Refusal *Error
 }
 
 // Basis says how a usage and its cost are known.

@@ -76,6 +76,7 @@ type NetworkPermission struct {
 type ToolMapping struct {
 	Operation Operation // "": as above.
 	Resources []ResourceArgument
+	Path      PathTemplate // Of a tool that is an operation of an HTTP API: the filled path is a resource too; "": none.
 	Source    string
 }
 

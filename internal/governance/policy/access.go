@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -31,6 +33,18 @@ type argumentNames struct {
 	known json.Names
 	next  map[string]argumentNames
 }
+
+// namesOf gives the names of arguments that a mapping speaks of.
+func namesOf(m signalbox.ToolMapping) argumentNames {
+	arguments := slices.Clone(m.Resources)
+	for _, name := range m.Path.Arguments() {
+		arguments = append(arguments, signalbox.ResourceArgument{Argument: name})
+	}
+	return newArgumentNames(arguments)
+}
+
+// namesResources reports whether calls of the tool can name what they act on.
+func (t *tool) namesResources() bool { return len(t.mapping.Resources) > 0 || t.mapping.Path != "" }
 
 func newArgumentNames(arguments []signalbox.ResourceArgument) argumentNames {
 	inner := map[string][]signalbox.ResourceArgument{}
@@ -90,7 +104,7 @@ func operationOf(r signalbox.ResourceArgument, own signalbox.Operation) signalbo
 // accesses gives what a call of the tool would do: at least one access, none twice. The error is of code invalid.
 func (t *tool) accesses(arguments []byte, a *signalbox.Annotations) ([]signalbox.Access, error) {
 	own := t.operation(a)
-	if len(t.mapping.Resources) == 0 {
+	if !t.namesResources() {
 		return []signalbox.Access{{Operation: own}}, nil
 	}
 	members, err := json.Object(arguments)
@@ -100,7 +114,10 @@ func (t *tool) accesses(arguments []byte, a *signalbox.Annotations) ([]signalbox
 	if err := t.names.check(members); err != nil {
 		return nil, err
 	}
-	f := finder{}
+	f := finder{operation: own}
+	if err := f.path(members, t.mapping.Path); err != nil {
+		return nil, err
+	}
 	for _, r := range t.mapping.Resources {
 		f.argument, f.operation = r, operationOf(r, own)
 		if err := f.find(members, r.Argument); err != nil {
@@ -171,6 +188,44 @@ func (f *finder) find(members json.Members, name string) error {
 	return nil
 }
 
+// path adds the access to the path of a request. A slash within a value is encoded in what is sent, and some servers
+// decode it before they look where the request goes: both readings must be permitted.
+func (f *finder) path(members json.Members, template signalbox.PathTemplate) error {
+	if template == "" {
+		return nil
+	}
+	sent, err := template.Fill(func(name string) (string, error) {
+		if !members.Has(name) {
+			return "", refusal("arguments."+name, fmt.Sprintf("the argument %q is missing", name), "Give it: it stands in the path of the request.")
+		}
+		text, err := members.Get(name).Scalar()
+		if err == nil {
+			err = unclear(text)
+		}
+		if err != nil {
+			return "", refusal("arguments."+name, fmt.Sprintf("the argument %q: %v", name, err), "Give the plain name or number of one thing.")
+		}
+		return text, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, reading := range []string{sent, strings.ReplaceAll(sent, "%2F", "/")} {
+		if err := f.access("arguments", path.Clean(reading)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unclear says what in a value could deceive its reader.
+func unclear(text string) error {
+	if disguised(text) {
+		return errors.New("has characters that look like separators")
+	}
+	return suspicious(text)
+}
+
 // add adds the access to the resource that a value names.
 func (f *finder) add(node json.Node) error {
 	field := "arguments." + f.argument.Argument
@@ -181,6 +236,14 @@ func (f *finder) add(node json.Node) error {
 	resource, err := Resource(f.argument.Kind, text)
 	if err != nil {
 		return refusal(field, "the "+string(f.argument.Kind)+" "+err.Error(), "Write it in the usual form.")
+	}
+	return f.access(field, resource)
+}
+
+// access adds an access that is not there yet.
+func (f *finder) access(field, resource string) error {
+	if len(resource) > MaxResource {
+		return refusal(field, fmt.Sprintf("the resource is longer than %d bytes", MaxResource), "Write it in the usual form.")
 	}
 	access := signalbox.Access{Operation: f.operation, Resource: resource}
 	if slices.Contains(f.found, access) {

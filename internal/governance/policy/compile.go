@@ -88,7 +88,7 @@ func (p *Policy) addTools(c Config) error {
 			}
 			t := &tool{
 				id: id + "." + name, server: id, name: name, trusted: server.Trusted, declared: true, mapped: true, mapping: mapping,
-				names: newArgumentNames(mapping.Resources), serverOf: p.serverLines[id],
+				names: namesOf(mapping), serverOf: p.serverLines[id],
 			}
 			t.line = mappingLine(t)
 			p.tools[t.id] = t

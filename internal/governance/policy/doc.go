@@ -8,7 +8,7 @@
 //
 // A call of a tool is a list of accesses, each an operation on a resource. They follow from the declared mapping of
 // the tool and the arguments of the call: the values of the named arguments are the resources, brought into one form
-// first (see [Path], [URL] and [Name]). A tool without a mapping does what its server's annotations say if the
+// first (see [Path], [URL] and [Name]); of an operation of an HTTP API it is the path of the request, as it is sent. A tool without a mapping does what its server's annotations say if the
 // server is trusted, and else writes to a resource without a name. What can be read in two ways is refused, not guessed.
 //
 // # Who permits it

@@ -114,6 +114,9 @@ func agentLines(id string, p signalbox.Permissions) []string {
 
 func mappingLine(t *tool) string {
 	line := fmt.Sprintf("tool %q does %q", t.id, t.mapping.Operation)
+	if t.mapping.Path != "" {
+		line += fmt.Sprintf(" to the path %q", string(t.mapping.Path))
+	}
 	for _, r := range t.mapping.Resources {
 		line += fmt.Sprintf(", %q to the %s in %q", r.Operation, r.Kind, r.Argument)
 	}

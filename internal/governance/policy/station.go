@@ -16,7 +16,8 @@ type Options struct {
 }
 
 // Station decides about every call by the policy in force, and leaves of its candidates those that are permitted. It
-// refuses with forbidden, or invalid where it can not tell what a call would do. A panic means no.
+// refuses with forbidden, or invalid where it can not tell what a call would do, or where the tool's side finds the
+// arguments of a permitted call at fault. A panic means no.
 func Station(o Options) call.Station {
 	return func(next call.Handler) call.Handler {
 		return call.HandlerFunc(func(ctx context.Context, t *call.Track) (call.Answer, error) {
@@ -47,7 +48,15 @@ func (o Options) decide(t *call.Track) (d Decision, err error) {
 	if !d.Allowed {
 		return d, signalbox.Errorf(d.Code, "%s", d.Message).WithField(d.Field).WithRemedy(d.Remedy)
 	}
-	return d, nil
+	return d, faulty(t)
+}
+
+// faulty gives what is wrong with the arguments of a permitted call of a tool.
+func faulty(t *call.Track) error {
+	if len(t.Resolve.Candidates) == 1 && t.Resolve.Candidates[0].Refusal != nil {
+		return t.Resolve.Candidates[0].Refusal
+	}
+	return nil
 }
 
 // request is what the policy sees of a call.

@@ -35,7 +35,7 @@ func (p *Policy) Visible(c signalbox.Caller, server, name string, a *signalbox.A
 func (j *judgement) visible(op signalbox.Operation) (bool, string) {
 	q := question{files: j.policy.files, scopes: true, agent: j.agent.principal(j.r.Caller), resource: j.tool.entities()}
 	for _, m := range j.agent.of(flatten(j.tool.id)) {
-		if slices.Contains(m.operations, op) && (m.everything || len(j.tool.mapping.Resources) > 0) {
+		if slices.Contains(m.operations, op) && (m.everything || j.tool.namesResources()) {
 			q.permissions = append(q.permissions, m)
 		}
 	}

@@ -49,7 +49,7 @@ func (p *Policy) warnings(c Config) []Warning {
 // mapping warns of an operation that no call has: each resource has its own.
 func (w *warner) mapping(t *tool) {
 	own := t.mapping.Operation
-	if own == "" || len(t.mapping.Resources) == 0 {
+	if own == "" || len(t.mapping.Resources) == 0 || t.mapping.Path != "" {
 		return
 	}
 	for _, r := range t.mapping.Resources {
@@ -127,7 +127,7 @@ func (m *permission) possible(t *tool) bool {
 	if t.trusted && t.mapping.Operation == "" {
 		operations = signalbox.Operations()
 	}
-	return (m.everything || len(t.mapping.Resources) > 0) &&
+	return (m.everything || t.namesResources()) &&
 		slices.ContainsFunc(operations, func(op signalbox.Operation) bool { return slices.Contains(m.operations, op) })
 }
 

@@ -176,9 +176,10 @@ type Agent struct {
 	Permissions *signalbox.Permissions `json:"permissions"` // Nil: models, and no tools.
 }
 
-// MCPServer is a tool server, reached by URL or started as a child process.
+// MCPServer is a tool server, reached by URL or started as a child process, or an HTTP API whose operations are its tools.
 type MCPServer struct {
 	URL     Endpoint          `json:"url"`     // None for a command.
+	OpenAPI OpenAPIFile       `json:"openapi"` // What describes the HTTP API at URL; none for an MCP server.
 	Command []string          `json:"command"` // Program and arguments; empty for a URL. They are visible to the machine's users: secrets belong in Env.
 	Env     map[string]Secret `json:"env"`     // Added to the environment of the child.
 	Headers map[string]Secret `json:"headers"` // Sent with every request.
@@ -251,6 +252,12 @@ func (m MCPServer) PerCall(tool string) signalbox.Money {
 type Tool struct {
 	Price   *ToolPrice             `json:"price"`   // Nil: as its server's.
 	Mapping *signalbox.ToolMapping `json:"mapping"` // Written as operation and resources beside the price. Nil: none.
+}
+
+// OpenAPIFile is a document that describes an HTTP API.
+type OpenAPIFile struct {
+	Path string `json:"path"` // "" is none.
+	Text string `json:"-"`    // As it was read with the configuration, in JSON whatever it was written in.
 }
 
 // Policy is what decides besides the permissions of agents.

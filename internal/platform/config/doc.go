@@ -29,7 +29,8 @@
 // replaced after the YAML is parsed, so that no variable can change the structure, and what a variable contains is not
 // replaced again. ${NAME} demands that the variable is set; the default counts when it is not set or empty.
 //
-// Files of Cedar rules, at most [MaxCedarBytes] each, are found from the folder of the configuration and are part of it.
+// Files of Cedar rules, at most [MaxCedarBytes] each, and OpenAPI documents, at most [MaxOpenAPIBytes], are found from the
+// folder of the configuration and are part of it. A document in YAML is read under the same rules, without variables.
 //
 // # Invariants
 //

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -23,7 +25,7 @@ type Options struct {
 	// error of several ([errors.Join]) gives as many problems; the Field of a *signalbox.Error, a key such as policy.cedar[0],
 	// says where each stands. Nil checks nothing.
 	CheckPolicy func(*Config) (warnings []Warning, err error)
-	// ReadFile reads a file that the configuration names, at most MaxCedarBytes and one more. Nil: [Load] reads beside the
+	// ReadFile reads a file that the configuration names, at most [MaxOpenAPIBytes] and one more. Nil: [Load] reads beside the
 	// configuration, and [Parse] reads nothing and reports each such file.
 	ReadFile func(path string) ([]byte, error)
 }
@@ -49,7 +51,7 @@ func Load(path string, env Env, o Options) (*Config, error) {
 		return nil, Problems{{File: path, Message: "cannot be read: " + reason(err), Remedy: "check the path and its permissions"}}
 	}
 	if o.ReadFile == nil {
-		o.ReadFile = func(name string) ([]byte, error) { return readFile(beside(path, name), MaxCedarBytes) }
+		o.ReadFile = func(name string) ([]byte, error) { return readFile(beside(path, name), MaxOpenAPIBytes) }
 	}
 	return Parse(path, data, env, o)
 }
@@ -60,6 +62,11 @@ func (c *Config) Files(path string) []string {
 	files := []string{path}
 	for _, f := range c.Policy.Cedar {
 		files = append(files, beside(path, f.Path))
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
+		if document := c.MCPServers[id].OpenAPI.Path; document != "" {
+			files = append(files, beside(path, document))
+		}
 	}
 	return files
 }

@@ -103,7 +103,7 @@ func TestParserAndSchemaKnowTheSameKeys(t *testing.T) {
 func TestSchemaCoversConfig(t *testing.T) {
 	all := map[string][]string{}
 	objects("", published(t), all)
-	otherwise := []reflect.Type{reflect.TypeFor[Database](), reflect.TypeFor[Tool](), reflect.TypeFor[CedarFile]()} // See below.
+	otherwise := []reflect.Type{reflect.TypeFor[Database](), reflect.TypeFor[Tool](), reflect.TypeFor[CedarFile](), reflect.TypeFor[OpenAPIFile]()} // See below.
 	var walk func(path string, typ reflect.Type)
 	walk = func(path string, typ reflect.Type) {
 		known := 0

@@ -31,26 +31,34 @@ func policyTable(p *Policy) value {
 // [Options.CheckCedar], and compiled by [Options.CheckPolicy] with all the rest.
 func cedarFile(f *CedarFile) value {
 	return textInto(&f.Path, singleLine, rule{check: func(r *reader, text, shown string, where place) {
-		if r.options.ReadFile == nil {
-			r.problem(where, shown+" can not be read: the configuration itself is not read from a file", "put both into files")
-			return
-		}
-		data, err := r.options.ReadFile(text)
-		switch {
-		case err != nil:
-			r.problem(where, shown+" can not be read: "+reason(err), "check the path, which begins at the folder of this file, and its permissions")
-		case len(data) > MaxCedarBytes:
-			r.problem(where, fmt.Sprintf("%s is larger than %d bytes", shown, MaxCedarBytes), "split it")
-		case !utf8.Valid(data):
-			r.problem(where, shown+" is not text in UTF-8", "save it as UTF-8")
-		case strings.TrimSpace(string(data)) == "":
-			r.problem(where, shown+" is empty", "write rules into it, or remove it here")
-		default:
+		if data, ok := r.readNamed(text, shown, where, MaxCedarBytes, "write rules into it, or remove it here"); ok {
 			if f.Text = string(data); r.options.CheckCedar != nil {
 				r.refused(r.options.CheckCedar(text, f.Text), func(string) place { return where })
 			}
 		}
 	}})
+}
+
+// readNamed reads a file that the configuration names. It must be text.
+func (r *reader) readNamed(text, shown string, where place, most int, ifEmpty string) ([]byte, bool) {
+	if r.options.ReadFile == nil {
+		r.problem(where, shown+" can not be read: the configuration itself is not read from a file", "put both into files")
+		return nil, false
+	}
+	data, err := r.options.ReadFile(text)
+	switch {
+	case err != nil:
+		r.problem(where, shown+" can not be read: "+reason(err), "check the path, which begins at the folder of this file, and its permissions")
+	case len(data) > most:
+		r.problem(where, fmt.Sprintf("%s is larger than %d bytes", shown, most), "split it")
+	case !utf8.Valid(data):
+		r.problem(where, shown+" is not text in UTF-8", "save it as UTF-8")
+	case strings.TrimSpace(string(data)) == "":
+		r.problem(where, shown+" is empty", ifEmpty)
+	default:
+		return data, true
+	}
+	return nil, false
 }
 
 func riskTable(rule *signalbox.RiskRule) value {

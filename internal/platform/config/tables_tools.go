@@ -17,7 +17,8 @@ func mcpServerTable(_ string, m *MCPServer) value {
 	m.Pins = DefaultPins()
 	var annotations string
 	return object{fields: []field{
-		key("url", "Address of a Streamable HTTP server.", endpoint{into: &m.URL, query: true}),
+		key("url", "Address of a Streamable HTTP server, or where the paths of an HTTP API begin.", endpoint{into: &m.URL, query: true}),
+		key("openapi", "File with the OpenAPI document (3.0 or 3.1, YAML or JSON) of the HTTP API at url, whose operations are the tools.", openAPIFile(&m.OpenAPI)),
 		key("command", "Program and arguments of a stdio server.", listOf(&m.Command, func(s *string) value { return textInto(s, singleLine) }).atLeastOne()),
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
@@ -102,6 +103,13 @@ func toolPriceTable(p *ToolPrice) object {
 
 func checkMCPServer(s seen) {
 	switch {
+	case s.has("openapi") && s.has("command"):
+		s.problem("command", "a server has either a command or an openapi document", "remove one")
+	case s.has("openapi") && !s.has("url"):
+		s.problem("url", "is missing: requests go nowhere else, whatever servers the document names", "add the address where its paths begin")
+	case s.has("openapi"):
+		s.refuse("has no meaning for an HTTP API, whose methods say what its operations do", "annotations")
+		s.refuse("belongs to servers with a command", "env", "limits")
 	case s.has("url") && s.has("command"):
 		s.problem("command", "a server has either a url or a command", "remove one")
 	case s.has("url"):
@@ -109,6 +117,6 @@ func checkMCPServer(s seen) {
 	case s.has("command"):
 		s.refuse("belongs to servers with a url", "headers", "credential")
 	default:
-		s.r.problem(s.self, "has neither url nor command", "add one")
+		s.r.problem(s.self, "has neither url nor command", "add one; an HTTP API has url and openapi")
 	}
 }

@@ -44,6 +44,11 @@ func checkBytes(data []byte) *Problem {
 	if len(data) > MaxFileBytes {
 		return &Problem{Message: fmt.Sprintf("the file is larger than %d bytes", MaxFileBytes), Remedy: "make it smaller"}
 	}
+	return checkText(data)
+}
+
+// checkText finds the first byte that no YAML file can hold.
+func checkText(data []byte) *Problem {
 	line, column := 1, 1
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -86,10 +91,19 @@ func tokenize(data []byte) (token.Tokens, *Problem) {
 }
 
 // tooDeep gives the first token that lies too deep. Brackets nest until they are closed; "- - -", "? ? ?", anchors and
-// tags nest as long as nothing else comes between; blocks nest by their indentation.
+// tags nest as long as nothing else comes between; blocks nest by the columns that their lines begin in. (The library's own
+// IndentLevel grows from one list to the next in a long file.)
 func tooDeep(tokens token.Tokens) *token.Token {
-	brackets, run := 0, 0
+	brackets, run, line := 0, 0, 0
+	var columns []int
 	for _, t := range tokens {
+		if t.Position.Line != line && brackets == 0 && t.Type != token.CommentType {
+			line = t.Position.Line
+			for len(columns) > 0 && columns[len(columns)-1] >= t.Position.Column {
+				columns = columns[:len(columns)-1]
+			}
+			columns = append(columns, t.Position.Column)
+		}
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			brackets++
@@ -100,7 +114,7 @@ func tooDeep(tokens token.Tokens) *token.Token {
 		default:
 			run = 0
 		}
-		if brackets > MaxDepth || run > MaxDepth || t.Position.IndentLevel > MaxDepth {
+		if brackets > MaxDepth || run > MaxDepth || len(columns) > MaxDepth+1 {
 			return t
 		}
 	}

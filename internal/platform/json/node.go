@@ -2,6 +2,7 @@ package json
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -70,6 +71,26 @@ func (n Node) Text() (string, error) {
 		return "", n.want("a string")
 	}
 	return unquote(n.Bytes()), nil
+}
+
+// plainNumber is a number in the form in which all write it: no exponent, no zeros at the end, no negative zero.
+var plainNumber = regexp.MustCompile(`^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$`)
+
+// Scalar returns how a string, a number or a boolean stands in an address: a string's text, a number as it was written.
+// Anything else is an error, and so is a number in an unusual form, such as 7.0 or 7e0 for 7: as text it is another one.
+func (n Node) Scalar() (string, error) {
+	switch n.Kind() {
+	case '"':
+		return n.Text()
+	case 't', 'f':
+		return string(n.Bytes()), nil
+	case '0':
+		if plainNumber.Match(n.Bytes()) {
+			return string(n.Bytes()), nil
+		}
+		return "", n.want("a number in its plain form")
+	}
+	return "", n.want("a string, a number or a boolean")
 }
 
 // Bool returns the boolean that the value stands for, or an error.

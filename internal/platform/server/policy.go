@@ -16,15 +16,23 @@ import (
 
 // CompilePolicy makes the policy of a configuration, with what is probably not meant in it.
 func CompilePolicy(c *config.Config) (*policy.Policy, []policy.Warning, error) {
+	described, err := readAPIs(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return compilePolicy(c, described)
+}
+
+func compilePolicy(c *config.Config, described apis) (*policy.Policy, []policy.Warning, error) {
 	o := policy.Config{Servers: map[string]policy.Server{}, Risk: c.Policy.Risk, Tiers: c.Approvals.Tiers, Rules: c.Approvals.Rules}
 	for _, a := range c.Agents {
 		o.Agents = append(o.Agents, policy.Agent{ID: a.ID, Role: a.Role, Permissions: a.Permissions})
 	}
 	for id, m := range c.MCPServers {
 		s := policy.Server{Trusted: m.Trusted, Tools: map[string]signalbox.ToolMapping{}}
-		for name, tool := range m.Tools {
-			if tool.Mapping != nil {
-				s.Tools[name] = *tool.Mapping
+		for name, mapping := range described.mappings(id, m) {
+			if mapping != nil {
+				s.Tools[name] = *mapping
 			}
 		}
 		o.Servers[id] = s
@@ -32,7 +40,8 @@ func CompilePolicy(c *config.Config) (*policy.Policy, []policy.Warning, error) {
 	for _, f := range c.Policy.Cedar {
 		o.Cedar = append(o.Cedar, policy.File{Name: f.Path, Text: f.Text})
 	}
-	return policy.Compile(o)
+	p, warnings, err := policy.Compile(o)
+	return p, append(described.warnings(), warnings...), err
 }
 
 // checkPolicy tells the check of configurations what compiling one finds.
@@ -52,8 +61,8 @@ type permissions struct {
 	since    time.Time
 }
 
-func (s *Server) newPermissions(c *config.Config, before *runtime) (*permissions, error) {
-	p, warnings, err := CompilePolicy(c)
+func (s *Server) newPermissions(c *config.Config, described apis, before *runtime) (*permissions, error) {
+	p, warnings, err := compilePolicy(c, described)
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +131,9 @@ func (x policies) Current(context.Context) (api.PolicyInForce, error) {
 	}
 	maps.Copy(view.Tiers, c.Approvals.Tiers)
 	for _, server := range slices.Sorted(maps.Keys(c.MCPServers)) {
-		tools := c.MCPServers[server].Tools
+		tools := r.apis.mappings(server, c.MCPServers[server])
 		for _, name := range slices.Sorted(maps.Keys(tools)) {
-			view.Tools = append(view.Tools, api.ToolInForce{ID: server + "." + name, Server: server, Mapping: tools[name].Mapping})
+			view.Tools = append(view.Tools, api.ToolInForce{ID: server + "." + name, Server: server, Mapping: tools[name]})
 		}
 	}
 	for _, w := range p.warnings {

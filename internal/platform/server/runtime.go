@@ -21,6 +21,7 @@ type runtime struct {
 	policy      *budget.Policy
 	permissions *permissions
 	alerts      *alerting
+	apis        apis
 	roles       map[string]string // Of agents, by their id.
 	inner       call.Handler      // The stations from resolve on.
 
@@ -128,13 +129,16 @@ func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error)
 	for _, a := range c.Agents {
 		r.roles[a.ID] = a.Role
 	}
-	if r.permissions, err = s.newPermissions(c, before); err != nil {
+	if r.apis, err = readAPIs(c); err != nil {
+		return nil, err
+	}
+	if r.permissions, err = s.newPermissions(c, r.apis, before); err != nil {
 		return nil, err
 	}
 	if r.models, err = s.newModels(c); err != nil {
 		return nil, err
 	}
-	if r.tools, err = s.newTools(c, before); err != nil {
+	if r.tools, err = s.newTools(c, r.apis, before); err != nil {
 		r.models.close()
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/credential"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
+	"github.com/signalbox/signalbox/internal/tool/openapi"
 )
 
 // tools are the parts of the tool layer.
@@ -29,14 +30,14 @@ func (t *tools) release() {
 	}
 }
 
-func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
+func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*tools, error) {
 	if before != nil && config.SameServers(before.config.MCPServers, c.MCPServers) {
 		before.tools.users.Add(1)
 		return before.tools, nil
 	}
 	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins}
 	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
-		one := toolServer(id, c.MCPServers[id])
+		one := toolServer(id, c.MCPServers[id], described[id])
 		if c := c.MCPServers[id].Credential; c != nil {
 			one.Authorizer = credential.New(s.credential(one, *c))
 		}
@@ -51,9 +52,9 @@ func (s *Server) newTools(c *config.Config, before *runtime) (*tools, error) {
 	return t, nil
 }
 
-func toolServer(id string, c config.MCPServer) mcp.Server {
+func toolServer(id string, c config.MCPServer, api *openapi.API) mcp.Server {
 	out := mcp.Server{
-		ID: id, URL: c.URL.Reveal(), Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env),
+		ID: id, URL: c.URL.Reveal(), API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env),
 		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total, PlaceWait: c.Timeouts.Place,
 		MaxCalls: int(c.MaxCalls), Breaker: mcp.DefaultBreaker(), Limits: mcp.Limits(c.Limits),
 	}

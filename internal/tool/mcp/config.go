@@ -9,6 +9,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/keeper"
+	"github.com/signalbox/signalbox/internal/tool/openapi"
 )
 
 // Defaults of the time-outs.
@@ -39,10 +40,11 @@ const (
 // Limits of a child.
 type Limits = keeper.Limits
 
-// Server is one configured MCP server. Either URL or Command is set.
+// Server is one configured MCP server, or an HTTP API that stands for one. Either URL or Command is set.
 type Server struct {
 	ID      string            // As in /mcp/{id}: letters a to z, digits and "-".
-	URL     string            // A Streamable HTTP endpoint.
+	URL     string            // A Streamable HTTP endpoint, or where the paths of API begin.
+	API     *openapi.API      // The HTTP API at URL, whose operations are the tools; nil for an MCP server.
 	Headers map[string]string // Sent to URL with every request, such as an Authorization.
 
 	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
@@ -93,6 +95,8 @@ func (s Server) complete() (Server, error) {
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return fail(".url", "The url of the server is not a valid http or https address.")
 		}
+	} else if s.API != nil {
+		return fail(".url", "An HTTP API needs a url.")
 	} else if s.Command[0] == "" {
 		return fail(".command", "The command of the server is empty.")
 	}

@@ -3,7 +3,7 @@
 // # Concepts
 //
 // Each configured server is an upstream: a Streamable HTTP endpoint, or a child process that speaks over its standard
-// input and output. [Servers] holds them all. A caller reaches the server "files" under /mcp/files through the
+// input and output, or a REST API whose OpenAPI document stands for one. [Servers] holds them all. A caller reaches the server "files" under /mcp/files through the
 // [Handler]; each tools/call becomes a [signalbox.Call] of kind tool and passes the stations like any other. Servers
 // is the [call.Backend] that sends it, and knows which tools exist ([Servers.Resolve]).
 //

@@ -52,6 +52,11 @@ const closeTimeout = 2 * time.Second
 const maxIdle = 32
 
 func newHTTPWire(s Server, onNotice func(string)) *httpWire {
+	return &httpWire{url: s.URL, headers: s.Headers, auth: s.Authorizer, onNotice: onNotice, gone: make(chan struct{}), client: newClient(s)}
+}
+
+// newClient makes the HTTP client of one upstream.
+func newClient(s Server) *http.Client {
 	dialer := &net.Dialer{Timeout: s.ConnectTimeout}
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: s.ConnectTimeout,
@@ -60,10 +65,7 @@ func newHTTPWire(s Server, onNotice func(string)) *httpWire {
 	}
 	// A redirect would carry the configured headers, and the call, to another place than the one configured.
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &httpWire{
-		url: s.URL, headers: s.Headers, auth: s.Authorizer, onNotice: onNotice, gone: make(chan struct{}),
-		client: &http.Client{Transport: transport, CheckRedirect: noRedirect},
-	}
+	return &http.Client{Transport: transport, CheckRedirect: noRedirect}
 }
 
 func (w *httpWire) lost() <-chan struct{} { return w.gone }

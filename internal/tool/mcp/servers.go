@@ -81,7 +81,16 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	return "", []signalbox.Candidate{{
 		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,
 		Price: u.priceOf(tool.Name), Annotations: listed.annotations, Schema: listed.schema,
+		Refusal: u.refusal(tool),
 	}}, nil
+}
+
+// refusal is what is wrong with the arguments of a call, where that is known before it is sent.
+func (u *upstream) refusal(r *signalbox.ToolRequest) *signalbox.Error {
+	if u.API == nil || u.API.Tool(r.Name) == nil {
+		return nil
+	}
+	return u.API.Tool(r.Name).Refuse(r.Arguments)
 }
 
 // upstream gives the server of an id. Which others there are is not said: it is for the policy to say who may know.

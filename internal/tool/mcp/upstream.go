@@ -149,6 +149,13 @@ func (u *upstream) dial(ctx context.Context) (*session, error) {
 }
 
 func (u *upstream) newWire() (wire, error) {
+	if u.API != nil {
+		w, err := newAPIWire(u.Server, u.version)
+		if err != nil {
+			return nil, err
+		}
+		return w, nil
+	}
 	if u.URL != "" {
 		return newHTTPWire(u.Server, u.notice), nil
 	}

@@ -164,6 +164,9 @@ func policyTool(t *ToolInForce) PolicyTool {
 		return row
 	}
 	row.Operation, row.Source = OrNull(t.Mapping.Operation), OrNull(t.Mapping.Source)
+	if t.Mapping.Path != "" { // Of an operation of an HTTP API: the path of the request, with arguments in braces.
+		row.Resources = append(row.Resources, PolicyResource{string(t.Mapping.Path), signalbox.ResourcePath, nil})
+	}
 	for _, r := range t.Mapping.Resources {
 		row.Resources = append(row.Resources, PolicyResource{r.Argument, r.Kind, OrNull(r.Operation)})
 	}
