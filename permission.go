@@ -88,6 +88,7 @@ const (
 	ResourceName ResourceKind = "name" // As it is, in Unicode's form NFC.
 	ResourcePath ResourceKind = "path" // A path of files: cleaned, and one that leaves its root is refused.
 	ResourceURL  ResourceKind = "url"  // An http or https address: "host/path", the host in lower case and ASCII.
+	ResourceURI  ResourceKind = "uri"  // Of a resource of an MCP server: "scheme://host/path", decoded once, steps up refused.
 )
 
 // ResourceArgument names an argument whose value, or each of whose values where it is a list, is a resource.

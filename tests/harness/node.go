@@ -32,15 +32,21 @@ func Root() (string, error) {
 	}
 }
 
-// Node gives the folder tests/e2e/node with its packages installed exactly as its lock file says, without running
-// anybody's scripts. Test processes that need it at the same time wait for one another.
+// Node gives the folder tests/e2e/node with its packages installed; see [Packages].
 func Node(t testing.TB) string {
+	t.Helper()
+	return Packages(t, "tests/e2e/node")
+}
+
+// Packages gives a folder of the module with its packages of npm installed exactly as its lock file says, without running
+// anybody's scripts. Test processes that need it at the same time wait for one another.
+func Packages(t testing.TB, folder string) string {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(root, "tests", "e2e", "node")
+	dir := filepath.Join(root, filepath.FromSlash(folder))
 	if err := install(dir); err != nil {
 		t.Fatal(err)
 	}

@@ -102,12 +102,12 @@ func checkMapping(id string, m signalbox.ToolMapping) error {
 	field := "mcp_servers." + strings.Replace(id, ".", ".tools.", 1)
 	operations := []signalbox.Operation{m.Operation}
 	for i, r := range m.Resources {
-		kinds := []signalbox.ResourceKind{signalbox.ResourceName, signalbox.ResourcePath, signalbox.ResourceURL}
+		kinds := []signalbox.ResourceKind{signalbox.ResourceName, signalbox.ResourcePath, signalbox.ResourceURL, signalbox.ResourceURI}
 		switch at := fmt.Sprintf("%s.resources[%d]", field, i); {
 		case r.Argument == "" || slices.Contains(strings.Split(r.Argument, "."), ""):
 			return invalid(at, m.Source, "%q names no argument.", r.Argument).WithRemedy("Name one, or one in another: options.path.")
 		case !slices.Contains(kinds, r.Kind):
-			return invalid(at, m.Source, "There is no kind %q of resources.", r.Kind).WithRemedy("Write name, path or url.")
+			return invalid(at, m.Source, "There is no kind %q of resources.", r.Kind).WithRemedy("Write name, path, url or uri.")
 		}
 		operations = append(operations, r.Operation)
 	}
@@ -125,7 +125,11 @@ func (p *Policy) tool(r signalbox.ToolRequest) *tool {
 		return t
 	}
 	trusted, declared := p.servers[r.Server]
-	return &tool{id: r.ID(), server: r.Server, name: r.Name, trusted: trusted, declared: declared, serverOf: p.serverLines[r.Server]}
+	t := &tool{id: r.ID(), server: r.Server, name: r.Name, trusted: trusted, declared: declared, serverOf: p.serverLines[r.Server]}
+	if own, ok := methods[r.Name]; ok {
+		t.mapped, t.mapping, t.names = true, own.mapping, own.names
+	}
+	return t
 }
 
 func (p *Policy) addFiles(c Config) error {

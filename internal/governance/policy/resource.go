@@ -36,6 +36,8 @@ func Resource(kind signalbox.ResourceKind, value string) (string, error) {
 		return Path(value)
 	case signalbox.ResourceURL:
 		return URL(value)
+	case signalbox.ResourceURI:
+		return URI(value)
 	case signalbox.ResourceName:
 		return Name(value)
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cedar-policy/cedar-go"
 
@@ -28,6 +29,26 @@ func (p *Policy) Visible(c signalbox.Caller, server, name string, a *signalbox.A
 		}
 	}
 	return false, reason
+}
+
+// Reaches reports whether some permission of the caller's agent is about the server, or a break-glass grant is. Rules of
+// Cedar files do not count.
+func (p *Policy) Reaches(c signalbox.Caller, server string, grants ...signalbox.Grant) bool {
+	about := func(pattern string) bool {
+		whole, err := newNameGlob(pattern)
+		if err != nil {
+			return false
+		}
+		id, _, named := strings.Cut(pattern, ".")
+		own, err := newNameGlob(id)
+		return whole.matches(server+".x") || named && err == nil && own.matches(server)
+	}
+	for _, g := range grants {
+		if g.Agent == c.Agent && g.Tenant == c.Tenant && about(g.Tool) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.agent(c.Agent).all, func(m *permission) bool { return about(m.tool.text) })
 }
 
 // visible asks whether an operation could be permitted on some resource. Rules of Cedar files count by their scopes:

@@ -77,11 +77,11 @@ func (k *Keeper) room(ctx context.Context, tenant string) error {
 		WithRemedy("Have some of their approvals decided, or cancel some.").WithRetryAfter(time.Minute)
 }
 
-// own gives a task to who made it. To everybody else it is not there.
+// own gives a task to who made it, at the server ("": at any). To everybody else it is not there.
 func (k *Keeper) own(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error) {
 	t, err := k.o.Store.Task(ctx, id)
 	if signalbox.CodeOf(err) == signalbox.CodeNotFound ||
-		err == nil && (t.Tenant != who.Tenant || t.Key != who.Key || t.Agent != who.Agent || t.Server != server) {
+		err == nil && (t.Tenant != who.Tenant || t.Key != who.Key || t.Agent != who.Agent || server != "" && t.Server != server) {
 		return signalbox.Task{}, signalbox.TaskContent{}, notFound()
 	}
 	if err != nil {

@@ -92,7 +92,7 @@ var argumentText = pattern(`[^\s.]+(\.[^\s.]+)*`, "the argument's name, with a d
 func resourceArgumentTable(a *signalbox.ResourceArgument) value {
 	return object{fields: []field{
 		need("arg", "The argument; a.b is the member b of the object a.", textInto(&a.Argument, argumentText)),
-		need("kind", "How its value is read: as a path of files, a URL, or a name.", oneOf(&a.Kind, signalbox.ResourcePath, signalbox.ResourceURL, signalbox.ResourceName)),
+		need("kind", "How its value is read: as a path of files, a URL, a URI of a resource, or a name.", oneOf(&a.Kind, signalbox.ResourcePath, signalbox.ResourceURL, signalbox.ResourceURI, signalbox.ResourceName)),
 		key("operation", "What is done to this one, where that is not the tool's operation.", oneOf(&a.Operation, signalbox.Operations()...)),
 	}}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox/signalbox/internal/model/serve"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/tool/mcp"
 )
 
 // readyWait bounds how long /readyz waits for the database; it asks nobody else.
@@ -30,7 +31,9 @@ func (s *Server) handler() http.Handler {
 	r.handle("POST /v1/messages", ClassCall, &serve.Server{API: anthropic.API{}, Door: door, Handler: chain, Now: s.options.Now})
 	s.serveModels(r, door)
 	r.handle("/v1/", ClassFree, &serve.Missing{OpenAI: openai.API{}, Anthropic: anthropic.API{}, Now: s.options.Now})
-	r.handle("/mcp/{server}", ClassCall, s.mcp(chain))
+	tools := s.mcp(chain)
+	r.handle(mcp.Pattern, ClassCall, tools)
+	r.handle(mcp.JointPattern, ClassCall, tools)
 	r.HandleFunc("GET "+people.MetadataPath, s.protectedResource)
 	r.HandleFunc("GET "+people.MetadataPath+"/{path...}", s.protectedResource)
 	api.New(r, s.api())

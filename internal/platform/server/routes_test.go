@@ -86,6 +86,9 @@ agents:
 var paid = map[string]struct{ method, path, body string }{
 	"POST /v1/chat/completions": {"POST", "/v1/chat/completions", chat("small", false)},
 	"POST /v1/messages":         {"POST", "/v1/messages", `{"model":"haiku","max_tokens":16,"messages":[{"role":"user","content":"hi"}]}`},
+	"/mcp": {
+		"POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"tools__echo","arguments":{}}}`,
+	},
 	"/mcp/{server}": {
 		"POST", "/mcp/tools", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{}}}`,
 	},

@@ -8,6 +8,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/governance/budget"
+	governing "github.com/signalbox/signalbox/internal/governance/policy"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
 )
@@ -175,7 +176,8 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		h := handlers[servers]
 		if h == nil {
 			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
-				mcp.FilterLists(s.callerOf, s.visible), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks))
+				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
+				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()))
 			clear(handlers)
 			handlers[servers] = h
 		}
@@ -184,9 +186,29 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 	})
 }
 
+// stateKey is what binds what callers give back for MCP servers. All replicas have the same.
+func (s *Server) stateKey() []byte {
+	key := s.data.vault.Subject("mcp states", "v1") // No tenant has a space in its name.
+	return key[:]
+}
+
 // visible reports whether lists show a tool to a caller.
 func (s *Server) visible(c signalbox.Caller, server, tool string, a *signalbox.Annotations) (bool, string) {
 	return s.runtimes.current().permissions.policy.Visible(c, server, tool, a, s.grants.of(c.Tenant, c.Agent)...)
+}
+
+// permits reports whether a caller could make a request of an MCP server that is no tools/call.
+func (s *Server) permits(c signalbox.Caller, server, method string, arguments []byte) (bool, string) {
+	d := s.runtimes.current().permissions.policy.Decide(governing.Request{
+		Kind: signalbox.KindTool, Caller: c, Grants: s.grants.of(c.Tenant, c.Agent),
+		Tool: &signalbox.ToolRequest{Server: server, Name: method, Arguments: arguments},
+	})
+	return d.Allowed, d.Rule
+}
+
+// reaches reports whether anything of an MCP server could be for a caller.
+func (s *Server) reaches(c signalbox.Caller, server string) bool {
+	return s.runtimes.current().permissions.policy.Reaches(c, server, s.grants.of(c.Tenant, c.Agent)...)
 }
 
 // keyBudgets gives the budgets of a key, or of a client with tokens, limits included.

@@ -35,7 +35,7 @@ func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*t
 		before.tools.users.Add(1)
 		return before.tools, nil
 	}
-	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins}
+	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins, MayAsk: s.mayAsk}
 	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
 		one := toolServer(id, c.MCPServers[id], described[id])
 		if c := c.MCPServers[id].Credential; c != nil {
@@ -50,6 +50,15 @@ func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*t
 	t := &tools{servers: servers}
 	t.users.Store(1)
 	return t, nil
+}
+
+// mayAsk reports whether a server may ask some agent something, such as to elicit input of its user.
+func (s *Server) mayAsk(server, method string) bool {
+	r := s.runtimes.current()
+	return slices.ContainsFunc(r.config.Agents, func(a config.Agent) bool {
+		ok, _ := r.permissions.policy.Visible(signalbox.Caller{Agent: a.ID}, server, method, nil)
+		return ok
+	})
 }
 
 func toolServer(id string, c config.MCPServer, api *openapi.API) mcp.Server {

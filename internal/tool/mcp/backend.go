@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -12,7 +13,7 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// Open sends a tools/call to the candidate's server, once, and waits for its result. The result is one terminal part.
+// Open sends a tools/call, or another act, to the candidate's server, once, and waits for its result. The result is one terminal part.
 // No other candidate could serve instead, so Next is never set. Codes: upstream (not reachable, or it answered with
 // an error), invalid (the server refused the arguments), timeout, cancelled, not_implemented (the server wants input or
 // started a task).
@@ -25,18 +26,34 @@ func (s *Servers) Open(
 	}
 	limited, cancel := context.WithTimeout(onBehalf(ctx, t.Call), u.CallTimeout)
 	defer cancel()
+	if isAsked(t.Call.Tool.Name) {
+		return handedOver(), nil
+	}
+	x := exchangeOf(ctx)
+	token, stop := u.listen(x)
+	defer stop()
 	meta := append(callerMeta(t.Call), traceMeta(span)...)
-	result, err := u.guarded(limited, methodCallTool, c.Upstream, func(session *session) []byte {
-		var o object
-		o.text("name", c.Upstream)
-		o.add("arguments", t.Call.Tool.Arguments)
-		o.add("_meta", session.meta(meta))
-		return o.bytes()
+	if token != "" {
+		meta = append(meta, textMember("progressToken", token)...)
+	}
+	if x != nil && x.modern() && x.meta.Get(metaLogLevel).Kind() == '"' {
+		meta = append(meta, json.Member{Name: metaLogLevel, Value: x.meta.Get(metaLogLevel)})
+	}
+	method, name, params := methodOf(t.Call.Tool, c.Upstream)
+	result, err := u.guarded(limited, method, name, func(session *session) []byte {
+		own := params
+		x.addInputs(&own)
+		own.add("_meta", session.meta(meta, x.capabilities()))
+		return own.bytes()
 	})
 	if err != nil {
 		return nil, u.attemptError(ctx, err)
 	}
-	return newResult(u.ID, result)
+	r, err := newResult(u.ID, result)
+	if err == nil && r.report.Finish == typeInputRequired && x == nil {
+		return nil, notCarried(u.ID, typeInputRequired) // Nobody is there who could be asked.
+	}
+	return r, err
 }
 
 // attemptError translates what went wrong with a tools/call.
@@ -58,17 +75,53 @@ func (u *upstream) attemptError(ctx context.Context, err error) *call.AttemptErr
 // undone reports whether the error says that the tool has not run. Every other answer counts as a call of it, a failure
 // that the tool itself reports included.
 func (e *rpcError) undone() bool {
-	return e.code == rpcInvalidParams || e.code == rpcInvalidRequest || e.code == rpcMethodNotFound
+	switch e.code {
+	case rpcInvalidParams, rpcInvalidRequest, rpcMethodNotFound, rpcResourceNotFound, rpcMissingCapability:
+		return true
+	}
+	return false
 }
 
-// refused is the error for a JSON-RPC error of the upstream.
+// refused is the error for a JSON-RPC error of the upstream. What it says in its data goes on beside what we say.
 func (u *upstream) refused(e *rpcError) *signalbox.Error {
-	if e.code == rpcInvalidParams || e.code == rpcInvalidRequest {
+	f := &fault{code: e.code, more: func(data *object) { addNew(data, e.data) }}
+	switch e.code {
+	case rpcInvalidParams, rpcInvalidRequest:
+		f.code = rpcInvalidParams
 		return signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q refused the call: %s", u.ID, clip(e.message)).
-			WithField("arguments").WithRemedy("Correct the arguments; tools/list shows the tool's schema.").WithCause(e)
+			WithField("arguments").WithRemedy("Correct the arguments; tools/list shows the tool's schema.").WithCause(errors.Join(e, f))
+	case rpcResourceNotFound:
+		f.code = rpcInvalidParams // As newer versions have it.
+		return signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no such resource: %s", u.ID, clip(e.message)).
+			WithField("uri").WithRemedy("Use one of the URIs that resources/list gives.").WithCause(errors.Join(e, f))
+	case rpcMissingCapability:
+		return signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q needs a capability that the caller has not declared, or that the policy does not permit the server to use: %s", u.ID, clip(e.message)).
+			WithField("params._meta." + metaCapabilities).WithRemedy("Declare it, and have it permitted.").WithCause(errors.Join(e, f))
 	}
+	f.code = rpcCode(signalbox.CodeUpstream)
 	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q answered with error %d: %s", u.ID, e.code, clip(e.message)).
-		WithRemedy("See the server's own log; whether the tool has acted is not known.").WithCause(e)
+		WithRemedy("See the server's own log; whether the tool has acted is not known.").WithCause(errors.Join(e, f))
+}
+
+// addNew adds the members of an object, if it is one, that the other does not have.
+func addNew(to *object, raw json.Value) {
+	own, err := json.Object(to.bytes())
+	if err != nil || len(raw) == 0 {
+		return
+	}
+	root, err := json.Parse(raw, json.Limits{CaseVariants: true})
+	if err != nil {
+		return
+	}
+	members, err := root.Object()
+	if err != nil {
+		return
+	}
+	for _, m := range members.All() {
+		if !own.Has(m.Name) {
+			to.add(m.Name, m.Value.Bytes())
+		}
+	}
 }
 
 // broken is the error for a call without a response.
@@ -127,7 +180,7 @@ func callerMeta(c *signalbox.Call) []json.Member {
 	own := []json.Member{}
 	for _, m := range r.meta.All() {
 		switch {
-		case strings.HasPrefix(m.Name, metaPrefix), m.Name == "progressToken":
+		case strings.HasPrefix(m.Name, metaPrefix), m.Name == "progressToken": // Which we replace.
 		case m.Name == "traceparent", m.Name == "tracestate", m.Name == "baggage":
 		default:
 			own = append(own, m)
@@ -138,16 +191,16 @@ func callerMeta(c *signalbox.Call) []json.Member {
 
 // traceMeta hands the attempt's span on.
 func traceMeta(span signalbox.Span) []json.Member {
-	var meta []json.Member
-	add := func(name, value string) {
-		if node, err := json.Parse(json.Quote(value), json.Limits{}); err == nil && value != "" {
-			meta = append(meta, json.Member{Name: name, Value: node})
-		}
+	return slices.Concat(textMember("traceparent", span.Traceparent()), textMember("tracestate", span.State), textMember("baggage", span.Baggage))
+}
+
+// textMember gives a member with a text, none for "".
+func textMember(name, value string) []json.Member {
+	node, err := json.Parse(json.Quote(value), json.Limits{})
+	if err != nil || value == "" {
+		return nil
 	}
-	add("traceparent", span.Traceparent())
-	add("tracestate", span.State)
-	add("baggage", span.Baggage)
-	return meta
+	return []json.Member{{Name: name, Value: node}}
 }
 
 // result is the answer of a tool.
@@ -157,7 +210,13 @@ type result struct {
 	given  bool
 }
 
-// newResult looks into a result. One that is not complete is an error: we can not carry it on.
+// Types of results, which are also the reasons why a call finished.
+const (
+	typeComplete      = "complete"
+	typeInputRequired = "input_required" // The server asks its caller for something first.
+)
+
+// newResult looks into a result. One of a type that we do not know is an error: we can not carry it on.
 func newResult(server string, data json.Value) (*result, error) {
 	var r struct {
 		Type    string       `json:"resultType"`
@@ -169,16 +228,23 @@ func newResult(server string, data json.Value) (*result, error) {
 			"The MCP server %q gave a result that is none.", server).
 			WithRemedy("Check the server; the tool may have acted.").WithCause(err)}
 	}
-	if r.Type != "" && r.Type != "complete" {
-		return nil, &call.AttemptError{Sent: true, Err: signalbox.Errorf(signalbox.CodeNotImplemented,
-			"The MCP server %q answered with a result of type %q, which Signalbox does not carry yet.", server, clip(r.Type)).
-			WithRemedy("Use a tool that answers at once and asks for nothing.")}
+	if r.Type != "" && r.Type != typeComplete && r.Type != typeInputRequired {
+		return nil, notCarried(server, r.Type)
 	}
-	report := call.Report{OutputBytes: int64(len(data)), Excerpt: excerpt(r.Content), Finish: "complete"}
+	report := call.Report{OutputBytes: int64(len(data)), Excerpt: excerpt(r.Content), Finish: typeComplete}
+	if r.Type == typeInputRequired {
+		report.Finish = typeInputRequired
+	}
 	if r.IsError {
 		report.Finish = FinishToolError
 	}
 	return &result{data: data, report: report}, nil
+}
+
+func notCarried(server, kind string) error {
+	return &call.AttemptError{Sent: true, Err: signalbox.Errorf(signalbox.CodeNotImplemented,
+		"The MCP server %q answered with a result of type %q, which Signalbox does not carry here.", server, clip(kind)).
+		WithRemedy("Use a tool that answers at once.")}
 }
 
 // FinishToolError is the finish reason of a call that was carried out and whose tool reports a failure. The call is ok:

@@ -67,13 +67,17 @@ type Server struct {
 	Breaker  breaker.Rules // The zero value is [DefaultBreaker].
 }
 
-// Options of [New]. All are required but Pins.
+// Options of [New]. All are required but Pins and MayAsk.
 type Options struct {
 	Servers []Server
 	Version string // Of Signalbox, as it introduces itself.
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Pins    Pins // Nil: tools may be used in any form.
+
+	// MayAsk reports whether some caller could be asked by a server, by a request of that method. Older servers learn once
+	// what they may ask, when they are connected. Nil: nobody is asked.
+	MayAsk func(server, method string) bool
 }
 
 var serverID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)

@@ -1,16 +1,18 @@
-// Package mcp serves the tools of MCP servers as governed calls.
+// Package mcp serves MCP servers to the clients of agents, every act as a governed call.
 //
 // # Concepts
 //
 // Each configured server is an upstream: a Streamable HTTP endpoint, or a child process that speaks over its standard
 // input and output, or a REST API whose OpenAPI document stands for one. [Servers] holds them all. A caller reaches the server "files" under /mcp/files through the
-// [Handler]; each tools/call becomes a [signalbox.Call] of kind tool and passes the stations like any other. Servers
-// is the [call.Backend] that sends it, and knows which tools exist ([Servers.Resolve]).
+// [Handler], and all servers together under /mcp. What acts on a server is a [signalbox.Call] of kind tool and passes the
+// stations like any other: tools/call under the tool's name, resources/read, prompts/get and completion/complete under
+// their methods' names. Servers is the [call.Backend] that sends it, and knows which tools exist ([Servers.Resolve]).
 //
-// # Which half is whose
+// # Both sides
 //
-// Towards callers the official SDK speaks the protocol, in its stateless form, which serves all protocol versions from
-// 2024-11-05 to 2026-07-28. Only tools/list, tools/call and what is about tasks is answered by us, from raw bytes.
+// Towards callers we speak all versions from 2024-11-05 to 2026-07-28, from the bytes that they sent. A message that names
+// its version in _meta is a modern one and stands by itself. All others are legacy ones: they need no session, but a caller
+// who has declared that servers may ask him something gets one ([MaxSessions]).
 //
 // Towards upstreams we speak JSON-RPC ourselves. The SDK's client decodes results into structs, which loses members it
 // does not know, turns large integers into floats and refuses contents of new types; and over HTTP a call that is
@@ -19,8 +21,8 @@
 //
 // # Format
 //
-// The answer of a call is one terminal part: the result object of tools/call as the upstream wrote it, with isError
-// where the tool failed. A JSON-RPC error is an error of the call. Our refusals are JSON-RPC errors whose data holds
+// The answer of a call is one terminal part: the result object as the upstream wrote it, with isError where a tool failed.
+// It goes out as a JSON message, or as the last of a stream of events where something was said before. A JSON-RPC error is an error of the call. Our refusals are JSON-RPC errors whose data holds
 // code, message, remedy, field and request_id.
 //
 // # Lists and names
@@ -31,10 +33,23 @@
 // nothing here believes it; the hash of the whole entry is the candidate's Schema, so that an approval does not outlive a
 // tool that its server has changed.
 //
+// Under /mcp tools and prompts have joint names, "server__name", closed by a hash where they are none that model APIs allow
+// ([MaxJointName]). Names of one server that are easily taken for each other are not served there. Resources keep their
+// URIs, and belong to the one server that lists them among those that the caller may read them from. A list waits for each
+// server for [JointListWait]; who is missing is named in its _meta.
+//
 // # Forms of tools
 //
 // Each list that was read is shown to [Pins], which keeps in which form a tool may be used. A tool in another form is
 // refused and not listed; the list says in its _meta, as [MetaHeld], how many are missing.
+//
+// # What servers say and ask
+//
+// What an upstream says while it works goes to the caller who waits: progress under a token of ours, log lines and
+// questions in the stream of his request. A question is judged by the stations as an act of the caller's, under its method's
+// name. A modern caller is handed it as a result (input_required) and makes his request again; what he gives back for the
+// server is bound to him by a code ([SealStates]). A legacy caller is asked in his session. Of changes hears who listens;
+// the upstream is listened to as long as somebody does.
 //
 // # Waiting for people
 //
@@ -49,8 +64,8 @@
 //
 // A caller of the newest protocol who has declared the extension [ExtensionTasks] is answered with a task instead
 // ([KeepTasks]). What keeps tasks makes the call later, from the bytes of its request ([ParseCall]); here its states are told
-// in the words of the protocol. The messages tasks/get, tasks/update and tasks/cancel are answered by us, before the SDK, and
-// have to be repeated in their headers. Nothing is ever asked of a caller, so that an update changes nothing.
+// in the words of the protocol. The messages tasks/get, tasks/update and tasks/cancel have to be repeated in their headers.
+// While a task waits nothing is asked of its caller, so that an update changes nothing.
 //
 // # Prices
 //
@@ -88,11 +103,12 @@
 //   - A child sees PATH, HOME, LANG, TMPDIR and what is configured for it; it and all its descendants are dead when Close
 //     returns, and soon after Signalbox was killed (other systems than Linux: see package keeper).
 //   - An unreachable upstream is an error, never an empty list of tools.
-//   - A tools/call has a record, also where the SDK refused it, and goes to the stations at most once for each record.
-//   - The id of an answer is that of its request: ids that the SDK can not keep are refused.
+//   - An act has a record, also where its message is refused, and goes to the stations at most once for each record.
+//   - The id of an answer is that of its request.
+//   - What an upstream asks reaches only the caller on whose behalf it works, and only if it is permitted.
 //
 // # Not built yet
 //
-// Resources, prompts, completion, subscriptions and with them notifications about tasks, progress of upstreams, results of
-// upstreams that ask for input or start a task, and headers that mirror parameters (x-mcp-header) towards upstreams.
+// Headers that mirror parameters (x-mcp-header) towards upstreams, tasks of upstreams, questions of legacy upstreams to modern
+// callers and of children to anybody, notifications about tasks.
 package mcp

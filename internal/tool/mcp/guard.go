@@ -114,7 +114,7 @@ func (u *upstream) feelPulse() {
 	method, params := methodPing, object{}
 	if s.modern {
 		method = methodDiscover
-		params.add("_meta", s.meta(nil))
+		params.add("_meta", s.meta(nil, noCapabilities))
 	}
 	if _, err := w.request(ctx, method, "", params.bytes()); errors.Is(err, context.DeadlineExceeded) {
 		w.lose(said(nil, "it has answered nothing for %s, not even a ping", limit))

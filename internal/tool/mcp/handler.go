@@ -1,25 +1,24 @@
 package mcp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// Pattern is where the handler belongs in an http.ServeMux.
-const Pattern = "/mcp/{server}"
+// Where the handler belongs in an http.ServeMux.
+const (
+	Pattern      = "/mcp/{server}" // One server, as it is.
+	JointPattern = "/mcp"          // All servers, with joint names.
+)
 
 // Door lets requests in. Its methods are safe for concurrent use.
 type Door interface {
@@ -30,135 +29,260 @@ type Door interface {
 	ReadBody(w http.ResponseWriter, r *http.Request, c *signalbox.Call)
 }
 
-// Handler serves the MCP endpoints of the servers, at [Pattern].
+// Handler serves the MCP endpoints of the servers, at [Pattern] and [JointPattern].
 type Handler struct {
 	servers     *Servers
 	door        Door
 	next        call.Handler
+	version     string
 	logger      *slog.Logger
-	endpoints   map[string]endpoint
 	crossOrigin *http.CrossOriginProtection
 
+	stopping <-chan struct{} // Closed when streams have to end; nil: never.
+	sessions callerSessions
+	flights  flights
+	stateKey []byte   // Of what callers give back for servers.
 	callerOf CallerOf // Nil: who the key says.
 	visible  Visible  // Nil: lists show everything.
+	permits  Permits  // Nil likewise.
+	reaches  Reaches  // Nil likewise.
 	tasks    Tasks    // Nil: no call becomes a task.
 	waiter   Waiter   // Nil: nothing waits for an approval.
 	wait     time.Duration
 	waiting  atomic.Int64
 }
 
-// endpoint is the SDK's handler for one server, in two forms: one answers with a JSON message, the other with a stream of
-// events, which can carry progress before the answer.
-type endpoint struct{ unary, stream http.Handler }
-
 // NewHandler makes the handler: requests come in by the door, and calls go to next, the first station.
 func NewHandler(
 	servers *Servers, door Door, next call.Handler, version string, logger *slog.Logger, options ...HandlerOption,
 ) *Handler {
 	h := &Handler{
-		servers: servers, door: door, next: next, logger: logger,
-		endpoints: map[string]endpoint{}, crossOrigin: http.NewCrossOriginProtection(),
+		servers: servers, door: door, next: next, version: version, logger: logger, crossOrigin: http.NewCrossOriginProtection(),
+		stateKey: newStateKey(),
 	}
 	for _, set := range options {
 		set(h)
 	}
-	for id, u := range servers.byID {
-		h.endpoints[id] = h.endpoint(u, version)
-	}
 	return h
 }
 
-// endpoint makes the SDK's handlers for one server. The SDK's own check of the Host header is off: it protects servers
-// without authentication from web pages, and breaks those behind a proxy on the same machine.
-func (h *Handler) endpoint(u *upstream, version string) endpoint {
-	capabilities := &sdk.ServerCapabilities{Tools: &sdk.ToolCapabilities{}}
-	if h.tasks != nil {
-		capabilities.AddExtension(ExtensionTasks, nil)
-	}
-	server := sdk.NewServer(&sdk.Implementation{Name: "signalbox/" + u.ID, Version: version}, &sdk.ServerOptions{
-		Logger:       slog.New(slog.DiscardHandler),
-		Capabilities: capabilities,
-		SetCacheable: func(_ context.Context, _ sdk.Request, c *sdk.Cacheable) { c.CacheScope = cacheScope },
-	})
-	server.AddReceivingMiddleware(h.middleware(u))
-	handler := func(unary bool) http.Handler {
-		return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{
-			Stateless: true, JSONResponse: unary, DisableLocalhostProtection: true, Logger: slog.New(slog.DiscardHandler),
-		})
-	}
-	return endpoint{unary: handler(true), stream: handler(false)}
+// exchange is one HTTP request, its message and its answer.
+type exchange struct {
+	request
+	endpoint endpoint
+	call     *signalbox.Call
+	response *response
+
+	handler   *Handler
+	session   *callerSession // Of a legacy caller who has one; nil for all others.
+	rounds    int            // How often the caller was asked.
+	permitted json.Value     // What of the caller's capabilities the server of an act may use.
+	inputs    inputs         // What the server asked for, and the caller now gives.
 }
 
-// form gives the form of the endpoint that the message wants. Only a call that may wait has progress to tell.
-func (h *Handler) form(e endpoint, m request) http.Handler {
-	if m.method == methodCallTool && m.progress != nil && h.waiter != nil && !h.becomesTask(m) {
-		return e.stream
-	}
-	return e.unary
-}
+// modern reports whether the message is one of the newest kind, which names its version.
+func (x *exchange) modern() bool { return x.version != "" }
 
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := h.door.Admit(w, r, signalbox.KindTool, signalbox.ProtocolMCP)
 	setHeaders(w.Header(), c, false)
+	x := &exchange{call: c, response: &response{w: w}, handler: h}
 	if err != nil {
-		writeError(w, nil, c, err)
+		x.response.refusal(c, err)
 		return
 	}
-	if err := h.crossOrigin.Check(r); err != nil {
-		writeError(w, nil, c, signalbox.Errorf(signalbox.CodeForbidden, "The request comes from a web page of another origin.").
+	if err := errors.Join(h.crossOrigin.Check(r), rebound(r)); err != nil {
+		x.response.refusal(c, signalbox.Errorf(signalbox.CodeForbidden, "The request comes from a web page of another origin.").
 			WithField("Origin").WithRemedy("Call from a program instead of a web page.").WithCause(err))
 		return
 	}
-	id := r.PathValue("server")
-	endpoint, known := h.endpoints[id]
-	if r.Method != http.MethodPost && known {
-		endpoint.unary.ServeHTTP(w, r) // It says that only POST is allowed.
+	defer h.recovered(r.Context(), x)
+	x.endpoint, err = h.servers.endpoint(r.PathValue("server"))
+	if r.Method != http.MethodPost && err == nil {
+		h.other(w, r, x)
 		return
 	}
-	h.post(w, r, c, id)
+	h.post(w, r, x, err)
 }
 
-// post serves one message.
-func (h *Handler) post(w http.ResponseWriter, r *http.Request, c *signalbox.Call, id string) {
-	var m request
-	if h.door.ReadBody(w, r, c); c.Invalid == nil {
-		m, c.Invalid = parseRequest(c.Body)
+// other serves what is no message: in a session, GET listens and DELETE ends.
+func (h *Handler) other(w http.ResponseWriter, r *http.Request, x *exchange) {
+	id := r.Header.Get(headerSession)
+	if id == "" || (r.Method != http.MethodGet && r.Method != http.MethodDelete) {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "Only POST is served here.", http.StatusMethodNotAllowed)
+		return
 	}
-	c.Tool = &signalbox.ToolRequest{Server: id, Name: m.name, Arguments: m.arguments}
-	c.Span = m.span(c.Span)
-	setHeaders(w.Header(), c, c.Invalid != nil || m.method == methodCallTool)
-	endpoint, known := h.endpoints[id]
+	s, err := h.sessions.find(id, x.call.Caller, h.servers.now())
 	switch {
-	case c.Invalid != nil || (!known && m.method == methodCallTool):
-		writeError(w, m.id, c, h.refuse(r.Context(), c))
-	case !known:
-		_, err := h.servers.upstream(id)
-		writeError(w, m.id, c, err)
-	case h.aboutTask(r, m):
-		h.task(w, r, c, m, id)
+	case err != nil:
+		x.response.refusal(x.call, err)
+	case r.Method == http.MethodDelete:
+		h.sessions.end(id)
+		w.WriteHeader(http.StatusNoContent)
 	default:
-		h.hand(w, r, c, m, endpoint)
+		x.session = s
+		h.listenInSession(r.Context(), x)
 	}
 }
 
-// hand hands a message to the SDK. A call that the SDK refused by itself, such as one whose headers contradict its body,
-// goes to the stations as a refused one, so that it is in the log.
-func (h *Handler) hand(w http.ResponseWriter, r *http.Request, c *signalbox.Call, m request, e endpoint) {
-	x := &exchange{call: c, http: r.Context(), progress: m.progress, task: h.becomesTask(m)}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
-	w.Header().Set("X-Accel-Buffering", "no") // Progress is of no use when it comes with the answer.
-	h.form(e, m).ServeHTTP(&headWriter{ResponseWriter: w, exchange: x}, r)
-	if m.method != methodCallTool || !x.begin() {
-		return
+// recovered answers for a panic, which would else break the connection without a word.
+func (h *Handler) recovered(ctx context.Context, x *exchange) {
+	if p := recover(); p != nil {
+		h.logger.ErrorContext(ctx, "a request panicked", "call", x.call.ID, "panic", p)
+		x.response.failure(x.call, fmt.Errorf("panic: %v", p), x.modern())
 	}
-	if c.Invalid = errCancelled(); r.Context().Err() == nil {
-		c.Invalid = invalid("", errors.New("its headers or parameters are none that the protocol allows"))
+}
+
+// post serves one message. Nowhere is set where the path names no server.
+func (h *Handler) post(w http.ResponseWriter, r *http.Request, x *exchange, nowhere error) {
+	c := x.call
+	if h.door.ReadBody(w, r, c); c.Invalid == nil {
+		x.request, c.Invalid = parseRequest(c.Body)
+		x.response.id = x.id
 	}
-	if err := h.refuse(context.WithoutCancel(r.Context()), c); !errors.Is(err, c.Invalid) {
-		h.logger.WarnContext(r.Context(), "a call that the SDK refused was not refused by the stations", "call", c.ID, "error", err)
+	var unfit *signalbox.Error // Of what HTTP says of the message.
+	if c.Invalid == nil {
+		if unfit = h.fit(r, x); x.act() {
+			c.Invalid = unfit
+		}
 	}
+	c.Span = x.span(c.Span)
+	c.Tool = &signalbox.ToolRequest{Server: r.PathValue("server"), Name: x.toolName(), Arguments: x.arguments}
+	setHeaders(w.Header(), c, c.Invalid != nil || x.act())
+	switch {
+	case c.Invalid != nil || (nowhere != nil && x.act()):
+		x.response.refusal(c, h.refuse(r.Context(), c))
+	case unfit != nil:
+		x.response.refusal(c, unfit)
+	case nowhere != nil:
+		x.response.refusal(c, nowhere)
+	case x.id == nil || x.method == "":
+		h.told(x)
+		x.response.accepted()
+	case x.method == methodListen && x.modern():
+		h.subscribe(r.Context(), x)
+	default:
+		ctx, done := h.flights.begin(r.Context(), x)
+		defer done()
+		result, err := h.answer(ctx, x)
+		if err != nil {
+			x.response.failure(x.call, err, x.modern())
+			return
+		}
+		x.response.result(result)
+	}
+}
+
+// fit checks what HTTP says of a message, and finds the session that it names.
+func (h *Handler) fit(r *http.Request, x *exchange) *signalbox.Error {
+	if err := x.checkHead(r.Header); err != nil {
+		return err
+	}
+	id := r.Header.Get(headerSession)
+	if id == "" || x.modern() || x.method == methodInitialize {
+		return nil
+	}
+	var err *signalbox.Error
+	x.session, err = h.sessions.find(id, x.call.Caller, h.servers.now())
+	return err
+}
+
+// answer gives the result of a request.
+func (h *Handler) answer(ctx context.Context, x *exchange) (json.Value, error) {
+	if x.act() {
+		return h.act(ctx, x)
+	}
+	if list, ok := listKinds[x.method]; ok {
+		return h.list(ctx, x, list)
+	}
+	if x.modern() {
+		switch {
+		case x.method == methodDiscover:
+			return h.discover(x), nil
+		case h.tasks != nil && isTaskMethod(x.method):
+			return h.task(ctx, x)
+		}
+		return nil, unknownMethod(x.method)
+	}
+	switch x.method {
+	case methodInitialize:
+		return h.initialize(x)
+	case methodSubscribe, methodUnsubscribe:
+		return h.subscribeInSession(ctx, x)
+	case methodSetLevel:
+		return h.setLevel(ctx, x)
+	case methodPing:
+		return json.Value("{}"), nil
+	}
+	return nil, unknownMethod(x.method)
+}
+
+// told takes a notification of the caller, or his answer to what he was asked.
+func (h *Handler) told(x *exchange) {
+	switch {
+	case x.method == "" && x.session != nil:
+		x.session.answered(x.call.Body)
+	case x.method == methodCancelled && !x.modern():
+		h.flights.cancel(x)
+	}
+}
+
+// act has the stations decide about a request that acts on a server, and serve it.
+func (h *Handler) act(ctx context.Context, x *exchange) (json.Value, error) {
+	if err := h.locate(ctx, x); err != nil {
+		x.call.Invalid = signalbox.AsError(err)
+		return nil, h.refuse(ctx, x.call)
+	}
+	if err := h.prepare(x); err != nil {
+		x.call.Invalid = signalbox.AsError(err)
+		return nil, h.refuse(ctx, x.call)
+	}
+	return h.finish(withExchange(ctx, x), x)
+}
+
+// finish has an act served, and hands on what its server asks before.
+func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
+	data, err := h.attend(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	if resultType(data) == typeInputRequired {
+		return h.askCaller(ctx, x, data)
+	}
+	return complete(data)
+}
+
+// prepare finds out what the server of an act may ask of the caller, and opens what the caller answers to.
+func (h *Handler) prepare(x *exchange) error {
+	who, err := h.who(x.call)
+	if err != nil {
+		x.permitted = noCapabilities
+		return nil //nolint:nilerr // The gate will say so, with a record.
+	}
+	x.permitted = h.clientCapabilities(who, x)
+	return h.openInputs(who, x)
+}
+
+// declared is what the caller says that he can do: in the message, or when his session began.
+func (x *exchange) declared() json.Node {
+	if x.session == nil {
+		return x.meta.Get(metaCapabilities)
+	}
+	node, err := json.Parse(x.session.capabilities, json.Limits{})
+	if err != nil {
+		return json.Node{}
+	}
+	return node
+}
+
+// capabilities are those that the server of an act may use; x may be nil.
+func (x *exchange) capabilities() json.Value {
+	if x == nil || x.permitted == nil {
+		return noCapabilities
+	}
+	return x.permitted
 }
 
 // refuse sends a call that can not be served through the stations, so that its refusal is recorded, and gives the error.
@@ -168,50 +292,6 @@ func (h *Handler) refuse(ctx context.Context, c *signalbox.Call) error {
 		return err
 	}
 	return errors.Join(errors.New("a call that can not be served was served"), answer.Close())
-}
-
-// exchange is what belongs to one HTTP request while the SDK handles its message.
-type exchange struct {
-	call     *signalbox.Call
-	http     context.Context //nolint:containedctx // The SDK hides its end from handlers.
-	progress json.Value      // As in the request.
-	task     bool            // The caller knows tasks: his call becomes one rather than that it waits.
-	begun    atomic.Bool     // The call is before the stations, or was.
-	said     atomic.Pointer[headline]
-}
-
-// begin reports whether the call may go to the stations: once.
-func (x *exchange) begin() bool { return x.begun.CompareAndSwap(false, true) }
-
-type exchangeKey struct{}
-
-// middleware answers the methods about tools, and leaves the others to the SDK.
-func (h *Handler) middleware(u *upstream) sdk.Middleware {
-	return func(next sdk.MethodHandler) sdk.MethodHandler {
-		return func(ctx context.Context, method string, req sdk.Request) (res sdk.Result, err error) {
-			x, ok := ctx.Value(exchangeKey{}).(*exchange)
-			if !ok || (method != methodListTools && method != methodCallTool) {
-				return next(ctx, method, req)
-			}
-			ctx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			stop := context.AfterFunc(x.http, cancel)
-			defer stop()
-			defer func() {
-				if p := recover(); p != nil { // This goroutine is the SDK's, which would let the process die.
-					res, err = nil, rpcFailure(x.call, fmt.Errorf("panic: %v", p))
-					h.logger.ErrorContext(ctx, "a call panicked", "call", x.call.ID, "panic", p)
-				}
-			}()
-			if method == methodListTools {
-				return h.list(ctx, x.call, u)
-			}
-			if !x.begin() {
-				return nil, rpcFailure(x.call, errCancelled())
-			}
-			return h.call(ctx, x, req)
-		}
-	}
 }
 
 func (h *Handler) serve(ctx context.Context, t *call.Track) ([]byte, error) {

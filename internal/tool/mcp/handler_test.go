@@ -196,7 +196,7 @@ func TestBadMessages(t *testing.T) {
 		{"name of a number", "files", callWith(`{"name":1}`), 400, "invalid", "7", true, nil},
 		{"arguments of an array", "files", callWith(`{"name":"echo","arguments":[]}`), 400, "invalid", "7", true, nil},
 		{"meta of a string", "files", callWith(`{"name":"echo","_meta":"x"}`), 400, "invalid", "7", true, nil},
-		{"answer to a question", "files", callWith(`{"name":"echo","inputResponses":{}}`), 501, "not_implemented", "7", true, nil},
+
 		{"no id", "files", `{"jsonrpc":"2.0","method":"tools/call","params":` + good + `}`, 400, "invalid", "null", true, nil},
 		{"another version", "files", `{"jsonrpc":"1.0","id":"a","method":"tools/call"}`, 400, "invalid", `"a"`, true, nil},
 		{"unknown server", "nobody", callWith(good), 404, "not_found", "7", true, nil},

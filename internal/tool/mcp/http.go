@@ -26,7 +26,7 @@ type httpWire struct {
 	headers  map[string]string
 	auth     Authorizer // Nil: the headers say all.
 	client   *http.Client
-	onNotice func(method string)
+	onNotice func(message)
 	ids      atomic.Int64
 	gone     chan struct{}
 	goneOnce sync.Once
@@ -51,7 +51,7 @@ const closeTimeout = 2 * time.Second
 // maxIdle is how many connections to one upstream wait for the next call.
 const maxIdle = 32
 
-func newHTTPWire(s Server, onNotice func(string)) *httpWire {
+func newHTTPWire(s Server, onNotice func(message)) *httpWire {
 	return &httpWire{url: s.URL, headers: s.Headers, auth: s.Authorizer, onNotice: onNotice, gone: make(chan struct{}), client: newClient(s)}
 }
 
@@ -251,6 +251,10 @@ func retryAfter(h http.Header) time.Duration {
 
 // fromStream reads events until the response to the request.
 func (w *httpWire) fromStream(ctx context.Context, r *bufio.Reader, id int64) (message, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
 	for range MaxUnasked {
 		data, err := nextEvent(r)
 		if err != nil {
@@ -261,9 +265,15 @@ func (w *httpWire) fromStream(ctx context.Context, r *bufio.Reader, id int64) (m
 		case err != nil:
 			return message{}, said(err, "an event of its answer is no message")
 		case m.method != "" && m.id != nil:
-			w.answer(ctx, m)
+			if m.method == methodPing || exchangeOf(ctx) == nil {
+				w.answer(ctx, m)
+				continue
+			}
+			asking.Go(func() { w.answer(ctx, m) }) // People take their time, and the stream goes on.
+		case m.method == methodLogged && exchangeOf(ctx) != nil:
+			exchangeOf(ctx).logged(m)
 		case m.method != "":
-			w.onNotice(m.method)
+			w.onNotice(m)
 		case sameID(m.id, id):
 			return m, nil
 		default:
@@ -276,7 +286,11 @@ func (w *httpWire) fromStream(ctx context.Context, r *bufio.Reader, id int64) (m
 // answer answers a request that came along with a stream. What becomes of it is the server's problem: if it waits for
 // the answer in vain, the call times out.
 func (w *httpWire) answer(ctx context.Context, m message) {
-	if res, err := w.post(ctx, reply(m), "", ""); err == nil {
+	answer := reply(m)
+	if x := exchangeOf(ctx); x != nil && m.method != methodPing {
+		answer = x.handler.askThrough(ctx, x, m)
+	}
+	if res, err := w.post(ctx, answer, "", ""); err == nil {
 		res.Body.Close()
 	}
 }

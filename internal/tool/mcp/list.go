@@ -5,64 +5,246 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
-
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// MetaPolicy is the member of a list's _meta that says why the list is empty although the server has tools.
-const MetaPolicy = "signalbox/policy"
+// Members of a list's _meta.
+const (
+	MetaPolicy  = "signalbox/policy"  // Why the list is empty although the server has something.
+	MetaMissing = "signalbox/missing" // In the joint list: the servers that gave none, and the code of the error.
+	MetaRefused = "signalbox/refused" // Entries that are left out because their names are taken for others'.
+)
 
-// list answers tools/list.
-func (h *Handler) list(ctx context.Context, c *signalbox.Call, u *upstream) (sdk.Result, error) {
-	caller, err := h.who(c)
-	if err != nil {
-		return nil, rpcFailure(c, err)
-	}
-	list, err := u.tools(ctx)
-	if err != nil {
-		h.logger.WarnContext(ctx, "the tools of an MCP server could not be listed", "server", u.ID, "request_id", c.RequestID, "error", err)
-		return nil, rpcFailure(c, err)
-	}
-	shown, rules := h.shown(caller, u.ID, list.tools)
-	why := ""
-	if len(shown) == 0 && len(list.tools) > 0 {
-		why = hidden(u.ID, caller, rules)
-	}
-	shown, held := u.usable(shown)
-	return &rawResult{data: encodeList(shown, u.ListTTL, why, held)}, nil
+// JointListWait is how long a joint list waits for each server. One that comes later is in the next list.
+const JointListWait = 3 * time.Second
+
+// listKind is one of the lists that callers ask for.
+type listKind struct {
+	member string // Of the result.
+	what   string // One entry, for people.
+	read   func(h *Handler, ctx context.Context, caller signalbox.Caller, u *upstream, joint bool) (*listing, error)
 }
 
-// shown gives the tools that the caller may see, and the rules that hide the others, each once.
-func (h *Handler) shown(caller signalbox.Caller, server string, tools []listedTool) (shown []listedTool, rules []string) {
-	if h.visible == nil {
-		return tools, nil
+// listing is what one server's list shows to a caller.
+type listing struct {
+	shown   []json.Value
+	hidden  int      // How many entries the policy hides,
+	rules   []string // and by what, each once.
+	held    int      // How many tools wait for somebody to look at them.
+	refused []string // Names of entries that nobody can use.
+}
+
+var listKinds = map[string]listKind{
+	methodListTools:     {"tools", "tool", (*Handler).listTools},
+	methodListResources: {"resources", "resource", (*Handler).listResources},
+	methodListTemplates: {"resourceTemplates", "template of resources", (*Handler).listTemplates},
+	methodListPrompts:   {"prompts", "prompt", (*Handler).listPrompts},
+}
+
+// list answers one of the list methods. Our lists have one page.
+func (h *Handler) list(ctx context.Context, x *exchange, kind listKind) (json.Value, error) {
+	if cursor := x.params.Get("cursor"); !cursor.Null() {
+		return nil, signalbox.Errorf(signalbox.CodeInvalid, "The cursor is none that Signalbox has given.").WithField("params.cursor").
+			WithRemedy("Ask for the list without a cursor; it has one page.")
 	}
-	for _, tool := range tools {
-		ok, rule := h.visible(caller, server, tool.name, tool.annotations)
-		switch {
-		case ok:
-			shown = append(shown, tool)
-		case rule != "" && !slices.Contains(rules, rule):
-			rules = append(rules, rule)
+	caller, err := h.who(x.call)
+	if err != nil {
+		return nil, err
+	}
+	if x.endpoint.joint {
+		return h.jointList(ctx, x, kind, caller), nil
+	}
+	u := x.endpoint.servers[0]
+	l, err := kind.read(h, ctx, caller, u, false)
+	if err != nil {
+		h.unlisted(ctx, x, u, err)
+		return nil, err
+	}
+	var meta object
+	if len(l.shown) == 0 && l.held == 0 && l.hidden > 0 {
+		meta.text(MetaPolicy, hidden(kind.what, u.ID, caller, l.rules))
+	}
+	if l.held > 0 {
+		meta.add(MetaHeld, strconv.AppendInt(nil, int64(l.held), 10))
+	}
+	if len(l.refused) > 0 {
+		meta.add(MetaRefused, texts(l.refused))
+	}
+	return encodeList(kind.member, l.shown, u.ListTTL, meta), nil
+}
+
+func (h *Handler) unlisted(ctx context.Context, x *exchange, u *upstream, err error) {
+	h.logger.WarnContext(ctx, "an MCP server could not be listed", "server", u.ID, "list", x.method, "request_id", x.call.RequestID, "error", err)
+}
+
+// jointList puts the servers' lists together, in the order of their ids. A server that gives none in time is named.
+func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, caller signalbox.Caller) json.Value {
+	ctx, cancel := context.WithTimeout(ctx, JointListWait)
+	defer cancel()
+	lists, errs := make([]*listing, len(x.endpoint.servers)), make([]error, len(x.endpoint.servers))
+	var wg sync.WaitGroup
+	for i, u := range x.endpoint.servers {
+		wg.Go(func() { lists[i], errs[i] = kind.read(h, ctx, caller, u, true) })
+	}
+	wg.Wait()
+	var missing, meta object
+	var shown []json.Value
+	var refused []string
+	ttl, held := DefaultListTTL, 0
+	for i, u := range x.endpoint.servers {
+		ttl = min(ttl, u.ListTTL)
+		if errs[i] != nil {
+			h.unlisted(ctx, x, u, errs[i])
+			if h.reaches == nil || h.reaches(caller, u.ID) {
+				missing.text(u.ID, string(signalbox.CodeOf(errs[i])))
+			}
+			ttl = 0 // Who asks again may get it.
+			continue
+		}
+		held += lists[i].held
+		shown, refused = append(shown, lists[i].shown...), append(refused, lists[i].refused...)
+	}
+	if len(missing.b) > 0 {
+		meta.add(MetaMissing, missing.bytes())
+	}
+	if held > 0 {
+		meta.add(MetaHeld, strconv.AppendInt(nil, int64(held), 10))
+	}
+	if len(refused) > 0 {
+		meta.add(MetaRefused, texts(refused))
+	}
+	return encodeList(kind.member, shown, ttl, meta)
+}
+
+func (l *listing) add(shown bool, rule string, raw json.Value) {
+	switch {
+	case shown:
+		l.shown = append(l.shown, raw)
+		return
+	case rule != "" && !slices.Contains(l.rules, rule):
+		l.rules = append(l.rules, rule)
+	}
+	l.hidden++
+}
+
+// addNamed adds an entry that has a name of its own in joint lists.
+func (l *listing) addNamed(shown bool, rule string, raw json.Value, name string, joint *jointNames) {
+	if joint != nil && joint.imitations[name] {
+		if shown { // Else nobody need know of it.
+			l.refused = append(l.refused, joint.server+"."+name)
+		}
+		return
+	}
+	if joint != nil && shown {
+		raw = renamed(raw, "name", joint.of[name])
+	}
+	l.add(shown, rule, raw)
+}
+
+func (h *Handler) listTools(ctx context.Context, caller signalbox.Caller, u *upstream, joint bool) (*listing, error) {
+	list, err := u.tools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{}
+	for _, name := range list.reserved {
+		l.refused = append(l.refused, u.ID+"."+name)
+	}
+	var names *jointNames
+	if joint {
+		names = list.joint
+	}
+	var visible []listedTool
+	for _, tool := range list.tools {
+		if shown, rule := h.sees(caller, u.ID, tool.name, tool.annotations); shown {
+			visible = append(visible, tool)
+		} else {
+			l.add(false, rule, nil)
 		}
 	}
-	return shown, rules
+	visible, l.held = u.usable(visible)
+	for _, tool := range visible {
+		l.addNamed(true, "", tool.raw, tool.name, names)
+	}
+	return l, nil
+}
+
+func (h *Handler) listResources(ctx context.Context, caller signalbox.Caller, u *upstream, _ bool) (*listing, error) {
+	list, err := u.resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{}
+	for _, e := range list.entries {
+		shown, rule := h.may(caller, u.ID, methodReadResource, "uri", e.key)
+		l.add(shown, rule, e.raw)
+	}
+	return l, nil
+}
+
+// listTemplates shows all templates where some resource of the server may be read: which, a template does not say.
+func (h *Handler) listTemplates(ctx context.Context, caller signalbox.Caller, u *upstream, _ bool) (*listing, error) {
+	list, err := u.templates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{}
+	shown, rule := h.sees(caller, u.ID, methodReadResource, nil)
+	for _, e := range list.entries {
+		l.add(shown, rule, e.raw)
+	}
+	return l, nil
+}
+
+func (h *Handler) listPrompts(ctx context.Context, caller signalbox.Caller, u *upstream, joint bool) (*listing, error) {
+	list, err := u.prompts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{}
+	var names *jointNames
+	if joint {
+		names = list.joint
+	}
+	for _, e := range list.entries {
+		shown, rule := h.may(caller, u.ID, methodGetPrompt, "name", e.key)
+		l.addNamed(shown, rule, e.raw, e.key, names)
+	}
+	return l, nil
+}
+
+// sees asks the policy whether the caller could use a tool, or make a request of that method, in some way.
+func (h *Handler) sees(caller signalbox.Caller, server, tool string, a *signalbox.Annotations) (bool, string) {
+	if h.visible == nil {
+		return true, ""
+	}
+	return h.visible(caller, server, tool, a)
+}
+
+// may asks the policy whether the caller could make a request about what an argument names.
+func (h *Handler) may(caller signalbox.Caller, server, method, argument, value string) (bool, string) {
+	if h.permits == nil {
+		return true, ""
+	}
+	var arguments object
+	arguments.text(argument, value)
+	return h.permits(caller, server, method, arguments.bytes())
 }
 
 // maxRules is how many rules an empty list names.
 const maxRules = 5
 
 // hidden says why a list is empty.
-func hidden(server string, caller signalbox.Caller, rules []string) string {
+func hidden(what, server string, caller signalbox.Caller, rules []string) string {
 	who := "a caller that names no agent"
 	if caller.Agent != "" {
 		who = "the agent " + strconv.Quote(caller.Agent)
 	}
-	text := "The policy shows no tool of the MCP server " + strconv.Quote(server) + " to " + who
+	text := "The policy shows no " + what + " of the MCP server " + strconv.Quote(server) + " to " + who
 	if len(rules) == 0 {
 		return text + "."
 	}
@@ -73,28 +255,21 @@ func hidden(server string, caller signalbox.Caller, rules []string) string {
 	return text + ": " + strings.Join(rules[:min(len(rules), maxRules)], "; ") + more
 }
 
-// encodeList writes the result of tools/list. Callers may keep it as long as we keep the server's list.
-func encodeList(list []listedTool, ttl time.Duration, why string, held int) []byte {
-	tools := []byte{'['}
-	for i, tool := range list {
+// encodeList writes the result of a list method. Callers may keep it as long as we keep the servers' lists.
+func encodeList(member string, list []json.Value, ttl time.Duration, meta object) json.Value {
+	entries := []byte{'['}
+	for i, raw := range list {
 		if i > 0 {
-			tools = append(tools, ',')
+			entries = append(entries, ',')
 		}
-		tools = append(tools, tool.raw...)
+		entries = append(entries, raw...)
 	}
 	var o object
-	o.add("tools", append(tools, ']'))
-	o.add("ttlMs", strconv.AppendInt(nil, ttl.Milliseconds(), 10))
-	o.text("cacheScope", cacheScope)
-	var meta object
-	if why != "" {
-		meta.text(MetaPolicy, why)
-	}
-	if held > 0 {
-		meta.add(MetaHeld, strconv.AppendInt(nil, int64(held), 10))
-	}
-	if why != "" || held > 0 {
-		o.add("_meta", json.Value(meta.bytes()))
+	o.text("resultType", "complete")
+	o.add(member, append(entries, ']'))
+	cacheable(&o, ttl)
+	if len(meta.b) > 0 {
+		o.add("_meta", meta.bytes())
 	}
 	return o.bytes()
 }

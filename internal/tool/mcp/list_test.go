@@ -38,7 +38,7 @@ func visibleTo(caller signalbox.Caller, server, tool string, a *signalbox.Annota
 
 func TestListsShowWhatTheCallerMayUse(t *testing.T) {
 	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
-	url, log := gateway(t, s, nil, FilterLists(narrowed, visibleTo))
+	url, log := gateway(t, s, nil, FilterLists(narrowed, visibleTo, nil, nil))
 	cases := []struct{ agent, tools, why string }{
 		{"writer", "wipe", ""},
 		{"destroyer", "wipe", ""},
@@ -78,7 +78,7 @@ func connectAs(t *testing.T, url, version, agent string) *sdk.ClientSession {
 
 func TestAListForNobodyIsAnError(t *testing.T) {
 	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
-	url, _ := gateway(t, s, nil, FilterLists(narrowed, visibleTo))
+	url, _ := gateway(t, s, nil, FilterLists(narrowed, visibleTo, nil, nil))
 	_, err := connectAs(t, url+"files", "2025-06-18", "contradiction").ListTools(t.Context(), nil)
 	var rpc *jsonrpc.Error
 	if !errors.As(err, &rpc) || rpc.Code != -31403 || !strings.Contains(rpc.Message, "bound to another agent") {
@@ -87,21 +87,21 @@ func TestAListForNobodyIsAnError(t *testing.T) {
 }
 
 func TestOnlyAPolicyIsNamedForAnEmptyList(t *testing.T) {
-	if got := string(encodeList(nil, 0, "", 0)); got != `{"tools":[],"ttlMs":0,"cacheScope":"private"}` {
+	if got := string(encodeList("tools", nil, 0, object{})); got != `{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}` {
 		t.Errorf("got %s", got)
 	}
-	many := hidden("files", signalbox.Caller{Agent: "a"}, []string{"1", "2", "3", "4", "5", "6", "7"})
+	many := hidden("tool", "files", signalbox.Caller{Agent: "a"}, []string{"1", "2", "3", "4", "5", "6", "7"})
 	if !strings.HasSuffix(many, `"a": 1; 2; 3; 4; 5, and 2 more rules`) {
 		t.Errorf("got %s", many)
 	}
-	if got := hidden("files", signalbox.Caller{}, nil); !strings.HasSuffix(got, "names no agent.") {
+	if got := hidden("tool", "files", signalbox.Caller{}, nil); !strings.HasSuffix(got, "names no agent.") {
 		t.Errorf("got %s", got)
 	}
 }
 
 func TestAListDecidesNothing(t *testing.T) {
 	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
-	url, log := gateway(t, s, nil, FilterLists(narrowed, visibleTo))
+	url, log := gateway(t, s, nil, FilterLists(narrowed, visibleTo, nil, nil))
 	// The stations here have no policy, and so the call is served although no list shows the tool: what a caller may do is
 	// for them to say.
 	status, body := send(t, url+"files", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}`)

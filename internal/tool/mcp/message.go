@@ -10,14 +10,30 @@ import (
 
 // Methods and notifications that we use.
 const (
-	methodDiscover    = "server/discover"
-	methodInitialize  = "initialize"
-	methodInitialized = "notifications/initialized"
-	methodCancelled   = "notifications/cancelled"
-	methodListChanged = "notifications/tools/list_changed"
-	methodListTools   = "tools/list"
-	methodCallTool    = "tools/call"
-	methodPing        = "ping"
+	methodDiscover         = "server/discover"
+	methodInitialize       = "initialize"
+	methodInitialized      = "notifications/initialized"
+	methodCancelled        = "notifications/cancelled"
+	methodProgress         = "notifications/progress"
+	methodLogged           = "notifications/message"
+	methodListChanged      = "notifications/tools/list_changed"
+	methodResourcesChanged = "notifications/resources/list_changed"
+	methodPromptsChanged   = "notifications/prompts/list_changed"
+	methodListTools        = "tools/list"
+	methodCallTool         = "tools/call"
+	methodListResources    = "resources/list"
+	methodListTemplates    = "resources/templates/list"
+	methodReadResource     = "resources/read"
+	methodListPrompts      = "prompts/list"
+	methodGetPrompt        = "prompts/get"
+	methodComplete         = "completion/complete"
+	methodSetLevel         = "logging/setLevel"
+	methodListen           = "subscriptions/listen"
+	methodAcknowledged     = "notifications/subscriptions/acknowledged"
+	methodSubscribe        = "resources/subscribe"
+	methodUnsubscribe      = "resources/unsubscribe"
+	methodUpdated          = "notifications/resources/updated"
+	methodPing             = "ping"
 )
 
 // Codes of JSON-RPC and MCP.
@@ -26,6 +42,10 @@ const (
 	rpcMethodNotFound     = -32601
 	rpcInvalidParams      = -32602
 	rpcInternal           = -32603
+	rpcNotAnswered        = -1     // As clients answer who have been asked and do not want to.
+	rpcResourceNotFound   = -32002 // Of the older versions.
+	rpcHeaderMismatch     = -32020
+	rpcMissingCapability  = -32021
 	rpcUnsupportedVersion = -32022
 )
 
@@ -33,6 +53,7 @@ const (
 type message struct {
 	id     json.Value // As written; nil for a notification.
 	method string     // "" for a response.
+	params json.Value // Of a request or notification; nil where it has none.
 	result json.Value // nil for an error.
 	err    *rpcError
 }
@@ -64,6 +85,9 @@ func decode(data []byte) (message, error) {
 		m.id = id.Bytes()
 	}
 	if method := members.Get("method"); method.Exists() {
+		if params := members.Get("params"); params.Kind() == '{' {
+			m.params = params.Bytes()
+		}
 		m.method, err = method.Text()
 		return m, err
 	}

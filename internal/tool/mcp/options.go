@@ -25,10 +25,19 @@ type Visible func(caller signalbox.Caller, server, tool string, a *signalbox.Ann
 // for the caller. It is safe for concurrent use.
 type CallerOf func(*signalbox.Call) (signalbox.Caller, error)
 
-// FilterLists lets tools/list show only what is visible to whoever asks. Without this option it shows everything. A list
-// decides nothing: a call is judged by the stations, whatever was listed.
-func FilterLists(callerOf CallerOf, visible Visible) HandlerOption {
-	return func(h *Handler) { h.callerOf, h.visible = callerOf, visible }
+// Permits decides whether a caller could make a request that is no tools/call, such as resources/read, with these
+// arguments. Where he could not, rule names why, for people. It is safe for concurrent use.
+type Permits func(caller signalbox.Caller, server, method string, arguments []byte) (permitted bool, rule string)
+
+// Reaches reports whether anything of a server could be for the caller. It is safe for concurrent use.
+type Reaches func(caller signalbox.Caller, server string) bool
+
+// FilterLists lets lists show only what is visible to whoever asks: tools by visible, and by permits each resource and
+// prompt whose reading is permitted. A server that gives no list is named to those alone whom it would show something,
+// by reaches. Without this option they show everything. A list decides nothing: a call is judged by
+// the stations, whatever was listed.
+func FilterLists(callerOf CallerOf, visible Visible, permits Permits, reaches Reaches) HandlerOption {
+	return func(h *Handler) { h.callerOf, h.visible, h.permits, h.reaches = callerOf, visible, permits, reaches }
 }
 
 // Waiter waits for the decisions of people. It is safe for concurrent use.

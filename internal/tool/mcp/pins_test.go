@@ -74,7 +74,7 @@ func TestHeldTool(t *testing.T) {
 	s, pins := pinned(t)
 	url, log := gateway(t, s, nil, FilterLists(narrowed, func(c signalbox.Caller, _, tool string, _ *signalbox.Annotations) (bool, string) {
 		return c.Agent == "all" || tool != "wipe", "a rule"
-	}))
+	}, nil, nil))
 	call := func(tool string) string {
 		_, body := send(t, url+"files", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`)
 		return string(body)

@@ -2,6 +2,8 @@ package mcp
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -12,18 +14,30 @@ import (
 type request struct {
 	id        json.Value // nil where it has none that can be repeated.
 	method    string     // "" for a response.
-	name      string     // Of the tool, for tools/call.
-	arguments json.Value
-	task      string // The taskId, for tasks/….
+	name      string     // What an act is about: the name of a tool or prompt, or the URI of a resource.
+	arguments json.Value // Of an act: what the stations see, and what is sent on.
+	task      string     // The taskId, for tasks/….
+	params    json.Members
 	meta      json.Members
 	progress  json.Value // The token with which the caller wants to hear of progress; nil where he does not.
+	version   string     // The protocol version that a message of the modern kind says in _meta; "" for all others.
+}
+
+// act reports whether the message is a call: the methods that act on a server are judged by the stations.
+func (r request) act() bool {
+	switch r.method {
+	case methodCallTool, methodReadResource, methodGetPrompt, methodComplete:
+		return true
+	}
+	return false
 }
 
 // Names that we read, and that nobody may spell otherwise.
 var (
 	messageNames = json.NewNames("jsonrpc", "id", "method", "params", "result", "error")
-	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId")
-	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", metaVersion, metaClient, metaCapabilities)
+	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId", "uri", "ref", "argument", "context")
+	refNames     = json.NewNames("type", "name", "uri")
+	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", metaVersion, metaClient, metaCapabilities, metaLogLevel)
 )
 
 // parseRequest reads a message. The error is of code invalid and names the field; what was read before it stays, so that
@@ -85,7 +99,7 @@ func (r request) readMethod(members json.Members) (request, *signalbox.Error) {
 	}
 	params := members.Get("params")
 	if params.Null() {
-		if r.method == methodCallTool {
+		if r.act() {
 			return r, invalid("params", errors.New("nothing where an object is expected"))
 		}
 		return r, nil
@@ -97,6 +111,7 @@ func (r request) readMethod(members json.Members) (request, *signalbox.Error) {
 	if err := object.Known(paramNames); err != nil {
 		return r, invalid("params", err)
 	}
+	r.params = object
 	return r.readParams(object)
 }
 
@@ -124,17 +139,22 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 		if token := r.meta.Get("progressToken"); token.Kind() == '"' || token.Kind() == '0' {
 			r.progress = token.Bytes()
 		}
+		if version := r.meta.Get(metaVersion); version.Exists() {
+			if r.version, err = version.Text(); err != nil || r.version == "" {
+				return r, invalid("params._meta."+metaVersion, errors.New("a version of the protocol is expected"))
+			}
+		}
 	}
 	if isTaskMethod(r.method) {
 		return r.readTask(params)
 	}
-	if r.method != methodCallTool {
+	if !r.act() {
 		return r, nil
 	}
 	if r.id == nil {
 		return r, invalid("id", errors.New("nothing where a string or number is expected"))
 	}
-	return r.readTool(params)
+	return r.readAct(params)
 }
 
 // readTask reads the id of a task. What is no id of a task is found nowhere, which is for who keeps them to say.
@@ -148,13 +168,26 @@ func (r request) readTask(params json.Members) (request, *signalbox.Error) {
 	return r, nil
 }
 
-func (r request) readTool(params json.Members) (request, *signalbox.Error) {
-	var err error
-	if r.name, err = params.Get("name").Text(); err != nil {
-		return r, invalid("params.name", err)
+// readAct reads what an act is about.
+func (r request) readAct(params json.Members) (request, *signalbox.Error) {
+	switch r.method {
+	case methodCallTool:
+		return r.readTool(params)
+	case methodReadResource:
+		return r.readNamed(params, "uri", MaxURI)
+	case methodGetPrompt:
+		return r.readNamed(params, "name", signalbox.MaxIDLength)
 	}
-	if r.name == "" || len(r.name) > signalbox.MaxIDLength {
-		return r, invalid("params.name", errors.New("a name of 1 to 128 bytes is expected"))
+	return r.readCompletion(params)
+}
+
+func (r request) readTool(params json.Members) (request, *signalbox.Error) {
+	var err *signalbox.Error
+	if r.name, err = nameIn(params, "name", "params.name", signalbox.MaxIDLength); err != nil {
+		return r, err
+	}
+	if reserved(r.name) {
+		return r, invalid("params.name", errors.New("the name is that of a method, which no tool can have"))
 	}
 	r.arguments = json.Value("{}")
 	if arguments := params.Get("arguments"); !arguments.Null() {
@@ -163,13 +196,68 @@ func (r request) readTool(params json.Members) (request, *signalbox.Error) {
 		}
 		r.arguments = arguments.Bytes()
 	}
-	for _, name := range []string{"inputResponses", "requestState"} {
-		if !params.Get(name).Null() {
-			return r, signalbox.Errorf(signalbox.CodeNotImplemented, "Signalbox does not carry %s to MCP servers yet.", name).
-				WithField("params." + name).WithRemedy("Call the tool without it.")
+	return r, nil
+}
+
+// readNamed reads a request for a resource or a prompt. Its arguments are all its parameters.
+func (r request) readNamed(params json.Members, member string, limit int) (request, *signalbox.Error) {
+	var err *signalbox.Error
+	r.name, err = nameIn(params, member, "params."+member, limit)
+	r.arguments = without(params, "_meta", "inputResponses", "requestState")
+	return r, err
+}
+
+// readCompletion reads a request to complete an argument of a prompt or of a resource's template.
+func (r request) readCompletion(params json.Members) (request, *signalbox.Error) {
+	ref, err := params.Get("ref").Object()
+	if err == nil {
+		err = ref.Known(refNames)
+	}
+	if err != nil {
+		return r, invalid("params.ref", err)
+	}
+	var wrong *signalbox.Error
+	switch kind, _ := ref.Get("type").Text(); kind {
+	case refPrompt:
+		r.name, wrong = nameIn(ref, "name", "params.ref.name", signalbox.MaxIDLength)
+	case refResource:
+		r.name, wrong = nameIn(ref, "uri", "params.ref.uri", MaxURI)
+	default:
+		wrong = invalid("params.ref.type", errors.New(`"ref/prompt" or "ref/resource" is expected`))
+	}
+	r.arguments = without(params, "_meta", "inputResponses", "requestState")
+	return r, wrong
+}
+
+// Kinds of what an argument to complete belongs to.
+const (
+	refPrompt   = "ref/prompt"
+	refResource = "ref/resource"
+)
+
+// MaxURI bounds the URI of a resource, in bytes.
+const MaxURI = 4096
+
+func nameIn(members json.Members, member, field string, limit int) (string, *signalbox.Error) {
+	name, err := members.Get(member).Text()
+	if err != nil {
+		return "", invalid(field, err)
+	}
+	if name == "" || len(name) > limit {
+		return "", invalid(field, fmt.Errorf("a text of 1 to %d bytes is expected", limit))
+	}
+	return name, nil
+}
+
+// without gives an object without some of its members.
+func without(members json.Members, names ...string) json.Value {
+	var o object
+	for _, m := range members.All() {
+		if !slices.Contains(names, m.Name) {
+			o.add(m.Name, m.Value.Bytes())
 		}
 	}
-	return r, nil
+	return o.bytes()
 }
 
 func invalid(field string, err error) *signalbox.Error {

@@ -13,14 +13,16 @@ import (
 
 // Servers are the configured MCP servers. It is a [call.Backend] and a [call.Resolver], and safe for concurrent use.
 type Servers struct {
-	byID map[string]*upstream
-	ids  []string
-	now  func() time.Time
+	byID   map[string]*upstream
+	ids    []string
+	now    func() time.Time
+	closed chan struct{}
+	once   sync.Once
 }
 
 // New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
 func New(o Options) (*Servers, error) {
-	s := &Servers{byID: make(map[string]*upstream, len(o.Servers)), now: o.Now}
+	s := &Servers{byID: make(map[string]*upstream, len(o.Servers)), now: o.Now, closed: make(chan struct{})}
 	for _, server := range o.Servers {
 		complete, err := server.complete()
 		if err != nil {
@@ -42,6 +44,7 @@ func (s *Servers) IDs() []string { return slices.Clone(s.ids) }
 
 // Close ends all connections and children. Calls that are under way fail.
 func (s *Servers) Close() {
+	s.once.Do(func() { close(s.closed) })
 	var wg sync.WaitGroup
 	for _, u := range s.byID {
 		wg.Go(u.close)
@@ -65,6 +68,11 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	u, err := s.upstream(tool.Server)
 	if err != nil {
 		return "", nil, err
+	}
+	if reserved(tool.Name) {
+		return "", []signalbox.Candidate{{
+			Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name, Price: u.priceOf(tool.Name),
+		}}, nil
 	}
 	list, err := u.tools(ctx)
 	if err != nil {

@@ -24,6 +24,8 @@ const (
 	metaVersion      = metaPrefix + "protocolVersion"
 	metaClient       = metaPrefix + "clientInfo"
 	metaCapabilities = metaPrefix + "clientCapabilities"
+	metaLogLevel     = metaPrefix + "logLevel"
+	metaServer       = metaPrefix + "serverInfo"
 )
 
 // wire carries messages to one upstream and back. It is safe for concurrent use.
@@ -58,11 +60,12 @@ type session struct {
 	modern  bool
 	client  []byte // Our introduction, a JSON object.
 	started time.Time
+	level   string // Of the log lines that a legacy server was asked for; "" if it was not. The upstream's mutex guards it.
 }
 
 // open shakes hands over a fresh wire: by server/discover, else by initialize. A legacy server may keep silent about a
 // method that it does not know, so the first question waits at most for the time given.
-func open(ctx context.Context, w wire, version string, probe time.Duration) (*session, error) {
+func open(ctx context.Context, w wire, version string, offered json.Value, probe time.Duration) (*session, error) {
 	s := &session{wire: w}
 	var client object
 	client.text("name", "signalbox")
@@ -75,7 +78,7 @@ func open(ctx context.Context, w wire, version string, probe time.Duration) (*se
 	if s.modern = modern; modern {
 		return s, nil
 	}
-	return s, s.initialize(ctx)
+	return s, s.initialize(ctx, offered)
 }
 
 // discover asks whether the upstream is a modern one. An error means that asking further makes no sense.
@@ -84,7 +87,7 @@ func (s *session) discover(ctx context.Context, probe time.Duration) (bool, erro
 	probing, cancel := context.WithTimeout(ctx, probe)
 	defer cancel()
 	var params object
-	params.add("_meta", s.meta(nil))
+	params.add("_meta", s.meta(nil, noCapabilities))
 	result, err := s.wire.request(probing, methodDiscover, "", params.bytes())
 	if err == nil {
 		return speaks(result, modernVersion), nil
@@ -116,11 +119,11 @@ func speaks(result json.Value, version string) bool {
 	return json.Unmarshal(result, &r) == nil && slices.Contains(r.Versions, version)
 }
 
-func (s *session) initialize(ctx context.Context) error {
+func (s *session) initialize(ctx context.Context, offered json.Value) error {
 	s.wire.version("")
 	var params object
 	params.text("protocolVersion", legacyVersion)
-	params.add("capabilities", []byte("{}"))
+	params.add("capabilities", offered)
 	params.add("clientInfo", s.client)
 	result, err := s.wire.request(ctx, methodInitialize, "", params.bytes())
 	if err != nil {
@@ -136,19 +139,23 @@ func (s *session) initialize(ctx context.Context) error {
 	return s.wire.notify(ctx, methodInitialized, nil)
 }
 
-// meta gives a request's _meta: what a modern request must say, and the members given, which are raw JSON.
-func (s *session) meta(more []json.Member) []byte {
+// meta gives a request's _meta: what a modern request must say, with the capabilities of the caller that it is made for,
+// and the members given, which are raw JSON.
+func (s *session) meta(more []json.Member, capabilities json.Value) []byte {
 	var o object
 	if s.modern || more == nil {
 		o.text(metaVersion, modernVersion)
 		o.add(metaClient, s.client)
-		o.add(metaCapabilities, []byte("{}"))
+		o.add(metaCapabilities, capabilities)
 	}
 	for _, m := range more {
 		o.add(m.Name, m.Value.Bytes())
 	}
 	return o.bytes()
 }
+
+// noCapabilities is what we say that we can do for an upstream, where no caller is there who could.
+var noCapabilities = json.Value("{}")
 
 func (s *session) alive() bool {
 	select {

@@ -16,7 +16,7 @@ import (
 // stdioWire speaks with a child, one message a line.
 type stdioWire struct {
 	process  *process
-	onNotice func(method string)
+	onNotice func(message)
 	queue    chan []byte // What the writer has to write.
 	gone     chan struct{}
 	wg       sync.WaitGroup
@@ -39,7 +39,7 @@ const (
 // sends more floods us, and is cut off.
 const MaxUnasked = 10_000
 
-func newStdioWire(s Server, onNotice func(string), logger *slog.Logger, now func() time.Time) (*stdioWire, error) {
+func newStdioWire(s Server, onNotice func(message), logger *slog.Logger, now func() time.Time) (*stdioWire, error) {
 	p, err := start(s, logger, now)
 	if err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (w *stdioWire) dispatch(m message) (asked bool, err error) {
 		default: // A child that asks and does not read gets no answer.
 		}
 	case m.method != "":
-		w.onNotice(m.method)
+		w.onNotice(m)
 	default:
 		return w.deliver(m)
 	}

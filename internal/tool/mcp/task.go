@@ -3,12 +3,9 @@ package mcp
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -31,7 +28,7 @@ const TaskPoll = 2 * time.Second
 type Tasks interface {
 	// Open gives the task of a call that waits for an approval, durable. For one approval it gives one task.
 	Open(ctx context.Context, c *signalbox.Call, who signalbox.Caller, approval string) (signalbox.Task, error)
-	// Get gives a task of who asks, made at the server, and what it came to.
+	// Get gives a task of who asks, made at the server ("": at any), and what it came to.
 	Get(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error)
 	// Cancel notes that who asks does not want the task any more. Doing it again changes nothing.
 	Cancel(ctx context.Context, who signalbox.Caller, server, id string) error
@@ -68,74 +65,21 @@ func (r request) declaresTasks() bool {
 	return err == nil && extensions.Get(ExtensionTasks).Kind() == '{'
 }
 
-// version is that of the protocol, as the message says it; "" where it does not.
-func (r request) version() string {
-	version, err := r.meta.Get(metaVersion).Text()
-	if err != nil {
-		return ""
-	}
-	return version
-}
-
-// modern reports whether the message says that it speaks the modern protocol.
-func (r request) modern() bool { return r.version() == modernVersion }
-
 // becomesTask reports whether the call becomes a task where it needs an approval.
-func (h *Handler) becomesTask(m request) bool {
-	return h.tasks != nil && m.modern() && m.declaresTasks()
-}
-
-// aboutTask reports whether we answer the message: it is about tasks, as the modern protocol has them. Others have none, or
-// others, and the SDK says so.
-func (h *Handler) aboutTask(r *http.Request, m request) bool {
-	return h.tasks != nil && isTaskMethod(m.method) && m.id != nil &&
-		(m.modern() || only(r.Header, headerVersion) == modernVersion)
-}
-
-// Headers in which a message of the modern protocol is repeated, for those between.
-const (
-	headerVersion = "Mcp-Protocol-Version"
-	headerMethod  = "Mcp-Method"
-	headerName    = "Mcp-Name"
-)
-
-// only gives the value of a header that is there once.
-func only(h http.Header, name string) string {
-	if values := h.Values(name); len(values) == 1 {
-		return values[0]
-	}
-	return ""
+func (h *Handler) becomesTask(x *exchange) bool {
+	return h.tasks != nil && x.method == methodCallTool && x.modern() && x.declaresTasks()
 }
 
 // task answers a message about a task.
-func (h *Handler) task(w http.ResponseWriter, r *http.Request, c *signalbox.Call, m request, server string) {
-	for _, header := range []struct{ name, value string }{
-		{headerVersion, m.version()}, {headerMethod, m.method}, {headerName, m.task},
-	} {
-		if only(r.Header, header.name) != header.value {
-			writeFailure(w, m.id, http.StatusBadRequest, mismatch(c, header.name))
-			return
-		}
+func (h *Handler) task(ctx context.Context, x *exchange) (json.Value, error) {
+	if !x.declaresTasks() {
+		return nil, missingCapability(json.Value(`{"extensions":{"` + ExtensionTasks + `":{}}}`))
 	}
-	if !m.declaresTasks() {
-		writeFailure(w, m.id, http.StatusBadRequest, missingTasks(c))
-		return
+	server := "" // Of the joint path: wherever it was made.
+	if !x.endpoint.joint {
+		server = x.endpoint.servers[0].ID
 	}
-	result, err := h.taskResult(r.Context(), c, m, server)
-	if err != nil {
-		f, status := failure(c.RequestID, "", err), signalbox.CodeOf(err).Status()
-		if f.Code == rpcInvalidParams {
-			status = http.StatusBadRequest
-		}
-		writeFailure(w, m.id, status, f)
-		return
-	}
-	var o object
-	o.text("jsonrpc", "2.0")
-	o.add("id", m.id)
-	o.add("result", result)
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(o.bytes())
+	return h.taskResult(ctx, x.call, x.request, server)
 }
 
 // taskResult does what a message about a task asks for.
@@ -166,16 +110,16 @@ func (h *Handler) who(c *signalbox.Call) (signalbox.Caller, error) {
 }
 
 // openTask answers a call that waits for an approval with a task.
-func (h *Handler) openTask(ctx context.Context, c *signalbox.Call, approval string) (sdk.Result, error) {
+func (h *Handler) openTask(ctx context.Context, c *signalbox.Call, approval string) (json.Value, error) {
 	who, err := h.who(c)
 	if err != nil {
-		return nil, rpcFailure(c, err)
+		return nil, err
 	}
 	t, err := h.tasks.Open(ctx, c, who, approval)
 	if err != nil {
-		return nil, rpcFailure(c, err)
+		return nil, err
 	}
-	return &rawResult{data: encodeTask("task", t, signalbox.TaskContent{})}, nil
+	return encodeTask("task", t, signalbox.TaskContent{}), nil
 }
 
 // encodeTask writes a task, with what it came to where it is final.
@@ -196,7 +140,7 @@ func encodeTask(resultType string, t signalbox.Task, content signalbox.TaskConte
 	case t.State == signalbox.TaskCompleted:
 		o.add("result", json.Value(content.Result))
 	case t.State == signalbox.TaskFailed && content.Error != nil:
-		o.add("error", encodeFailure(failure(t.Request, t.Call, content.Error.Err())))
+		o.add("error", failure(t.Request, t.Call, content.Error.Err()).bytes())
 	}
 	return o.bytes()
 }

@@ -225,9 +225,9 @@ func TestBadMessagesAboutTasks(t *testing.T) {
 		send("with another Mcp-Method", 400, "-32020", "/mcp/files", "task_1", good, "Mcp-Method", "tools/list")
 		send("without Mcp-Method", 400, "-32020", "/mcp/files", "task_1", good, "Mcp-Method", "-")
 		send("of another version than its header", 400, "-32020", "/mcp/files", "task_1", good, "MCP-Protocol-Version", "2025-11-25")
-		send("without a version", 400, "-32020", "/mcp/files", "task_1", fmt.Sprintf(ofTask, method, capable))
+		send("without a version", 400, "-32602", "/mcp/files", "task_1", fmt.Sprintf(ofTask, method, capable))
 		status, older := ask(t, h, "/mcp/files", method, "task_1", fmt.Sprintf(ofTask, method, capable), "MCP-Protocol-Version", "2025-11-25")
-		wants(t, method+" of an older protocol", status, older, 400, "unsupported")
+		wants(t, method+" of an older protocol", status, older, 200, "-32601")
 		if d.failing = signalbox.Errorf(signalbox.CodeUnavailable, "down"); len(d.ended) > 3 {
 			t.Errorf("%q were cancelled", d.ended)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -13,14 +12,16 @@ import (
 
 // toolList is what an upstream has listed, in the upstream's order.
 type toolList struct {
-	tools   []listedTool
-	fetched time.Time
+	tools    []listedTool
+	index    map[string]int
+	reserved []string // Names of tools that are left out: they are those of methods.
+	joint    *jointNames
 }
 
 // find gives the tool of exactly that name: no spelling but the server's own is its name.
 func (l *toolList) find(name string) (listedTool, bool) {
-	i := slices.IndexFunc(l.tools, func(t listedTool) bool { return t.name == name })
-	if i < 0 {
+	i, ok := l.index[name]
+	if !ok {
 		return listedTool{}, false
 	}
 	return l.tools[i], true
@@ -28,79 +29,71 @@ func (l *toolList) find(name string) (listedTool, bool) {
 
 // tools gives the upstream's tools, from memory where they were read a moment ago.
 func (u *upstream) tools(ctx context.Context) (*toolList, error) {
-	u.mu.Lock()
-	if u.list != nil && u.now().Sub(u.list.fetched) < u.ListTTL {
-		defer u.mu.Unlock()
-		return u.list, nil
-	}
-	if u.life.Err() != nil {
-		defer u.mu.Unlock()
-		return nil, errClosed(u.ID)
-	}
-	if u.listing == nil {
-		u.listing = launch(u.life, &u.wg, u.ConnectTimeout+u.ListTimeout, u.fetch)
-	}
-	f := u.listing
-	u.mu.Unlock()
-	list, err := f.wait(ctx)
-	if err != nil {
-		return nil, u.unlisted(err)
-	}
-	return list, nil
-}
-
-// fetch reads the list. It is the work of one flight at a time.
-func (u *upstream) fetch(ctx context.Context) (*toolList, error) {
-	u.mu.Lock()
-	epoch := u.epoch
-	u.mu.Unlock()
-	list, err := passing(ctx, u, func() (*toolList, error) { return u.readTools(ctx) })
-	if err == nil {
-		err = u.pin(ctx, list)
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.listing = nil
-	if err != nil {
-		return nil, err
-	}
-	list.fetched = u.now()
-	if epoch == u.epoch { // Else it may be the list before the change.
-		u.list = list
-	}
-	return list, nil
+	return fetch(ctx, u, &u.toolShelf, u.readTools)
 }
 
 // readTools reads the list, and once more where the server has forgotten the session meanwhile.
 func (u *upstream) readTools(ctx context.Context) (*toolList, error) {
-	list, err := u.readPages(ctx)
-	if errors.Is(err, errExpired) {
-		return u.readPages(ctx)
+	list := &toolList{index: map[string]int{}}
+	err := u.readPages(ctx, methodListTools, "tools", list.add)
+	names := make([]string, 0, len(list.tools))
+	for _, tool := range list.tools {
+		names = append(names, tool.name)
+	}
+	list.joint = newJointNames(u.ID, names)
+	if err == nil {
+		err = u.pin(ctx, list)
 	}
 	return list, err
 }
 
-func (u *upstream) readPages(ctx context.Context) (*toolList, error) {
+// add adds a tool.
+func (l *toolList) add(raw json.Value) error {
+	tool, err := readListed(raw)
+	if err != nil {
+		return err
+	}
+	if reserved(tool.name) {
+		l.reserved = append(l.reserved, tool.name)
+		return nil
+	}
+	if _, twice := l.index[tool.name]; twice {
+		return fmt.Errorf("the list of tools has %q twice", tool.name)
+	}
+	if len(l.tools) == MaxTools {
+		return fmt.Errorf("the list has more than %d tools", MaxTools)
+	}
+	l.index[tool.name] = len(l.tools)
+	l.tools = append(l.tools, tool)
+	return nil
+}
+
+// readPages reads a list to its end.
+func (u *upstream) readPages(ctx context.Context, method, member string, add func(json.Value) error) error {
 	s, err := u.session(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, u.ListTimeout)
 	defer cancel()
-	list, cursor, size := &toolList{}, "", 0
+	cursor, size := "", 0
 	for range maxPages {
-		result, err := s.wire.request(ctx, methodListTools, "", listParams(s, cursor))
+		result, err := s.wire.request(ctx, method, "", listParams(s, cursor))
+		var rpc *rpcError
+		if errors.As(err, &rpc) && rpc.code == rpcMethodNotFound && cursor == "" {
+			return nil // The server has nothing of the kind.
+		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if size += len(result); size > MaxListBytes {
-			return nil, fmt.Errorf("the list of tools is larger than %d bytes", MaxListBytes)
+			return fmt.Errorf("the list of %s is larger than %d bytes", member, MaxListBytes)
 		}
-		if cursor, err = list.add(result); err != nil || cursor == "" {
-			return list, err
+		if cursor, err = addPage(result, member, add); err != nil || cursor == "" {
+			return err
 		}
 	}
-	return nil, fmt.Errorf("the list of tools has more than %d pages", maxPages)
+	return fmt.Errorf("the list of %s has more than %d pages", member, maxPages)
 }
 
 func listParams(s *session, cursor string) []byte {
@@ -109,37 +102,47 @@ func listParams(s *session, cursor string) []byte {
 		o.text("cursor", cursor)
 	}
 	if s.modern {
-		o.add("_meta", s.meta(nil))
+		o.add("_meta", s.meta(nil, noCapabilities))
 	}
 	return o.bytes()
 }
 
-// add adds a page and gives the cursor of the next one.
-func (l *toolList) add(result json.Value) (string, error) {
-	var page struct {
-		Tools []json.Value `json:"tools"`
-		Next  string       `json:"nextCursor"`
+// addPage adds a page's entries and gives the cursor of the next one.
+func addPage(result json.Value, member string, add func(json.Value) error) (string, error) {
+	unreadable := func(err error) (string, error) {
+		return "", fmt.Errorf("the list of %s can not be read: %w", member, err)
 	}
-	if err := json.Unmarshal(result, &page); err != nil {
-		return "", fmt.Errorf("the list of tools can not be read: %w", err)
+	root, err := json.Parse(result, json.Limits{CaseVariants: true})
+	if err != nil {
+		return unreadable(err)
 	}
-	for _, raw := range page.Tools {
-		tool, err := readListed(raw)
+	page, err := root.Object()
+	if err != nil {
+		return unreadable(err)
+	}
+	if entries := page.Get(member); !entries.Null() {
+		list, err := entries.Array()
 		if err != nil {
-			return "", err
+			return unreadable(err)
 		}
-		if _, twice := l.find(tool.name); twice {
-			return "", fmt.Errorf("the list of tools has %q twice", tool.name)
+		for _, node := range list {
+			if err := add(slices.Clone(node.Bytes())); err != nil {
+				return "", err
+			}
 		}
-		if len(l.tools) == MaxTools {
-			return "", fmt.Errorf("the list has more than %d tools", MaxTools)
-		}
-		l.tools = append(l.tools, tool)
 	}
-	return page.Next, nil
+	cursor := page.Get("nextCursor")
+	if cursor.Null() {
+		return "", nil
+	}
+	next, err := cursor.Text()
+	if err != nil {
+		return unreadable(err)
+	}
+	return next, nil
 }
 
-// unlisted is the error for an upstream whose tools are not known.
+// unlisted is the error for an upstream whose lists are not known.
 func (u *upstream) unlisted(err error) *signalbox.Error {
 	var known *signalbox.Error
 	var w *wireError
@@ -151,9 +154,9 @@ func (u *upstream) unlisted(err error) *signalbox.Error {
 	case errors.Is(err, context.Canceled) && u.life.Err() == nil:
 		return errCancelled()
 	case errors.Is(err, context.DeadlineExceeded):
-		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list its tools within %s.", u.ID, u.ListTimeout).
-			WithRemedy("Retry, and see why the server takes so long to list its tools.").WithCause(err)
+		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not list what it has within %s.", u.ID, u.ListTimeout).
+			WithRemedy("Retry, and see why the server takes so long.").WithCause(err)
 	}
-	return signalbox.Errorf(signalbox.CodeUpstream, "The tools of the MCP server %q are not known: it gave no list that can be used.",
+	return signalbox.Errorf(signalbox.CodeUpstream, "What the MCP server %q has is not known: it gave no list that can be used.",
 		u.ID).WithRemedy("See the cause in the log, and check the server.").WithCause(err)
 }

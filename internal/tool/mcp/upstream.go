@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/breaker"
 )
 
@@ -26,6 +29,7 @@ const stable = 10 * time.Second
 // upstream is one configured server and the session with it.
 type upstream struct {
 	Server
+	mayAsk   func(server, method string) bool // Nil: nobody is asked.
 	version  string
 	logger   *slog.Logger
 	now      func() time.Time
@@ -43,14 +47,20 @@ type upstream struct {
 	connects   breaker.Breaker
 	calls      breaker.Breaker
 	failure    error // The last one to connect, or to stay so.
-	list       *toolList
-	listing    *flight[*toolList]
-	epoch      int // Grows when the upstream says that its tools have changed.
+
+	watchers      map[*watcher]struct{}
+	watched       map[string]bool      // The resources that are listened for.
+	unwatch       context.CancelFunc   // Ends the listening; nil where there is none.
+	ears          map[string]*exchange // Who hears of progress, by the token that we gave the upstream.
+	toolShelf     shelf[toolList]
+	resourceShelf shelf[entryList]
+	templateShelf shelf[entryList]
+	promptShelf   shelf[entryList]
 }
 
 func newUpstream(s Server, o Options) *upstream {
 	u := &upstream{
-		Server: s, version: o.Version, logger: o.Logger, now: o.Now, pins: o.Pins, places: make(chan struct{}, s.MaxCalls),
+		Server: s, mayAsk: o.MayAsk, version: o.Version, logger: o.Logger, now: o.Now, pins: o.Pins, places: make(chan struct{}, s.MaxCalls),
 		connects: breaker.Breaker{Rules: breaker.Rules{Failures: 2, Pause: MinBackoff, MaxPause: MaxBackoff}},
 		calls:    breaker.Breaker{Rules: s.Breaker},
 	}
@@ -102,7 +112,8 @@ func (u *upstream) bury() {
 		return
 	}
 	dead := u.current
-	u.current, u.list = nil, nil
+	u.current = nil
+	u.toolShelf.value, u.resourceShelf.value, u.templateShelf.value, u.promptShelf.value = nil, nil, nil, nil
 	u.wg.Go(dead.wire.close)
 	why := dead.lossOf()
 	if errors.Is(why, errExpired) {
@@ -140,12 +151,24 @@ func (u *upstream) dial(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, w, u.version, u.ConnectTimeout/2)
+	s, err := open(ctx, w, u.version, u.offered(), u.ConnectTimeout/2)
 	if err != nil {
 		u.wg.Go(w.close) // A child may take its time to end; who waits for the error need not.
 		return nil, err
 	}
 	return s, nil
+}
+
+// offered are the capabilities that an older server is told once for all callers: those that some of them may be asked for.
+// Over standard input and output it is told of none: it does not say for whom it asks.
+func (u *upstream) offered() json.Value {
+	var o object
+	for _, capability := range slices.Sorted(maps.Keys(asked)) {
+		if u.URL != "" && u.mayAsk != nil && u.mayAsk(u.ID, asked[capability]) {
+			o.add(capability, []byte("{}"))
+		}
+	}
+	return o.bytes()
 }
 
 func (u *upstream) newWire() (wire, error) {
@@ -167,14 +190,23 @@ func (u *upstream) newWire() (wire, error) {
 }
 
 // notice hears a notification of the upstream.
-func (u *upstream) notice(method string) {
-	if method != methodListChanged {
+func (u *upstream) notice(m message) {
+	if m.method == methodProgress {
+		u.progressed(m)
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.epoch++
-	u.list = nil
+	defer u.publish(m)
+	switch m.method {
+	case methodListChanged:
+		u.toolShelf.forget()
+	case methodResourcesChanged:
+		u.resourceShelf.forget()
+		u.templateShelf.forget()
+	case methodPromptsChanged:
+		u.promptShelf.forget()
+	}
 }
 
 // close ends the session and everything that works for it.

@@ -337,7 +337,7 @@ func TestToolsAreListedOnceInAWhile(t *testing.T) {
 	if _, err := s.byID["a"].tools(t.Context()); err != nil || lists.Load() != 2 {
 		t.Errorf("listed %d times after it, %v", lists.Load(), err)
 	}
-	s.byID["a"].notice(methodListChanged)
+	s.byID["a"].notice(message{method: methodListChanged})
 	if _, err := s.byID["a"].tools(t.Context()); err != nil || lists.Load() != 3 {
 		t.Errorf("listed %d times after a change, %v", lists.Load(), err)
 	}

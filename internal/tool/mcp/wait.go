@@ -1,51 +1,49 @@
 package mcp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// call answers tools/call: the stations decide and serve. A call that needs an approval becomes a task where its caller knows
-// tasks. Else it waits here, outside of the stations and without a place in them, and is then presented once more.
-func (h *Handler) call(ctx context.Context, x *exchange, req sdk.Request) (sdk.Result, error) {
-	c := x.call
-	data, err := h.present(ctx, x, c)
+// attend has the stations decide and serve. A call that needs an approval becomes a task where its caller knows tasks. Else
+// it waits here, outside of the stations and without a place in them, and is then presented once more.
+func (h *Handler) attend(ctx context.Context, x *exchange) (json.Value, error) {
+	data, err := h.present(ctx, x)
 	e := signalbox.AsError(err)
 	switch {
 	case err == nil || e.Code != signalbox.CodeApprovalRequired || e.Approval == "":
-	case x.task:
-		return h.openTask(ctx, c, e.Approval)
+	case h.becomesTask(x):
+		return h.openTask(ctx, x.call, e.Approval)
 	case h.waiter != nil:
-		if err = h.await(ctx, x, req, e.Approval); err == nil {
-			c = h.again(c)
-			data, err = h.present(ctx, x, c)
+		if err = h.await(ctx, x, e.Approval); err == nil {
+			x.call = h.again(x.call)
+			data, err = h.present(ctx, x)
 		}
 	}
-	if err != nil {
-		return nil, rpcFailure(c, err)
-	}
-	return &rawResult{data: data}, nil
+	return data, err
 }
 
 // present sends a call through the stations, and notes what the head of the answer has to say of it.
-func (h *Handler) present(ctx context.Context, x *exchange, c *signalbox.Call) ([]byte, error) {
-	t := call.NewTrack(c)
+func (h *Handler) present(ctx context.Context, x *exchange) (json.Value, error) {
+	t := call.NewTrack(x.call)
 	data, err := h.serve(ctx, t)
-	said := &headline{call: c.ID}
+	said := &headline{call: x.call.ID}
 	if cost, _ := t.Cost(); cost != nil && len(t.Attempts) > 0 {
 		said.cost = cost
 	}
 	if err != nil {
 		said.approval = signalbox.AsError(err).Approval
 	}
-	x.said.Store(said)
+	x.response.headline(said)
 	return data, err
 }
 
@@ -60,14 +58,14 @@ func (h *Handler) again(c *signalbox.Call) *signalbox.Call {
 }
 
 // await waits until the approval is given. Its error is what to answer where it is not.
-func (h *Handler) await(ctx context.Context, x *exchange, req sdk.Request, id string) error {
+func (h *Handler) await(ctx context.Context, x *exchange, id string) error {
 	defer h.waiting.Add(-1)
 	if h.waiting.Add(1) > MaxWaiting {
 		return pending(id, h.wait, h.wait)
 	}
 	limited, cancel := context.WithTimeout(ctx, h.wait)
 	defer cancel()
-	stop := h.tellProgress(limited, x, req, id)
+	stop := h.tellProgress(limited, x, id)
 	approval, err := h.waiter.Wait(limited, id)
 	stop()
 	switch {
@@ -79,7 +77,7 @@ func (h *Handler) await(ctx context.Context, x *exchange, req sdk.Request, id st
 	case err != nil || approval.State == signalbox.ApprovalPending:
 		return pending(id, h.wait, time.Second)
 	}
-	return approval.Refusal()
+	return verdict(approval)
 }
 
 // pending is the answer to a call whose approval nobody has decided yet. After says when to come back.
@@ -91,11 +89,45 @@ func pending(id string, wait, after time.Duration) error {
 	return e
 }
 
+// verdict is nil for an approval that was given, and else says what became of it.
+func verdict(a signalbox.Approval) error {
+	refuse := func(code signalbox.Code, what, remedy string) error {
+		return signalbox.Errorf(code, "The call was not made: its approval %s %s.", a.ID, what).WithRemedy(remedy)
+	}
+	switch a.State {
+	case signalbox.ApprovalApproved:
+		return nil
+	case signalbox.ApprovalDenied:
+		return refuse(signalbox.CodeForbidden, "was denied"+because(a, signalbox.VerdictDeny), "Do not repeat the call; ask for something else.")
+	case signalbox.ApprovalExpired:
+		return refuse(signalbox.CodeConflict, "expired before enough people had agreed", "Make the call again to ask anew.")
+	case signalbox.ApprovalStale:
+		return refuse(signalbox.CodeConflict, "is void, because the policy or the tool has changed since it was asked for", "Make the call again to ask anew.")
+	case signalbox.ApprovalWithdrawn:
+		return refuse(signalbox.CodeConflict, "was withdrawn by whoever asked for it", "Make the call again if it is still wanted.")
+	case signalbox.ApprovalPending:
+	}
+	return signalbox.Errorf(signalbox.CodeInternal, "The approval %s is in no state that is known.", a.ID).WithRemedy("Tell the operator.")
+}
+
+// because gives the last reason that goes with the verdict.
+func because(a signalbox.Approval, v signalbox.Verdict) string {
+	reason := ""
+	for _, vote := range a.Votes {
+		if vote.Verdict == v {
+			reason = cmp.Or(vote.Reason, reason)
+		}
+	}
+	if reason == "" {
+		return ", without a reason"
+	}
+	return ": " + strings.TrimRight(clip(reason), ".")
+}
+
 // tellProgress tells a caller who asked for progress that his call waits, at once and every [ProgressEvery], until the
 // function that it returns is called. After that nothing more is told.
-func (h *Handler) tellProgress(ctx context.Context, x *exchange, req sdk.Request, id string) (stop func()) {
-	session, ok := req.GetSession().(*sdk.ServerSession)
-	if !ok || x.progress == nil {
+func (h *Handler) tellProgress(ctx context.Context, x *exchange, id string) (stop func()) {
+	if x.progress == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -104,11 +136,7 @@ func (h *Handler) tellProgress(ctx context.Context, x *exchange, req sdk.Request
 		tick := time.NewTicker(ProgressEvery)
 		defer tick.Stop()
 		for n := 0; ; n++ {
-			err := session.NotifyProgress(ctx, &sdk.ProgressNotificationParams{
-				ProgressToken: x.progress, Message: "Waiting for the approval " + id + ".",
-				Progress: (time.Duration(n) * ProgressEvery).Seconds(), Total: h.wait.Seconds(),
-			})
-			if err != nil {
+			if x.response.tell(waitingMessage(x.progress, id, time.Duration(n)*ProgressEvery, h.wait)) != nil {
 				return // The caller is gone, or hears nothing more.
 			}
 			select {
@@ -119,4 +147,14 @@ func (h *Handler) tellProgress(ctx context.Context, x *exchange, req sdk.Request
 		}
 	})
 	return func() { cancel(); group.Wait() }
+}
+
+// waitingMessage says that a call waits for an approval, and since when.
+func waitingMessage(token json.Value, id string, since, wait time.Duration) []byte {
+	var params object
+	params.add("progressToken", token)
+	params.text("message", "Waiting for the approval "+id+".")
+	params.add("progress", strconv.AppendFloat(nil, since.Seconds(), 'f', -1, 64))
+	params.add("total", strconv.AppendFloat(nil, wait.Seconds(), 'f', -1, 64))
+	return encode(0, methodProgress, params.bytes())
 }

@@ -361,7 +361,7 @@ func TestOnlySoManyCallsWait(t *testing.T) {
 	p := newPeople()
 	h := &Handler{waiter: p, wait: time.Hour, logger: slog.New(slog.DiscardHandler)}
 	h.waiting.Store(MaxWaiting)
-	err := h.await(t.Context(), &exchange{}, nil, "appr_1")
+	err := h.await(t.Context(), &exchange{}, "appr_1")
 	if e := wantCode(t, err, signalbox.CodeApprovalRequired); e.Approval != "appr_1" || e.RetryAfter != time.Hour {
 		t.Errorf("got %+v", e)
 	}
@@ -426,7 +426,7 @@ func TestProgressComesBeforeTheAnswerInOneStream(t *testing.T) {
 	}
 	p.decide(signalbox.ApprovalApproved)
 	answer, err := nextEvent(events)
-	want = `{"jsonrpc":"2.0","id":"a","result":{"resultType":"complete","content":[{"type":"text","text":"done"}]}}`
+	want = `{"jsonrpc":"2.0","id":"a","result":{"resultType":"complete","content":` + "[\n    {\"type\": \"text\", \"text\": \"done\"}\n  ]}}"
 	if err != nil || string(answer) != want {
 		t.Errorf("got %s, %v", answer, err)
 	}

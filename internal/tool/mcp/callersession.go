@@ -1,0 +1,243 @@
+package mcp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// Bounds of the sessions of legacy callers.
+const (
+	MaxSessions = 10_000    // At once. Who comes later has none, and is asked for nothing.
+	SessionIdle = time.Hour // A session that is not used for so long is forgotten.
+	MaxAsked    = 16        // Questions of servers that wait for one caller.
+)
+
+// callerSession is what we keep of a legacy caller who can be asked by servers, or told of changes. It lives in this process
+// alone: a caller whose session is lost is told so with status 404, and begins another one.
+type callerSession struct {
+	id           string
+	who          signalbox.Caller
+	capabilities json.Value
+
+	mu      sync.Mutex
+	used    time.Time
+	level   string // Of the log lines that he wants; "" for all.
+	last    int64
+	waiting map[string]chan message // Questions, by the id that we gave them.
+	uris    map[string][]string     // Resources to hear of, by server.
+	changed chan struct{}           // Closed when uris changes, and made anew.
+	ended   chan struct{}
+}
+
+// callerSessions are all of them.
+type callerSessions struct {
+	mu   sync.Mutex
+	byID map[string]*callerSession
+}
+
+// begin begins a session; nil where there are too many.
+func (s *callerSessions) begin(who signalbox.Caller, capabilities json.Value, now time.Time) *callerSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.byID) >= MaxSessions {
+		for id, old := range s.byID {
+			if old.idle(now) {
+				s.drop(id)
+			}
+		}
+	}
+	if len(s.byID) >= MaxSessions {
+		return nil
+	}
+	id := make([]byte, 16)
+	rand.Read(id)
+	session := &callerSession{
+		id: hex.EncodeToString(id), who: who, capabilities: capabilities, used: now, waiting: map[string]chan message{},
+		uris: map[string][]string{}, changed: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if s.byID == nil {
+		s.byID = map[string]*callerSession{}
+	}
+	s.byID[session.id] = session
+	return session
+}
+
+// find gives a session to whose it is. To everybody else it is not there.
+func (s *callerSessions) find(id string, who signalbox.Caller, now time.Time) (*callerSession, *signalbox.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session := s.byID[id]
+	if session == nil || session.idle(now) || session.who.Tenant != who.Tenant || session.who.Key != who.Key || session.who.User != who.User {
+		return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no such session.").WithField(headerSession).
+			WithRemedy("Begin another one with initialize.")
+	}
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	session.used = now
+	return session, nil
+}
+
+func (s *callerSessions) end(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(id)
+}
+
+func (s *callerSessions) drop(id string) {
+	if session := s.byID[id]; session != nil {
+		delete(s.byID, id)
+		close(session.ended)
+	}
+}
+
+func (s *callerSession) idle(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.used) > SessionIdle
+}
+
+// beginSession gives a legacy caller a session where he can be asked for something. Others need none.
+func (h *Handler) beginSession(w http.ResponseWriter, x *exchange) {
+	capabilities := x.params.Get("capabilities")
+	declared, err := capabilities.Object()
+	if err != nil {
+		return
+	}
+	for capability := range asked {
+		if declared.Get(capability).Kind() == '{' {
+			if s := h.sessions.begin(x.call.Caller, capabilities.Bytes(), h.servers.now()); s != nil {
+				w.Header().Set(headerSession, s.id)
+			}
+			return
+		}
+	}
+}
+
+var errNobodyToAsk = errors.New("the caller can not be asked")
+
+// ask asks the caller in the stream that answers his request, and waits for what he says.
+func (x *exchange) ask(ctx context.Context, q question) (message, error) {
+	s := x.session
+	if s == nil {
+		return message{}, errNobodyToAsk
+	}
+	id, answer, err := s.expect()
+	if err != nil {
+		return message{}, err
+	}
+	defer s.forget(id)
+	var o object
+	o.text("jsonrpc", "2.0")
+	o.text("id", id)
+	o.text("method", q.method)
+	o.add("params", q.params)
+	if err := x.response.tell(o.bytes()); err != nil {
+		return message{}, err
+	}
+	select {
+	case m := <-answer:
+		return m, nil
+	case <-s.ended:
+		return message{}, errNobodyToAsk
+	case <-ctx.Done():
+		return message{}, context.Cause(ctx)
+	}
+}
+
+// expect makes place for an answer of the caller.
+func (s *callerSession) expect() (string, chan message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) >= MaxAsked {
+		return "", nil, errors.New("the caller has too many questions to answer")
+	}
+	s.last++
+	id := "ask-" + strconv.FormatInt(s.last, 10)
+	answer := make(chan message, 1)
+	s.waiting[id] = answer
+	return id, answer, nil
+}
+
+func (s *callerSession) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, id)
+}
+
+// answered takes an answer of the caller to what he was asked. What nobody waits for is dropped.
+func (s *callerSession) answered(body []byte) {
+	m, err := decode(body)
+	if err != nil || m.method != "" {
+		return
+	}
+	var id string
+	if json.Unmarshal(m.id, &id) != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if answer := s.waiting[id]; answer != nil {
+		delete(s.waiting, id)
+		answer <- m
+	}
+}
+
+// askThrough answers a question that a legacy server asks while it works for a caller: the stations judge it, and the caller
+// is asked if he can be. The answer is the response to the server, as JSON-RPC has it.
+func (h *Handler) askThrough(ctx context.Context, x *exchange, m message) []byte {
+	q := question{method: m.method, params: m.params}
+	if q.params == nil {
+		q.params = json.Value("{}")
+	}
+	capability := capabilityFor(m.method)
+	permitted, err := json.Object(x.capabilities())
+	if capability == "" || err != nil || !permitted.Has(capability) {
+		return reply(m)
+	}
+	if err := h.judgeQuestion(ctx, x, q); err != nil {
+		return refusedReply(m.id, signalbox.AsError(err).Message)
+	}
+	said, err := x.ask(ctx, q)
+	switch {
+	case err != nil:
+		return refusedReply(m.id, err.Error())
+	case said.err != nil:
+		return refusedReply(m.id, said.err.message)
+	}
+	var o object
+	o.text("jsonrpc", "2.0")
+	o.add("id", m.id)
+	o.add("result", said.result)
+	return o.bytes()
+}
+
+// refusedReply is the response to a server whose question nobody answers.
+func refusedReply(id json.Value, why string) []byte {
+	return (&failed{code: rpcNotAnswered, text: clip(why), data: json.Value("null")}).message(id)
+}
+
+// askForInputs asks a legacy caller what a modern server wants to know, and gives the answers as that server expects them.
+func (x *exchange) askForInputs(ctx context.Context, questions []question) (json.Value, error) {
+	var o object
+	for _, q := range questions {
+		said, err := x.ask(ctx, q)
+		if err == nil && said.err != nil {
+			err = said.err
+		}
+		if err != nil {
+			return nil, signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q asked for input, and got none.", x.call.Tool.Server).
+				WithField(q.method).WithRemedy("Answer what is asked, in a session whose client has declared that it can.").WithCause(err)
+		}
+		o.add(q.key, said.result)
+	}
+	return o.bytes(), nil
+}
