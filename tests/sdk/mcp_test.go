@@ -61,6 +61,34 @@ func files(t *testing.T) (i *harness.Instance, dir string) {
 	return harness.Start(t, harness.Options{Config: config}), dir
 }
 
+// TestJointMCP uses the same server on the path of all servers.
+func TestJointMCP(t *testing.T) {
+	i, dir := files(t)
+	session, err := connect(t.Context(), i.URL+"/mcp", harness.Agent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	list, err := session.ListTools(t.Context(), nil)
+	if err != nil || len(list.Tools) == 0 || list.CacheScope != "private" {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	for _, tool := range list.Tools {
+		if !strings.HasPrefix(tool.Name, "files__") {
+			t.Errorf("got a tool %q", tool.Name)
+		}
+	}
+	got, err := callTool(t, session, "files__read_text_file", map[string]any{"path": filepath.Join(dir, "note.txt")})
+	if err != nil || got.IsError || text(got) != "The signal is at danger." {
+		t.Errorf("got %q, %v", text(got), err)
+	}
+	for _, name := range []string{"read_text_file", "files.read_text_file", "Files__read_text_file"} {
+		if _, err := callTool(t, session, name, map[string]any{}); err == nil {
+			t.Errorf("%q was served", name)
+		}
+	}
+}
+
 func TestMCP(t *testing.T) {
 	i, dir := files(t)
 	session, err := connect(t.Context(), i.URL+"/mcp/files", harness.Agent)

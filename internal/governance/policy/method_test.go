@@ -79,8 +79,16 @@ func TestReaches(t *testing.T) {
 		pattern, server string
 		want            bool
 	}{
-		{"books.find", "books", true}, {"books.find", "films", false}, {"*", "films", true}, {"books.*", "books", true}, {"b*", "books", true},
-		{"b*.find", "books", true}, {"b*.find", "films", false}, {"*.find", "films", true}, {"books", "books", false}, {"book.*", "books", false},
+		{"books.find", "books", true},
+		{"books.find", "films", false},
+		{"*", "films", true},
+		{"books.*", "books", true},
+		{"b*", "books", true},
+		{"b*.find", "books", true},
+		{"b*.find", "films", false},
+		{"*.find", "films", true},
+		{"books", "books", false},
+		{"book.*", "books", false},
 	} {
 		agents := []Agent{{ID: "a", Permissions: &signalbox.Permissions{Tools: []signalbox.ToolPermission{
 			{Name: c.pattern, Operations: []signalbox.Operation{signalbox.OperationRead}, Resources: []string{"*"}},
