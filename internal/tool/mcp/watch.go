@@ -134,13 +134,7 @@ func listenParams(s *session, uris []string) []byte {
 
 // stream reads the stream of notifications that a legacy server may have.
 func (w *httpWire) stream(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Accept", "text/event-stream")
-	w.head(req, "", "")
-	res, err := w.client.Do(req)
+	res, err := w.authorized(ctx, func(authorization string) (*http.Response, error) { return w.openStream(ctx, authorization) })
 	if err != nil {
 		return err
 	}
@@ -168,6 +162,23 @@ func (w *httpWire) stream(ctx context.Context) error {
 			w.onNotice(m)
 		}
 	}
+}
+
+func (w *httpWire) openStream(ctx context.Context, authorization string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url, nil)
+	if err != nil {
+		return nil, &wireError{err: err}
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	w.head(req, "", "")
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	res, err := w.client.Do(req)
+	if err != nil {
+		return nil, &wireError{err: err, sent: true}
+	}
+	return res, nil
 }
 
 // publish hands a notification to those who listen. The mutex is held.
