@@ -17,7 +17,7 @@ func visible(text string) string {
 		twins := latin && deceives(word)
 		for _, r := range word {
 			switch {
-			case r == '\n' || r == '\t' || shown(r) && !(twins && isForeign(r)):
+			case r == '\n' || r == '\t' || shown(r) && (!twins || !isForeign(r)):
 				b.WriteRune(r)
 			case shown(r): // Both are shown: the letter, and which one it is.
 				b.WriteRune(r)
