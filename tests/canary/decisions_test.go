@@ -125,7 +125,8 @@ func waits(name, arguments string) field {
 func edits(name, body string, content bool) field {
 	return field{name: "edit, " + name, content: content, send: func(b *bench, t *testing.T, text string) harness.Answer {
 		filled := strings.NewReplacer("@", quote("Please remember "+text+" for me."), "$", quote(text)).Replace(body)
-		id, answer := b.waiting(t, `{"mark":"m","fail":false}`)
+		b.waited++ // What was denied is refused for a while.
+		id, answer := b.waiting(t, fmt.Sprintf(`{"mark":"m%d","fail":false}`, b.waited))
 		a := b.Send(t, http.MethodPost, "/api/v1/approvals/"+id+"/edit", b.approver, filled)
 		b.settle(t)
 		<-answer
