@@ -99,7 +99,7 @@ describe("signed in", () => {
     await now.page.getByLabel("Kind").selectOption("tool");
     await now.page.waitForURL(/\?kind=tool$/);
     await now.page.locator(".vbody .kind.tool").first().waitFor();
-    expect(await now.page.locator(".vbody .kind.model").count()).toBe(0);
+    await expect.poll(() => now.page.locator(".vbody .kind.model").count()).toBe(0);
     await now.page.reload();
     await now.page.locator(".vbody .kind.tool").first().waitFor();
     expect(await now.page.getByLabel("Kind").inputValue()).toBe("tool");
