@@ -99,7 +99,7 @@ func (w world) once(server, tool string) (reply, error) {
 			} `json:"data"`
 		} `json:"error"`
 	}
-	if err := json.Unmarshal([]byte(a.Body), &m); err != nil {
+	if err := json.Unmarshal([]byte(last(a)), &m); err != nil {
 		return r, fmt.Errorf("the answer (status %d) is no message: %w: %.300s", a.Status, err, a.Body)
 	}
 	r.code, r.words = m.Error.Data.Code, m.Error.Message
@@ -110,6 +110,15 @@ func (w world) once(server, tool string) (reply, error) {
 		return r, fmt.Errorf("neither a result nor an error with its remedy: %s", a.Body)
 	}
 	return r, nil
+}
+
+// last gives the message that answers: the last one of a stream, which has log lines of the server before it.
+func last(a harness.Answer) string {
+	if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/event-stream") {
+		return a.Body
+	}
+	_, data, _ := strings.Cut(a.Body[max(0, strings.LastIndex(a.Body, "data: ")):], "data: ")
+	return data
 }
 
 // good calls the tool that works, once.
