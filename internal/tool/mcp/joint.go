@@ -73,7 +73,13 @@ func look(name string) string {
 }
 
 // renamed gives a JSON object with another text as the value of a member.
-func renamed(raw json.Value, member, value string) json.Value {
+func renamed(raw json.Value, member, text string) json.Value {
+	return replaced(raw, member, json.Quote(text))
+}
+
+// replaced gives a JSON object with another value of a member. What is no object stays as it is: both what callers and what
+// servers wrote was read as one before.
+func replaced(raw json.Value, member string, value json.Value) json.Value {
 	root, err := json.Parse(raw, json.Limits{CaseVariants: true})
 	if err != nil {
 		return raw
@@ -85,7 +91,7 @@ func renamed(raw json.Value, member, value string) json.Value {
 	var o object
 	for _, m := range members.All() {
 		if m.Name == member {
-			o.text(member, value)
+			o.add(member, value)
 			continue
 		}
 		o.add(m.Name, m.Value.Bytes())
@@ -187,23 +193,6 @@ func (x *exchange) address(server, name string) {
 			t.Arguments = replaced(t.Arguments, "ref", renamed(ref.Bytes(), "name", name))
 		}
 	}
-}
-
-// replaced gives a JSON object with another value of a member.
-func replaced(raw json.Value, member string, value json.Value) json.Value {
-	members, err := json.Object(raw)
-	if err != nil {
-		return raw
-	}
-	var o object
-	for _, m := range members.All() {
-		if m.Name == member {
-			o.add(member, value)
-			continue
-		}
-		o.add(m.Name, m.Value.Bytes())
-	}
-	return o.bytes()
 }
 
 // locateResource finds the server that lists the resource, or has a template that it fits. Of servers that the caller may
