@@ -70,7 +70,7 @@ test-real-model: build ## chat and stream through a real small model served on t
 	@scripts/real-model.sh
 
 .PHONY: bench
-bench: build ## speed against a bare reverse proxy, what budgets cost, and the ledger by itself; BENCH='-rounds 3' for flags
+bench: build ## speed against a bare reverse proxy, of models and tools, what budgets cost, the ledger and the log; BENCH='-rounds 3' for flags
 	@eval "$$(scripts/postgres.sh start)"; trap 'scripts/postgres.sh stop' EXIT; go run ./bench $(BENCH)
 
 .PHONY: vuln

@@ -13,12 +13,13 @@ import (
 // maxOnTop is what budgets and alerts may add to the CPU of a call of the earlier binary.
 const maxOnTop = 0.10
 
-// comparison is what budgets cost: the same calls by the same binary with and without them, and by an earlier binary.
+// comparison is the same calls through several hops in turn, such as one binary with and without budgets.
 type comparison struct {
 	options options
 	version string
 	earlier string // What the earlier binary says of itself; "" where there is none.
 	hops    []hop
+	loads   []load          // By hop.
 	rows    [][]measurement // By hop and round.
 }
 
@@ -55,12 +56,16 @@ func runBudgets(ctx context.Context, o options, dir string) error {
 	return nil
 }
 
+func (c *comparison) add(h hop, l load) {
+	c.hops, c.loads = append(c.hops, h), append(c.loads, l)
+}
+
 func (c *comparison) start(ctx context.Context, self, dir, upstream string) error {
 	proxy, err := startProcess(ctx, self, dir, "-role", "proxy", "-target", upstream)
 	if err != nil {
 		return err
 	}
-	c.hops = append(c.hops, hop{"ReverseProxy", proxy, ""})
+	c.add(hop{"ReverseProxy", proxy, ""}, unary.load())
 	if c.options.baseline != "" {
 		c.earlier = version(ctx, c.options.baseline)
 		if err := c.serve(ctx, c.options.baseline, "earlier binary", dir, upstream, limits); err != nil {
@@ -84,7 +89,7 @@ func (c *comparison) serve(ctx context.Context, binary, name, dir, upstream stri
 	}
 	p, err := startProcess(ctx, binary, dir, "serve", "--config", config)
 	if err == nil {
-		c.hops = append(c.hops, hop{name, p, benchKey})
+		c.add(hop{name, p, benchKey}, unary.load())
 	}
 	return err
 }
@@ -96,7 +101,7 @@ func (c *comparison) round(ctx context.Context, n int) error {
 	}
 	for i := range c.hops {
 		h := (i + n) % len(c.hops)
-		m, err := measure(ctx, c.hops[h], unary, c.options)
+		m, err := measure(ctx, c.hops[h], c.loads[h], c.options)
 		if err != nil {
 			return err
 		}

@@ -27,14 +27,14 @@ func benchmarkCall(b *testing.B, k kind, s setting) {
 	h := serving(b, s)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	request := body(k)
+	l := k.load()
 	b.SetParallelism(connections / 2)
 	b.ReportAllocs()
 	before := used(b)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := ask(context.Background(), client, h, k, request); err != nil {
+			if err := ask(context.Background(), client, h, l); err != nil {
 				b.Error(err)
 				return
 			}

@@ -105,7 +105,7 @@ func (b *bench) round(ctx context.Context, n int, r *report) error {
 	for k := range kindCount {
 		for i := range hopCount {
 			h := (i + n) % hopCount
-			m, err := measure(ctx, b.hops[h], k, r.options)
+			m, err := measure(ctx, b.hops[h], k.load(), r.options)
 			if err != nil {
 				return err
 			}

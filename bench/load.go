@@ -24,19 +24,36 @@ type measurement struct {
 	failure   string        // The first of them.
 }
 
+// load is what is sent to a hop, and what a whole answer to it is.
+type load struct {
+	path  string
+	head  http.Header // Besides what says who calls, and in which run.
+	body  []byte
+	rate  int               // Calls per second at which latency is measured; 0 leaves it out.
+	whole func([]byte) bool // Whether an answer of status 200 is one; nil: any is.
+}
+
+// load is a call of the model of this kind.
+func (k kind) load() load {
+	l := load{path: "/v1/chat/completions", head: http.Header{"Content-Type": {"application/json"}}, body: body(k), rate: k.rate()}
+	if k != unary {
+		l.whole = func(answer []byte) bool { return bytes.HasSuffix(answer, []byte("data: [DONE]\n\n")) }
+	}
+	return l
+}
+
 const (
-	path        = "/v1/chat/completions"
 	warmUp      = 5   // The part of a measurement that goes before it to warm up, as a divisor.
 	maxFailures = 100 // More of them end the benchmark: it would measure something else.
 )
 
-func measure(ctx context.Context, h hop, k kind, o options) (m measurement, err error) {
-	warm := saturate(ctx, h, k, o.saturated/warmUp)
+func measure(ctx context.Context, h hop, l load, o options) (m measurement, err error) {
+	warm := saturate(ctx, h, l, o.saturated/warmUp)
 	before, err := h.process.settled(ctx)
 	if err != nil {
 		return m, err
 	}
-	s := saturate(ctx, h, k, o.saturated)
+	s := saturate(ctx, h, l, o.saturated)
 	after, err := h.process.settled(ctx)
 	if err != nil {
 		return m, err
@@ -45,8 +62,8 @@ func measure(ctx context.Context, h hop, k kind, o options) (m measurement, err 
 	m.cpu = (after - before) / time.Duration(max(s.calls.Load(), 1))
 	m.count(warm.failed.Load(), warm.failure)
 	m.count(s.failed.Load(), s.failure)
-	if o.paced > 0 && k.rate() > 0 {
-		m.pace(h, k, o.paced)
+	if o.paced > 0 && l.rate > 0 {
+		m.pace(h, l, o.paced)
 	}
 	m.memory = h.process.anonymous()
 	if m.failed > maxFailures {
@@ -71,16 +88,16 @@ type saturation struct {
 	failure       string
 }
 
-func saturate(ctx context.Context, h hop, k kind, length time.Duration) *saturation {
+func saturate(ctx context.Context, h hop, l load, length time.Duration) *saturation {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	s, request := &saturation{}, body(k)
+	s := &saturation{}
 	var wg sync.WaitGroup
 	start := time.Now()
 	for range connections {
 		wg.Go(func() {
 			for time.Since(start) < length && ctx.Err() == nil && s.failed.Load() <= maxFailures {
-				s.note(ask(ctx, client, h, k, request))
+				s.note(ask(ctx, client, h, l))
 			}
 		})
 	}
@@ -99,12 +116,12 @@ func (s *saturation) note(err error) {
 }
 
 // ask makes one call and reads its answer to the end.
-func ask(ctx context.Context, client *http.Client, h hop, k kind, request []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.process.url+path, bytes.NewReader(request))
+func ask(ctx context.Context, client *http.Client, h hop, l load) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.process.url+l.path, bytes.NewReader(l.body))
 	if err != nil {
 		return err
 	}
-	req.Header = header(h)
+	req.Header = l.header(h)
 	answer, err := client.Do(req)
 	if err != nil {
 		return err
@@ -114,7 +131,7 @@ func ask(ctx context.Context, client *http.Client, h hop, k kind, request []byte
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusOK || k != unary && !bytes.HasSuffix(data, []byte("data: [DONE]\n\n")) {
+	if answer.StatusCode != http.StatusOK || l.whole != nil && !l.whole(data) {
 		return fmt.Errorf("%s: %.300s", answer.Status, data)
 	}
 	return nil
@@ -124,8 +141,8 @@ func ask(ctx context.Context, client *http.Client, h hop, k kind, request []byte
 var asked atomic.Int64
 
 // header makes the head of a call. So many calls in a row are one run.
-func header(h hop) http.Header {
-	head := http.Header{"Content-Type": {"application/json"}}
+func (l load) header(h hop) http.Header {
+	head := l.head.Clone()
 	if h.key != "" {
 		head.Set("Authorization", "Bearer "+h.key)
 		head.Set("X-Signalbox-Run", fmt.Sprintf("bench-%d", asked.Add(1)/callsInRun))
@@ -134,20 +151,19 @@ func header(h hop) http.Header {
 }
 
 // pace sends at a fixed rate whatever comes back, and takes the quantiles of the time to the last byte.
-func (m *measurement) pace(h hop, k kind, length time.Duration) {
+func (m *measurement) pace(h hop, l load, length time.Duration) {
 	attacker := vegeta.NewAttacker(vegeta.Connections(1024), vegeta.MaxConnections(1024), vegeta.KeepAlive(true))
-	request := body(k)
 	targets := func(t *vegeta.Target) error {
-		*t = vegeta.Target{Method: http.MethodPost, URL: h.process.url + path, Body: request, Header: header(h)}
+		*t = vegeta.Target{Method: http.MethodPost, URL: h.process.url + l.path, Body: l.body, Header: l.header(h)}
 		return nil
 	}
 	var v vegeta.Metrics
-	for res := range attacker.Attack(targets, vegeta.Rate{Freq: k.rate(), Per: time.Second}, length, h.name) {
+	for res := range attacker.Attack(targets, vegeta.Rate{Freq: l.rate, Per: time.Second}, length, h.name) {
 		v.Add(res)
 		if res.Error != "" || res.Code != http.StatusOK {
 			m.count(1, fmt.Sprintf("status %d %s", res.Code, res.Error))
 		}
 	}
 	v.Close()
-	m.p50, m.p99, m.reached = v.Latencies.P50, v.Latencies.P99, v.Throughput/float64(k.rate())
+	m.p50, m.p99, m.reached = v.Latencies.P50, v.Latencies.P99, v.Throughput/float64(l.rate)
 }

@@ -1,7 +1,8 @@
 // Command bench measures Signalbox against other things in the same run on the same machine, and prints tables and
-// whether each target is met. It has four parts:
+// whether each target is met. It has five parts:
 //
 //   - calls: against the upstream called directly, and a bare httputil.ReverseProxy before it;
+//   - tools: the same for calls of a tool by MCP, and the memory of sessions and of calls that wait for people;
 //   - budgets: what budgets and alerts cost, against the same binary without any and, with -baseline, an earlier binary;
 //   - ledger: holds and settlements per second, without HTTP, against the same records without entries of the ledger;
 //   - audit: records per second that the log takes, and how fast a log of a million records is verified and opened.
@@ -58,7 +59,7 @@ type options struct {
 	saturated time.Duration // At saturation, per hop, kind and round.
 	paced     time.Duration // At the fixed rate, the same.
 	markdown  bool
-	parts     string // Which of calls, budgets, ledger and audit, with commas.
+	parts     string // Which of calls, tools, budgets, ledger and audit, with commas.
 	baseline  string // A binary to compare with; "" for none.
 	records   int    // In the log that is verified and opened.
 }
@@ -70,7 +71,7 @@ func main() {
 	target := flag.String("target", "", "of the proxy")
 	flag.StringVar(&l.store, "store", "", "of the payer: the file or URL of its database")
 	flag.IntVar(&l.accounts, "accounts", 1, "of the payer: how many accounts its calls spread over")
-	flag.StringVar(&o.parts, "parts", "calls,budgets,ledger,audit", "what is measured")
+	flag.StringVar(&o.parts, "parts", "calls,tools,budgets,ledger,audit", "what is measured")
 	flag.IntVar(&o.records, "records", targetRecords, "of the part audit: records in the log that is verified and opened")
 	flag.StringVar(&o.baseline, "baseline", "", "an earlier binary, which the costs of budgets are compared with")
 	flag.StringVar(&o.binary, "signalbox", "bin/signalbox", "the binary to measure")
@@ -104,11 +105,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // It is temporary.
-	parts := map[string]func(context.Context, options, string) error{"calls": runCalls, "budgets": runBudgets, "ledger": runLedger, "audit": runAudit}
+	parts := map[string]func(context.Context, options, string) error{"calls": runCalls, "tools": runTools, "budgets": runBudgets, "ledger": runLedger, "audit": runAudit}
 	for name := range strings.SplitSeq(o.parts, ",") {
 		part, ok := parts[name]
 		if !ok {
-			return fmt.Errorf("there is no part %q; use calls, budgets, ledger or audit", name)
+			return fmt.Errorf("there is no part %q; use calls, tools, budgets, ledger or audit", name)
 		}
 		folder := filepath.Join(dir, name)
 		if err := os.Mkdir(folder, 0o700); err != nil {

@@ -24,13 +24,26 @@ type process struct {
 	command *exec.Cmd
 	url     string
 	startup time.Duration // From its start until it says that it serves.
+	said    lastWords
+}
+
+// lastWords keeps the end of what a process writes to its standard error, for when it fails.
+type lastWords struct{ text []byte }
+
+const maxLastWords = 4 << 10
+
+// Write keeps the end.
+func (w *lastWords) Write(p []byte) (int, error) {
+	w.text = append(w.text, p...)
+	w.text = w.text[max(0, len(w.text)-maxLastWords):]
+	return len(p), nil
 }
 
 var serves = regexp.MustCompile(`serves (http://[0-9.:]+)`)
 
 func startProcess(ctx context.Context, name, dir string, args ...string) (*process, error) {
 	p := &process{command: exec.CommandContext(ctx, name, args...)}
-	p.command.Dir, p.command.Stderr = dir, os.Stderr
+	p.command.Dir, p.command.Stderr = dir, &p.said
 	out, err := p.command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -47,7 +60,7 @@ func startProcess(ctx context.Context, name, dir string, args ...string) (*proce
 			return p, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("%s does not say where it serves", name), p.command.Wait())
+	return nil, errors.Join(fmt.Errorf("%s does not say where it serves", name), p.command.Wait(), errors.New(string(p.said.text)))
 }
 
 func (p *process) stop() {

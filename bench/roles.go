@@ -100,6 +100,10 @@ func upstream() http.Handler {
 		if err != nil {
 			return
 		}
+		if r.URL.Path == toolPath {
+			answerTool(w, request)
+			return
+		}
 		if !strings.Contains(string(request), `"stream":true`) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Write(answer)
