@@ -85,19 +85,21 @@ func TestErasedLiveEqualsRebuilt(t *testing.T) {
 				r.Who.UserID = rapid.SampledFrom(names).Draw(t, "name")
 			}
 			effects := p.seal(&r)
-			l.commit(t, r, effects)
+			l.add(t, r, effects)
 			switch rapid.IntRange(0, 9).Draw(t, "then") {
 			case 0:
 				r, effects := p.erase(rapid.SampledFrom(names).Draw(t, "whom"))
-				l.commit(t, r, effects)
+				l.add(t, r, effects)
 			case 1, 2:
 				clear(p.cached)
 			case 3, 4, 5:
+				l.flush(t)
 				if err := live.CatchUp(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
+		l.flush(t)
 		if err := live.CatchUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -117,14 +119,21 @@ func TestErasedLiveEqualsRebuilt(t *testing.T) {
 	})
 }
 
-func (l *log) commit(t failer, r signalbox.Record, effects []signalbox.Effect) {
+// add puts a record into the batch that [log.flush] commits.
+func (l *log) add(t failer, r signalbox.Record, effects []signalbox.Effect) {
 	t.Helper()
-	list := entriesOf(t, l.next, []signalbox.Record{r})
+	list := entriesOf(t, l.next+int64(len(l.batch)), []signalbox.Record{r})
 	list[0].Effects = effects
-	if err := l.Commit(context.Background(), signalbox.Batch{Entries: list}); err != nil {
+	l.batch = append(l.batch, list...)
+}
+
+func (l *log) flush(t failer) {
+	t.Helper()
+	if err := l.Commit(context.Background(), signalbox.Batch{Entries: l.batch}); err != nil {
 		t.Fatal(err)
 	}
-	l.next++
+	l.next += int64(len(l.batch))
+	l.batch = nil
 }
 
 func TestSealingKey(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
+	"github.com/signalbox/signalbox/internal/platform/store/sqlite/sqlitetest"
 )
 
 var start = time.Date(2026, 11, 22, 9, 58, 0, 0, time.UTC)
@@ -185,7 +186,8 @@ func attempt(t *rapid.T, r *signalbox.Record, n int) signalbox.Attempt {
 // log is a real store that records are appended to, one transaction per append.
 type log struct {
 	*sqlite.DB
-	next int64
+	next  int64
+	batch []signalbox.Entry // Not yet committed.
 }
 
 func open(t testing.TB) *log {
@@ -201,6 +203,7 @@ func open(t testing.TB) *log {
 
 func openAt(t failer, file string) *log {
 	t.Helper()
+	sqlitetest.Prepare(t, file)
 	db, err := sqlite.Open(context.Background(), file, sqlite.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +214,7 @@ func openAt(t failer, file string) *log {
 type failer interface {
 	Helper()
 	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 func (l *log) append(t failer, records ...signalbox.Record) {

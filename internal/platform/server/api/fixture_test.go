@@ -28,6 +28,7 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/platform/store"
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
+	"github.com/signalbox/signalbox/internal/platform/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) {
@@ -117,6 +118,7 @@ func openAt(t failer, file string) (*site, func()) {
 	s := &site{t: t, at: start}
 	clock := s.now
 	ctx := context.Background()
+	sqlitetest.Prepare(t, file)
 	var err error
 	if s.db, err = sqlite.Open(ctx, file, sqlite.Options{Now: clock, ReadTimeout: time.Minute}); err != nil {
 		t.Fatalf("open: %v", err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,12 +19,12 @@ import (
 
 const scanned = 6000 // Records of the log in the tests: a page, many ranges, and a last part of one.
 
-// scanLog makes a log, and removes the records of the condition, as somebody with the file could.
-func scanLog(t *testing.T, records int64, content, without string) *sqlite.DB {
+// writeLog makes a log of so many records with the same content, and gives its file.
+func writeLog(t *testing.T, records int64, content string) string {
 	t.Helper()
 	file := path(t)
 	db := openFile(t, file)
-	t.Cleanup(func() { closeDB(t, db) })
+	defer closeDB(t, db)
 	var b signalbox.Batch
 	for i := range records {
 		b.Entries = append(b.Entries, signalbox.Entry{
@@ -33,6 +34,19 @@ func scanLog(t *testing.T, records int64, content, without string) *sqlite.DB {
 	if err := db.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+// openWithout opens a copy of a log, and removes the records of the condition, as somebody with the file could.
+func openWithout(t *testing.T, log, without string) *sqlite.DB {
+	t.Helper()
+	content, err := os.ReadFile(log)
+	file := path(t)
+	if err != nil || os.WriteFile(file, content, 0o600) != nil {
+		t.Fatalf("copy %s to %s: %v", log, file, err)
+	}
+	db := openFile(t, file)
+	t.Cleanup(func() { closeDB(t, db) })
 	if without == "" {
 		return db
 	}
@@ -68,9 +82,10 @@ func TestEntriesOfEveryLog(t *testing.T) {
 		"all but the last":       {"seq < 5999", func(i int64) bool { return i < 5999 }},
 		"the last but one range": {"seq BETWEEN 5700 AND 5990", func(i int64) bool { return i >= 5700 && i <= 5990 }},
 	}
+	log := writeLog(t, scanned, "{}")
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			db := scanLog(t, scanned, "{}", test.without)
+			db := openWithout(t, log, test.without)
 			reader, err := sqlite.OpenReadOnly(t.Context(), db.File())
 			if err != nil {
 				t.Fatal(err)
@@ -101,7 +116,7 @@ func TestEntriesOfEveryLog(t *testing.T) {
 // Ranges of large records are cut short, and nothing of them is left out.
 func TestEntriesOfLargeRecords(t *testing.T) {
 	const records, size = 2000, 20_000
-	db := scanLog(t, records, strings.Repeat("x", size), "")
+	db := openWithout(t, writeLog(t, records, strings.Repeat("x", size)), "")
 	var n int64
 	for e, err := range db.Entries(t.Context(), 0) {
 		if err != nil || e.Index != n || len(e.Content) != size {
@@ -116,7 +131,7 @@ func TestEntriesOfLargeRecords(t *testing.T) {
 
 // Who has enough leaves nothing running, and a context that ends ends the reading.
 func TestEntriesEndWhereTheyAreLeft(t *testing.T) {
-	db := scanLog(t, scanned, "{}", "")
+	db := openWithout(t, writeLog(t, scanned, "{}"), "")
 	running := goleak.IgnoreCurrent()
 	for _, last := range []int64{0, 999, 1000, 2023, 2024, 4000} {
 		for e, err := range db.Entries(t.Context(), 0) {

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/signalbox/signalbox/internal/platform/store/sqlite"
+	"github.com/signalbox/signalbox/internal/platform/store/sqlite/sqlitetest"
 	"github.com/signalbox/signalbox/internal/platform/store/storetest"
 )
 
@@ -45,6 +46,7 @@ func reopenable(t *testing.T, file string) storetest.Store {
 			t.Error(err)
 		}
 	}
+	sqlitetest.Prepare(t, file)
 	var open func() storetest.Store
 	open = func() storetest.Store {
 		if current != nil {

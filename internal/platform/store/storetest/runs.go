@@ -83,8 +83,8 @@ func testRunPages(t *testing.T, s Store) {
 		want[h.Tenant+"/"+h.Run] += h.Calls
 	}
 	slices.SortFunc(hours, func(a, b signalbox.RunHour) int { return strings.Compare(a.Tenant+a.Run, b.Tenant+b.Run) })
-	for _, h := range hours {
-		project(t, s, signalbox.Changes{RunHours: []signalbox.RunHour{h}})
+	for some := range slices.Chunk(hours, 7) {
+		project(t, s, signalbox.Changes{RunHours: some})
 	}
 	for _, tenants := range [][]string{nil, {"globex"}, {"acme", "initech"}} {
 		for _, limit := range []int{1, 4, 7, 500} {
