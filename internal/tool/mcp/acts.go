@@ -1,20 +1,13 @@
 package mcp
 
 import (
-	"slices"
-
-	"github.com/yosida95/uritemplate/v3"
+	"context"
+	"errors"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
-
-// reservedNames are methods that act on a server. As the name of a tool each would be taken for the act: permissions name
-// both alike, as "server.resources/read".
-var reservedNames = []string{methodReadResource, methodGetPrompt, methodComplete, "sampling/createMessage", "elicitation/create", "roots/list"}
-
-// reserved reports whether a tool can not have the name.
-func reserved(name string) bool { return slices.Contains(reservedNames, name) }
 
 // toolName is what the stations know the act by: the name of a tool, or the method of all else.
 func (r request) toolName() string {
@@ -24,39 +17,55 @@ func (r request) toolName() string {
 	return r.name
 }
 
-// methodOf is the method and the parameters, without _meta, by which a server is asked to do what a tool request says.
-// Name is what the request is about, for the headers of modern servers.
-func methodOf(t *signalbox.ToolRequest, upstream string) (method, name string, params object) {
-	switch {
-	case !reserved(t.Name):
-		params.text("name", upstream)
-		params.add("arguments", t.Arguments)
-		return methodCallTool, upstream, params
-	case t.Name == methodReadResource:
-		name = textIn(t.Arguments, "uri")
-	case t.Name == methodGetPrompt:
-		name = textIn(t.Arguments, "name")
+// act has the stations decide about a request that acts on a server, and serve it.
+func (h *Handler) act(ctx context.Context, x *exchange) (json.Value, error) {
+	if err := h.locate(ctx, x); err != nil {
+		x.call.Invalid = signalbox.AsError(err)
+		return nil, h.refuse(ctx, x.call)
 	}
-	members, err := json.Object(t.Arguments)
-	if err == nil {
-		for _, m := range members.All() {
-			params.add(m.Name, m.Value.Bytes())
-		}
+	if err := h.prepare(x); err != nil {
+		x.call.Invalid = signalbox.AsError(err)
+		return nil, h.refuse(ctx, x.call)
 	}
-	return t.Name, name, params
+	return h.finish(WithCaller(ctx, line{x}), x)
 }
 
-func textIn(data json.Value, member string) string {
-	members, err := json.Object(data)
+// finish has an act served, and hands on what its server asks before.
+func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
+	data, err := h.attend(ctx, x)
 	if err != nil {
-		return ""
+		return nil, err
 	}
-	text, _ := members.Get(member).Text()
-	return text
+	if resultType(data) == typeInputRequired {
+		return h.askCaller(ctx, x, data)
+	}
+	return complete(data)
 }
 
-// fits reports whether a URI is one that the template makes.
-func fits(template, uri string) bool {
-	t, err := uritemplate.New(template)
-	return err == nil && t.Regexp().MatchString(uri)
+// prepare finds out what the server of an act may ask of the caller, and opens what the caller answers to.
+func (h *Handler) prepare(x *exchange) error {
+	who, err := h.who(x.call)
+	if err != nil {
+		x.permitted = noCapabilities
+		return nil //nolint:nilerr // The gate will say so, with a record.
+	}
+	x.permitted = h.clientCapabilities(who, x)
+	return h.openInputs(who, x)
+}
+
+// refuse sends a call that can not be served through the stations, so that its refusal is recorded, and gives the error.
+func (h *Handler) refuse(ctx context.Context, c *signalbox.Call) error {
+	answer, err := h.next.Serve(ctx, call.NewTrack(c))
+	if err != nil {
+		return err
+	}
+	return errors.Join(errors.New("a call that can not be served was served"), answer.Close())
+}
+
+func (h *Handler) serve(ctx context.Context, t *call.Track) ([]byte, error) {
+	answer, err := h.next.Serve(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return call.ReadAll(ctx, answer)
 }

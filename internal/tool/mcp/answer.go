@@ -46,53 +46,13 @@ func setHeaders(h http.Header, c *signalbox.Call, recorded bool) {
 	}
 }
 
-// rpcCode gives the JSON-RPC code of an error. Those without one of the standard's are -31000 less the HTTP status: the
-// protocol keeps -32768 to -32000 for itself.
-func rpcCode(code signalbox.Code) int64 {
-	switch code { //nolint:exhaustive // The rest has no code of the standard.
-	case signalbox.CodeInvalid, signalbox.CodeNotFound:
-		return rpcInvalidParams
-	case signalbox.CodeInternal:
-		return rpcInternal
-	}
-	return -31000 - int64(code.Status())
-}
-
-// failed is an error in the shape of JSON-RPC.
-type failed struct {
-	code int64
-	text string
-	data json.Value
-}
-
-// message writes the whole message of an error.
-func (f *failed) message(id json.Value) []byte {
-	if id == nil {
-		id = json.Value("null")
-	}
-	var o object
-	o.text("jsonrpc", "2.0")
-	o.add("id", id)
-	o.add("error", f.bytes())
-	return o.bytes()
-}
-
-// bytes writes the error itself.
-func (f *failed) bytes() []byte {
-	var o object
-	o.add("code", strconv.AppendInt(nil, f.code, 10))
-	o.text("message", f.text)
-	o.add("data", f.data)
-	return o.bytes()
-}
-
 // rpcFailure is an error of a call in the shape of JSON-RPC.
-func rpcFailure(c *signalbox.Call, err error) *failed { return failure(c.RequestID, c.ID, err) }
+func rpcFailure(c *signalbox.Call, err error) *rpcError { return failure(c.RequestID, c.ID, err) }
 
 // failure gives an error in the shape of JSON-RPC; the call is "" where there is none.
-func failure(request, call string, err error) *failed {
+func failure(request, call string, err error) *rpcError {
 	e := signalbox.AsError(err)
-	f := &failed{code: rpcCode(e.Code), text: e.Message}
+	f := &rpcError{code: rpcCode(e.Code), message: e.Message}
 	var data object
 	data.text("code", string(e.Code))
 	data.text("message", e.Message)
@@ -121,7 +81,7 @@ func failure(request, call string, err error) *failed {
 		}
 	}
 	if e.Remedy != "" {
-		f.text += " " + e.Remedy
+		f.message += " " + e.Remedy
 	}
 	f.data = data.bytes()
 	return f

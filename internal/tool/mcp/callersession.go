@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -112,44 +111,13 @@ func (h *Handler) beginSession(w http.ResponseWriter, x *exchange) {
 	if err != nil {
 		return
 	}
-	for capability := range asked {
+	for _, capability := range questions() {
 		if declared.Get(capability).Kind() == '{' {
 			if s := h.sessions.begin(x.call.Caller, capabilities.Bytes(), h.servers.now()); s != nil {
 				w.Header().Set(headerSession, s.id)
 			}
 			return
 		}
-	}
-}
-
-var errNobodyToAsk = errors.New("the caller can not be asked")
-
-// ask asks the caller in the stream that answers his request, and waits for what he says.
-func (x *exchange) ask(ctx context.Context, q question) (message, error) {
-	s := x.session
-	if s == nil {
-		return message{}, errNobodyToAsk
-	}
-	id, answer, err := s.expect()
-	if err != nil {
-		return message{}, err
-	}
-	defer s.forget(id)
-	var o object
-	o.text("jsonrpc", "2.0")
-	o.text("id", id)
-	o.text("method", q.method)
-	o.add("params", q.params)
-	if err := x.response.tell(o.bytes()); err != nil {
-		return message{}, err
-	}
-	select {
-	case m := <-answer:
-		return m, nil
-	case <-s.ended:
-		return message{}, errNobodyToAsk
-	case <-ctx.Done():
-		return message{}, context.Cause(ctx)
 	}
 }
 
@@ -189,55 +157,4 @@ func (s *callerSession) answered(body []byte) {
 		delete(s.waiting, id)
 		answer <- m
 	}
-}
-
-// askThrough answers a question that a legacy server asks while it works for a caller: the stations judge it, and the caller
-// is asked if he can be. The answer is the response to the server, as JSON-RPC has it.
-func (h *Handler) askThrough(ctx context.Context, x *exchange, m message) []byte {
-	q := question{method: m.method, params: m.params}
-	if q.params == nil {
-		q.params = json.Value("{}")
-	}
-	capability := capabilityFor(m.method)
-	permitted, err := json.Object(x.capabilities())
-	if capability == "" || err != nil || !permitted.Has(capability) {
-		return reply(m)
-	}
-	if err := h.judgeQuestion(ctx, x, q); err != nil {
-		return refusedReply(m.id, signalbox.AsError(err).Message)
-	}
-	said, err := x.ask(ctx, q)
-	switch {
-	case err != nil:
-		return refusedReply(m.id, err.Error())
-	case said.err != nil:
-		return refusedReply(m.id, said.err.message)
-	}
-	var o object
-	o.text("jsonrpc", "2.0")
-	o.add("id", m.id)
-	o.add("result", said.result)
-	return o.bytes()
-}
-
-// refusedReply is the response to a server whose question nobody answers.
-func refusedReply(id json.Value, why string) []byte {
-	return (&failed{code: rpcNotAnswered, text: clip(why), data: json.Value("null")}).message(id)
-}
-
-// askForInputs asks a legacy caller what a modern server wants to know, and gives the answers as that server expects them.
-func (x *exchange) askForInputs(ctx context.Context, questions []question) (json.Value, error) {
-	var o object
-	for _, q := range questions {
-		said, err := x.ask(ctx, q)
-		if err == nil && said.err != nil {
-			err = said.err
-		}
-		if err != nil {
-			return nil, signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q asked for input, and got none.", x.call.Tool.Server).
-				WithField(q.method).WithRemedy("Answer what is asked, in a session whose client has declared that it can.").WithCause(err)
-		}
-		o.add(q.key, said.result)
-	}
-	return o.bytes(), nil
 }

@@ -31,10 +31,9 @@ func DefaultBreaker() breaker.Rules {
 
 // Bounds of what an upstream may send.
 const (
-	MaxMessage   = 16 << 20 // Bytes of one JSON-RPC message.
-	MaxTools     = 1000     // Of one server.
-	MaxListBytes = 8 << 20  // Of all its tools' descriptions.
-	maxPages     = 100      // Of its list.
+	MaxTools     = 1000    // Of one server.
+	MaxListBytes = 8 << 20 // Of all its tools' descriptions.
+	maxPages     = 100     // Of its list.
 )
 
 // Limits of a child.

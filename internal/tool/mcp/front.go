@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"encoding/base64"
 	"errors"
 	"mime"
 	"net"
@@ -11,30 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
-
-// Headers of the protocol.
-const (
-	headerVersion = "Mcp-Protocol-Version"
-	headerMethod  = "Mcp-Method"
-	headerName    = "Mcp-Name"
-	headerSession = "Mcp-Session-Id"
-)
-
-// fault is the cause of an error for which the protocol has a code of its own.
-type fault struct {
-	code int64
-	more func(data *object) // Adds what the protocol wants in the error's data; may be nil.
-}
-
-func (f *fault) Error() string { return "a code of the protocol" }
-
-// legacyVersions are those that begin with initialize, newest first.
-var legacyVersions = slices.DeleteFunc(sdk.SupportedProtocolVersions(), func(v string) bool { return v >= modernVersion })
 
 // checkHead checks what HTTP says of a message. Modern messages repeat in headers what intermediaries decide by, and
 // headers that say something else than the body are refused: whoever decided by them decided about another message.
@@ -153,17 +131,6 @@ func (r request) checkRepeated(h http.Header) *signalbox.Error {
 	return nil
 }
 
-// plainValue reads a header that may hold any text.
-func plainValue(value string) (string, bool) {
-	encoded, ok := strings.CutPrefix(value, "=?base64?")
-	if !ok {
-		return value, value != ""
-	}
-	encoded, ok = strings.CutSuffix(encoded, "?=")
-	data, err := base64.StdEncoding.DecodeString(encoded)
-	return string(data), ok && err == nil
-}
-
 func mismatch(field, what string) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "Headers and body disagree: %s.", what).WithField(field).
 		WithRemedy("Repeat in the headers exactly what the message says.").WithCause(&fault{code: rpcHeaderMismatch})
@@ -189,16 +156,4 @@ func missingCapability(required json.Value) *signalbox.Error {
 func unknownMethod(method string) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeNotFound, "There is no method %q here.", clip(method)).WithField("method").
 		WithRemedy("Use a method of the protocol's version that the message names.").WithCause(&fault{code: rpcMethodNotFound})
-}
-
-// texts writes a list of texts.
-func texts(list []string) json.Value {
-	b := []byte{'['}
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, json.Quote(s)...)
-	}
-	return append(b, ']')
 }

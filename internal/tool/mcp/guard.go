@@ -77,10 +77,10 @@ func passing[T any](ctx context.Context, u *upstream, work func() (T, error)) (T
 // counted elsewhere.
 func judge(ctx context.Context, err error) breaker.Verdict {
 	var known *signalbox.Error
-	var rpc *rpcError
+	var answered *rpcError
 	var w *wireError
 	switch {
-	case err == nil, errors.As(err, &rpc):
+	case err == nil, errors.As(err, &answered):
 		return breaker.Succeeded
 	case errors.As(err, &known), errors.Is(ctx.Err(), context.Canceled):
 		return breaker.Unknown

@@ -66,23 +66,6 @@ func NewHandler(
 	return h
 }
 
-// exchange is one HTTP request, its message and its answer.
-type exchange struct {
-	request
-	endpoint endpoint
-	call     *signalbox.Call
-	response *response
-
-	handler   *Handler
-	session   *callerSession // Of a legacy caller who has one; nil for all others.
-	rounds    int            // How often the caller was asked.
-	permitted json.Value     // What of the caller's capabilities the server of an act may use.
-	inputs    inputs         // What the server asked for, and the caller now gives.
-}
-
-// modern reports whether the message is one of the newest kind, which names its version.
-func (x *exchange) modern() bool { return x.version != "" }
-
 // ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := h.door.Admit(w, r, signalbox.KindTool, signalbox.ProtocolMCP)
@@ -98,7 +81,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.recovered(r.Context(), x)
-	x.endpoint, err = h.servers.endpoint(r.PathValue("server"))
+	x.endpoint, err = h.endpoint(r.PathValue("server"))
 	if r.Method != http.MethodPost && err == nil {
 		h.other(w, r, x)
 		return
@@ -227,77 +210,4 @@ func (h *Handler) told(x *exchange) {
 	case x.method == methodCancelled && !x.modern():
 		h.flights.cancel(x)
 	}
-}
-
-// act has the stations decide about a request that acts on a server, and serve it.
-func (h *Handler) act(ctx context.Context, x *exchange) (json.Value, error) {
-	if err := h.locate(ctx, x); err != nil {
-		x.call.Invalid = signalbox.AsError(err)
-		return nil, h.refuse(ctx, x.call)
-	}
-	if err := h.prepare(x); err != nil {
-		x.call.Invalid = signalbox.AsError(err)
-		return nil, h.refuse(ctx, x.call)
-	}
-	return h.finish(withExchange(ctx, x), x)
-}
-
-// finish has an act served, and hands on what its server asks before.
-func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
-	data, err := h.attend(ctx, x)
-	if err != nil {
-		return nil, err
-	}
-	if resultType(data) == typeInputRequired {
-		return h.askCaller(ctx, x, data)
-	}
-	return complete(data)
-}
-
-// prepare finds out what the server of an act may ask of the caller, and opens what the caller answers to.
-func (h *Handler) prepare(x *exchange) error {
-	who, err := h.who(x.call)
-	if err != nil {
-		x.permitted = noCapabilities
-		return nil //nolint:nilerr // The gate will say so, with a record.
-	}
-	x.permitted = h.clientCapabilities(who, x)
-	return h.openInputs(who, x)
-}
-
-// declared is what the caller says that he can do: in the message, or when his session began.
-func (x *exchange) declared() json.Node {
-	if x.session == nil {
-		return x.meta.Get(metaCapabilities)
-	}
-	node, err := json.Parse(x.session.capabilities, json.Limits{})
-	if err != nil {
-		return json.Node{}
-	}
-	return node
-}
-
-// capabilities are those that the server of an act may use; x may be nil.
-func (x *exchange) capabilities() json.Value {
-	if x == nil || x.permitted == nil {
-		return noCapabilities
-	}
-	return x.permitted
-}
-
-// refuse sends a call that can not be served through the stations, so that its refusal is recorded, and gives the error.
-func (h *Handler) refuse(ctx context.Context, c *signalbox.Call) error {
-	answer, err := h.next.Serve(ctx, call.NewTrack(c))
-	if err != nil {
-		return err
-	}
-	return errors.Join(errors.New("a call that can not be served was served"), answer.Close())
-}
-
-func (h *Handler) serve(ctx context.Context, t *call.Track) ([]byte, error) {
-	answer, err := h.next.Serve(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	return call.ReadAll(ctx, answer)
 }

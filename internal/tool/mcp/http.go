@@ -1,18 +1,12 @@
 package mcp
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,141 +154,6 @@ func (w *httpWire) head(req *http.Request, method, name string) {
 	}
 }
 
-// headerValue writes a name as the protocol wants it in a header.
-func headerValue(name string) string {
-	plain := !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' })
-	if plain && strings.TrimSpace(name) == name && !strings.HasPrefix(name, "=?base64?") {
-		return name
-	}
-	return "=?base64?" + base64.StdEncoding.EncodeToString([]byte(name)) + "?="
-}
-
-// response reads the response to a request out of a JSON body or a stream of events.
-func (w *httpWire) response(ctx context.Context, res *http.Response, id int64) (message, error) {
-	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	body := io.LimitReader(res.Body, MaxMessage+1)
-	switch {
-	case media == "text/event-stream" && failedStatus(res.StatusCode) == 0:
-		return w.fromStream(ctx, bufio.NewReaderSize(res.Body, 16<<10), id)
-	case media != "application/json" || res.StatusCode == http.StatusAccepted:
-		return message{}, w.statusError(res)
-	}
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return message{}, brokeOff(err)
-	}
-	if len(data) > MaxMessage {
-		return message{}, said(nil, "its answer is larger than %d bytes", MaxMessage)
-	}
-	m, err := decode(data)
-	if failedStatus(res.StatusCode) != 0 {
-		return w.failed(res, m, err, id)
-	}
-	switch {
-	case err != nil:
-		err = said(err, "its answer is no message")
-	case m.method != "" || m.err == nil && !sameID(m.id, id):
-		err = said(nil, "its answer belongs to another request")
-	}
-	return m, err
-}
-
-// brokeOff is the error for a body that could not be read to its end.
-func brokeOff(err error) error { return said(err, "its answer broke off") }
-
-// failed reads an answer with an error status. A message in it is the answer where the status says nothing of its own.
-func (w *httpWire) failed(res *http.Response, m message, err error, id int64) (message, error) {
-	forSession := m.err != nil && !sameID(m.id, id) // It is about the request as a whole, not about what it asks.
-	switch {
-	case err != nil, m.err == nil, res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable:
-		return message{}, w.statusError(res)
-	case forSession && res.StatusCode == http.StatusNotFound:
-		return message{}, w.statusError(res)
-	case forSession && res.StatusCode == http.StatusBadRequest && w.inSession():
-		w.lose(said(nil, "it no longer accepts the session")) // Some say so by 400. What they did with this request is not known.
-	}
-	return m, nil
-}
-
-func (w *httpWire) inSession() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.session != ""
-}
-
-// statusError is the error of an answer that carries no message. A session that the server has forgotten is lost.
-func (w *httpWire) statusError(res *http.Response) error {
-	switch {
-	case res.StatusCode == http.StatusNotFound && w.inSession():
-		w.lose(errExpired)
-		return errExpired
-	case failedStatus(res.StatusCode) == 0:
-		return said(fmt.Errorf("content type %q", res.Header.Get("Content-Type")), "its answer is neither JSON nor a stream of events")
-	}
-	return said(nil, "it answered with status %d", res.StatusCode)
-}
-
-// retryAfter reads when the upstream wants to be asked again: seconds, or a date, which is compared with the upstream's own
-// clock. What can not be read is 0.
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return min(max(0, time.Duration(seconds)*time.Second), maxRetryAfter)
-	}
-	date, errDate := http.ParseTime(text)
-	now, errNow := http.ParseTime(h.Get("Date"))
-	if errDate != nil || errNow != nil {
-		return 0
-	}
-	return min(max(0, date.Sub(now)), maxRetryAfter)
-}
-
-// fromStream reads events until the response to the request.
-func (w *httpWire) fromStream(ctx context.Context, r *bufio.Reader, id int64) (message, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	defer cancel()
-	for range MaxUnasked {
-		data, err := nextEvent(r)
-		if err != nil {
-			return message{}, brokeOff(err)
-		}
-		m, err := decode(data)
-		switch {
-		case err != nil:
-			return message{}, said(err, "an event of its answer is no message")
-		case m.method != "" && m.id != nil:
-			if m.method == methodPing || exchangeOf(ctx) == nil {
-				w.answer(ctx, m)
-				continue
-			}
-			asking.Go(func() { w.answer(ctx, m) }) // People take their time, and the stream goes on.
-		case m.method == methodLogged && exchangeOf(ctx) != nil:
-			exchangeOf(ctx).logged(m)
-		case m.method != "":
-			w.onNotice(m)
-		case sameID(m.id, id):
-			return m, nil
-		default:
-			return message{}, said(nil, "its answer belongs to another request")
-		}
-	}
-	return message{}, said(nil, "there are more than %d messages before its answer", MaxUnasked)
-}
-
-// answer answers a request that came along with a stream. What becomes of it is the server's problem: if it waits for
-// the answer in vain, the call times out.
-func (w *httpWire) answer(ctx context.Context, m message) {
-	answer := reply(m)
-	if x := exchangeOf(ctx); x != nil && m.method != methodPing {
-		answer = x.handler.askThrough(ctx, x, m)
-	}
-	if res, err := w.post(ctx, answer, "", ""); err == nil {
-		res.Body.Close()
-	}
-}
-
 // cancelled tells a legacy server that nobody waits any more; a modern one sees it by the closed stream. The caller does not
 // wait until it is told.
 func (w *httpWire) cancelled(ctx context.Context, id int64, err error) error {
@@ -375,14 +234,3 @@ func (w *httpWire) stillThere() bool {
 		return true
 	}
 }
-
-// failedStatus gives the status where it is none of success, else 0.
-func failedStatus(status int) int {
-	if status >= 200 && status < 300 {
-		return 0
-	}
-	return status
-}
-
-// sameID compares an id from the wire with ours.
-func sameID(got json.Value, id int64) bool { return string(got) == fmt.Sprint(id) }

@@ -29,19 +29,6 @@ type inputs struct {
 	state     json.Value // What the server said to be given back; nil: nothing.
 }
 
-// addInputs adds them to the parameters of a request; x may be nil.
-func (x *exchange) addInputs(params *object) {
-	if x == nil {
-		return
-	}
-	if x.inputs.responses != nil {
-		params.add("inputResponses", x.inputs.responses)
-	}
-	if x.inputs.state != nil {
-		params.add("requestState", x.inputs.state)
-	}
-}
-
 // askCaller hands on what a server asks of its caller before it goes on. Each question is an act of its own, which the
 // stations judge; the state that the caller is to give back is bound to him and to what he asked for.
 func (h *Handler) askCaller(ctx context.Context, x *exchange, data json.Value) (json.Value, error) {
@@ -147,11 +134,6 @@ func (h *Handler) judgeQuestion(ctx context.Context, x *exchange, q question) er
 	c.Span = x.call.Span.Child()
 	_, err := h.serve(ctx, call.NewTrack(c))
 	return err
-}
-
-// handedOver is the answer to an act that is the caller's own to carry out.
-func handedOver() *result {
-	return &result{data: json.Value(`{"content":[]}`), report: call.Report{Finish: typeComplete}}
 }
 
 func resultType(data json.Value) string {

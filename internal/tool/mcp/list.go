@@ -108,7 +108,7 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 		held += lists[i].held
 		shown, refused = append(shown, lists[i].shown...), append(refused, lists[i].refused...)
 	}
-	if len(missing.b) > 0 {
+	if !missing.empty() {
 		meta.add(MetaMissing, missing.bytes())
 	}
 	if held > 0 {
@@ -133,14 +133,14 @@ func (l *listing) add(shown bool, rule string, raw json.Value) {
 
 // addNamed adds an entry that has a name of its own in joint lists.
 func (l *listing) addNamed(shown bool, rule string, raw json.Value, name string, joint *jointNames) {
-	if joint != nil && joint.imitations[name] {
+	if joint != nil && joint.imitated(name) {
 		if shown { // Else nobody need know of it.
 			l.refused = append(l.refused, joint.server+"."+name)
 		}
 		return
 	}
 	if joint != nil && shown {
-		raw = renamed(raw, "name", joint.of[name])
+		raw = renamed(raw, "name", joint.joint(name))
 	}
 	l.add(shown, rule, raw)
 }
@@ -268,7 +268,7 @@ func encodeList(member string, list []json.Value, ttl time.Duration, meta object
 	o.text("resultType", "complete")
 	o.add(member, append(entries, ']'))
 	cacheable(&o, ttl)
-	if len(meta.b) > 0 {
+	if !meta.empty() {
 		o.add("_meta", meta.bytes())
 	}
 	return o.bytes()

@@ -53,6 +53,8 @@ type Waiter interface {
 func WaitForApprovals(w Waiter, wait time.Duration) HandlerOption {
 	return func(h *Handler) {
 		h.waiter, h.wait = w, wait
-		setDefault(&h.wait, DefaultApprovalWait)
+		if wait <= 0 {
+			h.wait = DefaultApprovalWait
+		}
 	}
 }

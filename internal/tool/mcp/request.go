@@ -3,7 +3,6 @@ package mcp
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -247,17 +246,6 @@ func nameIn(members json.Members, member, field string, limit int) (string, *sig
 		return "", invalid(field, fmt.Errorf("a text of 1 to %d bytes is expected", limit))
 	}
 	return name, nil
-}
-
-// without gives an object without some of its members.
-func without(members json.Members, names ...string) json.Value {
-	var o object
-	for _, m := range members.All() {
-		if !slices.Contains(names, m.Name) {
-			o.add(m.Name, m.Value.Bytes())
-		}
-	}
-	return o.bytes()
 }
 
 func invalid(field string, err error) *signalbox.Error {

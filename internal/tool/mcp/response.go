@@ -119,7 +119,7 @@ func (a *response) failure(c *signalbox.Call, err error, modern bool) {
 	if code := signalbox.CodeOf(err); code == signalbox.CodeUnavailable { // Those between may try another process.
 		status = code.Status()
 	}
-	a.finish(status, failed.message(a.id))
+	a.finish(status, failed.response(a.id))
 }
 
 // refusal answers a message that is served to nobody, by the status as well.
@@ -131,7 +131,7 @@ func (a *response) refusal(c *signalbox.Call, err error) {
 	if e.RetryAfter > 0 {
 		a.w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-	a.finish(e.Code.Status(), rpcFailure(c, err).message(a.id))
+	a.finish(e.Code.Status(), rpcFailure(c, err).response(a.id))
 }
 
 // accepted answers a message that wants no answer.

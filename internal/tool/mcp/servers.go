@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,14 +14,14 @@ import (
 type Servers struct {
 	byID   map[string]*upstream
 	ids    []string
-	now    func() time.Time
+	clock  func() time.Time
 	closed chan struct{}
 	once   sync.Once
 }
 
 // New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
 func New(o Options) (*Servers, error) {
-	s := &Servers{byID: make(map[string]*upstream, len(o.Servers)), now: o.Now, closed: make(chan struct{})}
+	s := &Servers{byID: make(map[string]*upstream, len(o.Servers)), clock: o.Now, closed: make(chan struct{})}
 	for _, server := range o.Servers {
 		complete, err := server.complete()
 		if err != nil {
@@ -41,6 +40,21 @@ func New(o Options) (*Servers, error) {
 
 // IDs lists the servers' ids.
 func (s *Servers) IDs() []string { return slices.Clone(s.ids) }
+
+// all gives the servers in the order of their ids.
+func (s *Servers) all() []*upstream {
+	list := make([]*upstream, 0, len(s.ids))
+	for _, id := range s.ids {
+		list = append(list, s.byID[id])
+	}
+	return list
+}
+
+// now gives the time, by the clock of the options.
+func (s *Servers) now() time.Time { return s.clock() }
+
+// closing is closed when Close is called.
+func (s *Servers) closing() <-chan struct{} { return s.closed }
 
 // Close ends all connections and children. Calls that are under way fail.
 func (s *Servers) Close() {
@@ -108,13 +122,4 @@ func (s *Servers) upstream(id string) (*upstream, error) {
 	}
 	return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no MCP server %q.", clip(id)).WithField("server").
 		WithRemedy("Use the id of a server exactly as the operator has written it in mcp_servers.")
-}
-
-// clip shortens what came from outside for an error message.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) <= 200 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:200], "") + "…"
 }

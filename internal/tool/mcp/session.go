@@ -12,22 +12,6 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
-// Protocol versions that we offer to upstreams.
-const (
-	modernVersion = "2026-07-28" // And later: no handshake, each request says its version.
-	legacyVersion = "2025-11-25" // And earlier: a session that begins with initialize.
-)
-
-// Names in _meta. Whatever begins with metaPrefix belongs to the protocol.
-const (
-	metaPrefix       = "io.modelcontextprotocol/"
-	metaVersion      = metaPrefix + "protocolVersion"
-	metaClient       = metaPrefix + "clientInfo"
-	metaCapabilities = metaPrefix + "clientCapabilities"
-	metaLogLevel     = metaPrefix + "logLevel"
-	metaServer       = metaPrefix + "serverInfo"
-)
-
 // wire carries messages to one upstream and back. It is safe for concurrent use.
 type wire interface {
 	// request sends one request once and waits for its response. An error is an *rpcError where the upstream answered
@@ -100,8 +84,8 @@ func (s *session) discover(ctx context.Context, probe time.Duration) (bool, erro
 
 // mayBeLegacy reports whether the answer to server/discover can be that of a server that does not know it.
 func mayBeLegacy(err error) bool {
-	var rpc *rpcError
-	if errors.As(err, &rpc) {
+	var answered *rpcError
+	if errors.As(err, &answered) {
 		return true
 	}
 	var w *wireError
@@ -153,9 +137,6 @@ func (s *session) meta(more []json.Member, capabilities json.Value) []byte {
 	}
 	return o.bytes()
 }
-
-// noCapabilities is what we say that we can do for an upstream, where no caller is there who could.
-var noCapabilities = json.Value("{}")
 
 func (s *session) alive() bool {
 	select {

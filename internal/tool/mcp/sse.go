@@ -8,6 +8,9 @@ import (
 	"io"
 )
 
+// MaxMessage is how many bytes a JSON-RPC message of an upstream may have.
+const MaxMessage = 16 << 20
+
 // nextEvent gives the data of the next event that has any. Event names, ids and comments mean nothing to us. An event
 // that the end cuts off is none.
 func nextEvent(r *bufio.Reader) ([]byte, error) {

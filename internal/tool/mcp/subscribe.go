@@ -131,13 +131,13 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 	keepAlive := time.NewTicker(KeepAlive)
 	defer keepAlive.Stop()
 	cases := []reflect.SelectCase{
-		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.closed), receive(keepAlive.C),
+		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.closing()), receive(keepAlive.C),
 	}
 	fixed := len(cases)
 	for _, u := range x.endpoint.servers {
-		w, stop := u.watch(want.uris[u.ID])
+		notices, stop := u.watch(want.uris[u.ID])
 		defer stop()
-		cases = append(cases, receive(w.notices))
+		cases = append(cases, receive(notices))
 	}
 	for {
 		i, value, _ := reflect.Select(cases)

@@ -79,8 +79,8 @@ func (u *upstream) readPages(ctx context.Context, method, member string, add fun
 	cursor, size := "", 0
 	for range maxPages {
 		result, err := s.wire.request(ctx, method, "", listParams(s, cursor))
-		var rpc *rpcError
-		if errors.As(err, &rpc) && rpc.code == rpcMethodNotFound && cursor == "" {
+		var answered *rpcError
+		if errors.As(err, &answered) && answered.code == rpcMethodNotFound && cursor == "" {
 			return nil // The server has nothing of the kind.
 		}
 		if err != nil {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,9 +47,9 @@ type upstream struct {
 	failure    error // The last one to connect, or to stay so.
 
 	watchers      map[*watcher]struct{}
-	watched       map[string]bool      // The resources that are listened for.
-	unwatch       context.CancelFunc   // Ends the listening; nil where there is none.
-	ears          map[string]*exchange // Who hears of progress, by the token that we gave the upstream.
+	watched       map[string]bool    // The resources that are listened for.
+	unwatch       context.CancelFunc // Ends the listening; nil where there is none.
+	ears          map[string]Caller  // Who hears of progress, by the token that we gave the upstream.
 	toolShelf     shelf[toolList]
 	resourceShelf shelf[entryList]
 	templateShelf shelf[entryList]
@@ -163,8 +161,8 @@ func (u *upstream) dial(ctx context.Context) (*session, error) {
 // Over standard input and output it is told of none: it does not say for whom it asks.
 func (u *upstream) offered() json.Value {
 	var o object
-	for _, capability := range slices.Sorted(maps.Keys(asked)) {
-		if u.URL != "" && u.mayAsk != nil && u.mayAsk(u.ID, asked[capability]) {
+	for _, capability := range questions() {
+		if u.URL != "" && u.mayAsk != nil && u.mayAsk(u.ID, methodFor(capability)) {
 			o.add(capability, []byte("{}"))
 		}
 	}

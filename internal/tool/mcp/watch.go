@@ -24,8 +24,9 @@ type watcher struct {
 	uris    []string // Of the resources to hear of.
 }
 
-// watch adds a watcher. While there is one, the upstream is listened to. The function ends it.
-func (u *upstream) watch(uris []string) (*watcher, func()) {
+// watch gives what the upstream says of changes: of its lists, and of the resources of those URIs. While somebody watches, it
+// is listened to; stop ends it.
+func (u *upstream) watch(uris []string) (notices <-chan message, stop func()) {
 	w := &watcher{notices: make(chan message, MaxNotices), uris: uris}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -34,7 +35,7 @@ func (u *upstream) watch(uris []string) (*watcher, func()) {
 	}
 	u.watchers[w] = struct{}{}
 	u.rewatch()
-	return w, func() {
+	return w.notices, func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		delete(u.watchers, w)
@@ -96,8 +97,8 @@ func (u *upstream) listenOnce(ctx context.Context, uris []string) error {
 	}
 	if s.modern {
 		_, err := s.wire.request(ctx, methodListen, "", listenParams(s, uris))
-		var rpc *rpcError
-		if errors.As(err, &rpc) && rpc.code == rpcMethodNotFound {
+		var answered *rpcError
+		if errors.As(err, &answered) && answered.code == rpcMethodNotFound {
 			return errNothingToHear
 		}
 		return err

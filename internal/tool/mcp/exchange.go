@@ -1,0 +1,35 @@
+package mcp
+
+import (
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// exchange is one HTTP request, its message and its answer.
+type exchange struct {
+	request
+	endpoint endpoint
+	call     *signalbox.Call
+	response *response
+
+	handler   *Handler
+	session   *callerSession // Of a legacy caller who has one; nil for all others.
+	rounds    int            // How often the caller was asked.
+	permitted json.Value     // What of the caller's capabilities the server of an act may use.
+	inputs    inputs         // What the server asked for, and the caller now gives.
+}
+
+// modern reports whether the message is one of the newest kind, which names its version.
+func (x *exchange) modern() bool { return x.version != "" }
+
+// declared is what the caller says that he can do: in the message, or when his session began.
+func (x *exchange) declared() json.Node {
+	if x.session == nil {
+		return x.meta.Get(metaCapabilities)
+	}
+	node, err := json.Parse(x.session.capabilities, json.Limits{})
+	if err != nil {
+		return json.Node{}
+	}
+	return node
+}
