@@ -11,6 +11,7 @@ import (
 	governing "github.com/signalbox/signalbox/internal/governance/policy"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // runtime is what is made of the configuration and replaced as a whole when that changes. A call stays with the runtime
@@ -169,7 +170,7 @@ func (s *Server) startRuntime(context.Context) error {
 // mcp serves the tool servers of the runtime in force.
 func (s *Server) mcp(chain call.Handler) http.Handler {
 	var mu sync.Mutex
-	handlers := map[*mcp.Servers]http.Handler{} // Of the servers in force; a handler holds nothing of its own.
+	handlers := map[*upstream.Servers]http.Handler{} // Of the servers in force; a handler holds nothing of its own.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		servers := s.runtimes.current().tools.servers
 		mu.Lock()

@@ -13,13 +13,13 @@ import (
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/credential"
-	"github.com/signalbox/signalbox/internal/tool/mcp"
 	"github.com/signalbox/signalbox/internal/tool/openapi"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // tools are the parts of the tool layer.
 type tools struct {
-	servers *mcp.Servers
+	servers *upstream.Servers
 	users   atomic.Int64 // Runtimes.
 }
 
@@ -35,7 +35,7 @@ func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*t
 		before.tools.users.Add(1)
 		return before.tools, nil
 	}
-	o := mcp.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins, MayAsk: s.mayAsk}
+	o := upstream.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins, MayAsk: s.mayAsk}
 	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
 		one := toolServer(id, c.MCPServers[id], described[id])
 		if c := c.MCPServers[id].Credential; c != nil {
@@ -43,7 +43,7 @@ func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*t
 		}
 		o.Servers = append(o.Servers, one)
 	}
-	servers, err := mcp.New(o)
+	servers, err := upstream.New(o)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +61,11 @@ func (s *Server) mayAsk(server, method string) bool {
 	})
 }
 
-func toolServer(id string, c config.MCPServer, api *openapi.API) mcp.Server {
-	out := mcp.Server{
+func toolServer(id string, c config.MCPServer, api *openapi.API) upstream.Config {
+	out := upstream.Config{
 		ID: id, URL: c.URL.Reveal(), API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env),
 		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total, PlaceWait: c.Timeouts.Place,
-		MaxCalls: int(c.MaxCalls), Breaker: mcp.DefaultBreaker(), Limits: mcp.Limits(c.Limits),
+		MaxCalls: int(c.MaxCalls), Breaker: upstream.DefaultBreaker(), Limits: upstream.Limits(c.Limits),
 	}
 	out.Breaker.Failures, out.Breaker.Within, out.Breaker.Pause = int(c.Breaker.Failures), c.Breaker.Within, c.Breaker.Pause
 	if c.Price.PerCall > 0 {
@@ -84,7 +84,7 @@ func toolServer(id string, c config.MCPServer, api *openapi.API) mcp.Server {
 }
 
 // credential says how the tokens for a server are got.
-func (s *Server) credential(server mcp.Server, c config.Credential) credential.Config {
+func (s *Server) credential(server upstream.Config, c config.Credential) credential.Config {
 	return credential.Config{
 		Server: server.ID, URL: server.URL, Grant: credential.Grant(c.Grant), TokenURL: c.TokenURL.Reveal(), Issuer: c.Issuer.Reveal(),
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Auth: credential.Auth(c.Auth), Scopes: c.Scopes,
@@ -102,7 +102,7 @@ func (t *tools) health() []api.Component {
 }
 
 // toolHealth is down where calls are refused at once, and degraded where the next one may fail or have to wait.
-func toolHealth(s mcp.State) api.Component {
+func toolHealth(s upstream.State) api.Component {
 	c := api.Component{Name: "mcp " + s.Server, Status: statusOK}
 	detail := []string{connectionText(s)}
 	if s.InFlight > 0 {
@@ -119,7 +119,7 @@ func toolHealth(s mcp.State) api.Component {
 		c.Status = statusDegraded
 		detail = append(detail, "the next call is a probe")
 	case breaker.Closed:
-		if s.Connection == mcp.Broken || s.InFlight == s.Places {
+		if s.Connection == upstream.Broken || s.InFlight == s.Places {
 			c.Status = statusDegraded
 		}
 	}
@@ -127,21 +127,21 @@ func toolHealth(s mcp.State) api.Component {
 	return c
 }
 
-func connectionText(s mcp.State) string {
+func connectionText(s upstream.State) string {
 	switch s.Connection {
-	case mcp.Connected, mcp.Connecting:
+	case upstream.Connected, upstream.Connecting:
 		return string(s.Connection)
-	case mcp.Broken:
+	case upstream.Broken:
 		return "not connected: " + s.Failure
-	case mcp.Idle:
+	case upstream.Idle:
 	}
 	return "configured, not connected yet"
 }
 
 // toolMetrics shows the state of the servers, of the configuration that is in force.
 func (s *Server) toolMetrics() error {
-	states := func() []mcp.State { return s.runtimes.current().tools.servers.States() }
-	gauge := func(name, description string, value func(mcp.State) int64) error {
+	states := func() []upstream.State { return s.runtimes.current().tools.servers.States() }
+	gauge := func(name, description string, value func(upstream.State) int64) error {
 		return s.telemetry.GaugeBy("signalbox.mcp."+name, description, "server", func(show func(string, int64)) {
 			for _, state := range states() {
 				show(state.Server, value(state))
@@ -150,16 +150,16 @@ func (s *Server) toolMetrics() error {
 	}
 	steps := map[breaker.State]int64{breaker.Closed: 0, breaker.HalfOpen: 1, breaker.Open: 2}
 	return errors.Join(
-		gauge("connected", "1 where there is a session with the MCP server.", func(s mcp.State) int64 {
-			if s.Connection == mcp.Connected {
+		gauge("connected", "1 where there is a session with the MCP server.", func(s upstream.State) int64 {
+			if s.Connection == upstream.Connected {
 				return 1
 			}
 			return 0
 		}),
-		gauge("breaker", "Of an MCP server's calls: 0 closed, 1 half open, 2 open.", func(s mcp.State) int64 { return steps[s.Breaker] }),
-		gauge("in_flight", "Calls of an MCP server under way.", func(s mcp.State) int64 { return int64(s.InFlight) }),
-		gauge("places", "Calls of an MCP server that may be under way.", func(s mcp.State) int64 { return int64(s.Places) }),
-		gauge("declined", "Calls of an MCP server turned away, for want of a place or in a pause, since it was configured.", func(s mcp.State) int64 { return s.Declined }),
-		gauge("sessions", "Sessions begun with an MCP server since it was configured; with a command, starts of it.", func(s mcp.State) int64 { return s.Sessions }),
+		gauge("breaker", "Of an MCP server's calls: 0 closed, 1 half open, 2 open.", func(s upstream.State) int64 { return steps[s.Breaker] }),
+		gauge("in_flight", "Calls of an MCP server under way.", func(s upstream.State) int64 { return int64(s.InFlight) }),
+		gauge("places", "Calls of an MCP server that may be under way.", func(s upstream.State) int64 { return int64(s.Places) }),
+		gauge("declined", "Calls of an MCP server turned away, for want of a place or in a pause, since it was configured.", func(s upstream.State) int64 { return s.Declined }),
+		gauge("sessions", "Sessions begun with an MCP server since it was configured; with a command, starts of it.", func(s upstream.State) int64 { return s.Sessions }),
 	)
 }

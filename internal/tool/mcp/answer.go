@@ -7,6 +7,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // cacheScope of everything that we list: what one caller sees may not be what another may see.
@@ -22,12 +23,12 @@ func complete(data json.Value) (json.Value, error) {
 	if err != nil || members.Has("resultType") {
 		return data, err
 	}
-	var o object
-	o.text("resultType", "complete")
+	var o rpc.Object
+	o.Text("resultType", "complete")
 	for _, m := range members.All() {
-		o.add(m.Name, m.Value.Bytes())
+		o.Add(m.Name, m.Value.Bytes())
 	}
-	return o.bytes(), nil
+	return o.Bytes(), nil
 }
 
 // setHeaders sets the headers that every answer has. A request without a valid key has no call, and one that lists tools
@@ -47,42 +48,42 @@ func setHeaders(h http.Header, c *signalbox.Call, recorded bool) {
 }
 
 // rpcFailure is an error of a call in the shape of JSON-RPC.
-func rpcFailure(c *signalbox.Call, err error) *rpcError { return failure(c.RequestID, c.ID, err) }
+func rpcFailure(c *signalbox.Call, err error) *rpc.Error { return failure(c.RequestID, c.ID, err) }
 
 // failure gives an error in the shape of JSON-RPC; the call is "" where there is none.
-func failure(request, call string, err error) *rpcError {
+func failure(request, call string, err error) *rpc.Error {
 	e := signalbox.AsError(err)
-	f := &rpcError{code: rpcCode(e.Code), message: e.Message}
-	var data object
-	data.text("code", string(e.Code))
-	data.text("message", e.Message)
-	data.text("remedy", e.Remedy)
+	f := &rpc.Error{Code: rpc.CodeOf(e.Code), Message: e.Message}
+	var data rpc.Object
+	data.Text("code", string(e.Code))
+	data.Text("message", e.Message)
+	data.Text("remedy", e.Remedy)
 	if e.Field != "" {
-		data.text("field", e.Field)
+		data.Text("field", e.Field)
 	}
-	data.text("request_id", request)
+	data.Text("request_id", request)
 	if call != "" {
-		data.text("call", call)
+		data.Text("call", call)
 	}
 	if e.Approval != "" {
-		var approval object
-		approval.text("id", e.Approval)
-		approval.text("url", e.ApprovalURL())
-		data.add("approval", approval.bytes())
+		var approval rpc.Object
+		approval.Text("id", e.Approval)
+		approval.Text("url", e.ApprovalURL())
+		data.Add("approval", approval.Bytes())
 	}
 	if e.RetryAfter > 0 {
-		data.add("retry_after_ms", strconv.AppendInt(nil, e.RetryAfter.Milliseconds(), 10))
+		data.Add("retry_after_ms", strconv.AppendInt(nil, e.RetryAfter.Milliseconds(), 10))
 	}
-	var own *fault
+	var own *rpc.CodeError
 	if errors.As(err, &own) {
-		f.code = own.code
-		if own.more != nil {
-			own.more(&data)
+		f.Code = own.Code
+		if own.More != nil {
+			own.More(&data)
 		}
 	}
 	if e.Remedy != "" {
-		f.message += " " + e.Remedy
+		f.Message += " " + e.Remedy
 	}
-	f.data = data.bytes()
+	f.Data = data.Bytes()
 	return f
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 // The attempts of this file to have a tool run that nobody decided about are from the field: each has worked on some
@@ -49,7 +51,7 @@ func (a *acts) take() (decided, done string) {
 }
 
 // witness serves tools over HTTP that note their calls.
-func witness(t *testing.T, a *acts, server string, tools ...string) Server {
+func witness(t *testing.T, a *acts, server string, tools ...string) upstream.Config {
 	t.Helper()
 	s := sdk.NewServer(&sdk.Implementation{Name: server, Version: "1"}, nil)
 	for _, name := range tools {
@@ -62,7 +64,7 @@ func witness(t *testing.T, a *acts, server string, tools ...string) Server {
 	srv := httptest.NewServer(sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s },
 		&sdk.StreamableHTTPOptions{Stateless: true}))
 	t.Cleanup(srv.Close)
-	return Server{ID: server, URL: srv.URL}
+	return upstream.Config{ID: server, URL: srv.URL}
 }
 
 // onlyGreet permits the tools of that name and notes what it permitted.
@@ -114,7 +116,7 @@ func TestNothingRunsThatWasNotDecided(t *testing.T) {
 	log := &memoryLog{}
 	mux := http.NewServeMux()
 	mux.Handle(Pattern, NewHandler(s, testDoor{}, chain(s, log, onlyGreet(a)), "test", slog.New(slog.DiscardHandler)))
-	url := serveOn(t, mux)
+	url := upstreamtest.Serve(t, mux)
 	for _, c := range bypasses() {
 		t.Run(c.name, func(t *testing.T) {
 			before := len(log.all())

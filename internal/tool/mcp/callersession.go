@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // Bounds of the sessions of legacy callers.
@@ -31,9 +32,9 @@ type callerSession struct {
 	used    time.Time
 	level   string // Of the log lines that he wants; "" for all.
 	last    int64
-	waiting map[string]chan message // Questions, by the id that we gave them.
-	uris    map[string][]string     // Resources to hear of, by server.
-	changed chan struct{}           // Closed when uris changes, and made anew.
+	waiting map[string]chan rpc.Message // Questions, by the id that we gave them.
+	uris    map[string][]string         // Resources to hear of, by server.
+	changed chan struct{}               // Closed when uris changes, and made anew.
 	ended   chan struct{}
 }
 
@@ -60,7 +61,7 @@ func (s *callerSessions) begin(who signalbox.Caller, capabilities json.Value, no
 	id := make([]byte, 16)
 	rand.Read(id)
 	session := &callerSession{
-		id: hex.EncodeToString(id), who: who, capabilities: capabilities, used: now, waiting: map[string]chan message{},
+		id: hex.EncodeToString(id), who: who, capabilities: capabilities, used: now, waiting: map[string]chan rpc.Message{},
 		uris: map[string][]string{}, changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if s.byID == nil {
@@ -76,7 +77,7 @@ func (s *callerSessions) find(id string, who signalbox.Caller, now time.Time) (*
 	defer s.mu.Unlock()
 	session := s.byID[id]
 	if session == nil || session.idle(now) || session.who.Tenant != who.Tenant || session.who.Key != who.Key || session.who.User != who.User {
-		return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no such session.").WithField(headerSession).
+		return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no such session.").WithField(rpc.HeaderSession).
 			WithRemedy("Begin another one with initialize.")
 	}
 	session.mu.Lock()
@@ -111,10 +112,10 @@ func (h *Handler) beginSession(w http.ResponseWriter, x *exchange) {
 	if err != nil {
 		return
 	}
-	for _, capability := range questions() {
+	for _, capability := range rpc.Questions() {
 		if declared.Get(capability).Kind() == '{' {
-			if s := h.sessions.begin(x.call.Caller, capabilities.Bytes(), h.servers.now()); s != nil {
-				w.Header().Set(headerSession, s.id)
+			if s := h.sessions.begin(x.call.Caller, capabilities.Bytes(), h.servers.Now()); s != nil {
+				w.Header().Set(rpc.HeaderSession, s.id)
 			}
 			return
 		}
@@ -122,7 +123,7 @@ func (h *Handler) beginSession(w http.ResponseWriter, x *exchange) {
 }
 
 // expect makes place for an answer of the caller.
-func (s *callerSession) expect() (string, chan message, error) {
+func (s *callerSession) expect() (string, chan rpc.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= MaxAsked {
@@ -130,7 +131,7 @@ func (s *callerSession) expect() (string, chan message, error) {
 	}
 	s.last++
 	id := "ask-" + strconv.FormatInt(s.last, 10)
-	answer := make(chan message, 1)
+	answer := make(chan rpc.Message, 1)
 	s.waiting[id] = answer
 	return id, answer, nil
 }
@@ -143,12 +144,12 @@ func (s *callerSession) forget(id string) {
 
 // answered takes an answer of the caller to what he was asked. What nobody waits for is dropped.
 func (s *callerSession) answered(body []byte) {
-	m, err := decode(body)
-	if err != nil || m.method != "" {
+	m, err := rpc.Decode(body)
+	if err != nil || m.Method != "" {
 		return
 	}
 	var id string
-	if json.Unmarshal(m.id, &id) != nil {
+	if json.Unmarshal(m.ID, &id) != nil {
 		return
 	}
 	s.mu.Lock()

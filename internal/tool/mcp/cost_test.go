@@ -1,13 +1,13 @@
 package mcp
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 func TestPriceOfATool(t *testing.T) {
@@ -30,7 +30,7 @@ func TestPriceOfATool(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newServers(t, Server{ID: "files", URL: overHTTP(t, true), Price: tt.server, ToolPrices: tt.own})
+			s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true), Price: tt.server, ToolPrices: tt.own})
 			url, log := gateway(t, s, nil)
 			body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tt.tool + `","arguments":{}}}`
 			res := postMCP(t, url+"files", body)
@@ -67,48 +67,4 @@ func postMCP(t *testing.T, url, body string) *http.Response {
 		t.Fatalf("status %d", res.StatusCode)
 	}
 	return res
-}
-
-// TestWhatIsPaid breaks calls in all ways and looks at what the attempt says of them.
-func TestWhatIsPaid(t *testing.T) {
-	rpc := func(rest string) string { return `{"jsonrpc":"2.0","id":2,` + rest + `}` }
-	const js = "application/json"
-	tests := []struct {
-		name, contentType string
-		status            int
-		body              string
-		paid              bool
-	}{
-		{"served", js, 200, rpc(`"result":{"content":[]}`), true},
-		{"the tool failed", js, 200, rpc(`"result":{"isError":true,"content":[]}`), true},
-		{"the server failed", js, 200, rpc(`"error":{"code":-32603,"message":"oops"}`), true},
-		{"no such method", js, 200, rpc(`"error":{"code":-32601,"message":"no"}`), false},
-		{"invalid arguments", js, 200, rpc(`"error":{"code":-32602,"message":"no"}`), false},
-		{"cut off", js, 200, `{"jsonrpc":"2.0"`, true},
-		{"an error status", "", 500, "", false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newServers(t, Server{ID: "a", URL: scripted(t, tt.contentType, tt.status, tt.body, nil)})
-			_, err := use(t.Context(), s, "a", "x", `{}`)
-			var ae *call.AttemptError
-			paid := err == nil || errors.As(err, &ae) && ae.Sent && !ae.Undone && ae.HTTPStatus < 300
-			if paid != tt.paid {
-				t.Errorf("paid: %v, want %v (%+v)", paid, tt.paid, err)
-			}
-		})
-	}
-	refused := newServers(t, Server{ID: "a", URL: "http://127.0.0.1:1"})
-	_, err := use(t.Context(), refused, "a", "x", `{}`)
-	var ae *call.AttemptError
-	if !errors.As(err, &ae) || ae.Sent {
-		t.Errorf("a refused connection: %+v", err)
-	}
-}
-
-func TestNegativePriceOfATool(t *testing.T) {
-	_, err := New(Options{Servers: []Server{{ID: "a", URL: "http://h", ToolPrices: map[string]signalbox.Money{"x": -1}}}})
-	if e := signalbox.AsError(err); err == nil || e.Code != signalbox.CodeInvalid || e.Field != "mcp_servers.a.tools.x.price" {
-		t.Errorf("got %v", err)
-	}
 }

@@ -3,6 +3,7 @@ package mcp
 import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // exchange is one HTTP request, its message and its answer.
@@ -25,7 +26,7 @@ func (x *exchange) modern() bool { return x.version != "" }
 // declared is what the caller says that he can do: in the message, or when his session began.
 func (x *exchange) declared() json.Node {
 	if x.session == nil {
-		return x.meta.Get(metaCapabilities)
+		return x.meta.Get(rpc.MetaCapabilities)
 	}
 	node, err := json.Parse(x.session.capabilities, json.Limits{})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // checkHead checks what HTTP says of a message. Modern messages repeat in headers what intermediaries decide by, and
@@ -20,9 +21,9 @@ func (r request) checkHead(h http.Header) *signalbox.Error {
 	if err := checkTransport(h); err != nil {
 		return err
 	}
-	version := h.Get(headerVersion)
-	if r.version == "" && version < modernVersion {
-		if version != "" && !slices.Contains(legacyVersions, version) {
+	version := h.Get(rpc.HeaderVersion)
+	if r.version == "" && version < rpc.ModernVersion {
+		if version != "" && !slices.Contains(rpc.LegacyVersions, version) {
 			return unsupported(version)
 		}
 		return nil
@@ -95,15 +96,15 @@ func accepts(values []string, want string) bool {
 func (r request) checkVersion(header string) *signalbox.Error {
 	switch {
 	case header == "":
-		return mismatch(headerVersion, "the header is missing")
+		return mismatch(rpc.HeaderVersion, "the header is missing")
 	case r.version == "":
-		return invalid("params._meta."+metaVersion, errors.New("the version of the protocol is missing"))
+		return invalid("params._meta."+rpc.MetaVersion, errors.New("the version of the protocol is missing"))
 	case header != r.version:
-		return mismatch(headerVersion, "the header says another version than the message")
-	case r.version != modernVersion:
+		return mismatch(rpc.HeaderVersion, "the header says another version than the message")
+	case r.version != rpc.ModernVersion:
 		return unsupported(r.version)
-	case r.id != nil && r.meta.Get(metaCapabilities).Kind() != '{':
-		return invalid("params._meta."+metaCapabilities, errors.New("an object is expected"))
+	case r.id != nil && r.meta.Get(rpc.MetaCapabilities).Kind() != '{':
+		return invalid("params._meta."+rpc.MetaCapabilities, errors.New("an object is expected"))
 	}
 	return nil
 }
@@ -113,47 +114,47 @@ func (r request) checkRepeated(h http.Header) *signalbox.Error {
 	if r.method == "" {
 		return nil
 	}
-	if method := h.Get(headerMethod); method != r.method {
-		return mismatch(headerMethod, "the header is missing or says another method than the message")
+	if method := h.Get(rpc.HeaderMethod); method != r.method {
+		return mismatch(rpc.HeaderMethod, "the header is missing or says another method than the message")
 	}
 	if isTaskMethod(r.method) {
-		if h.Get(headerName) != r.task {
-			return mismatch(headerName, "the header is missing or names another task than the message")
+		if h.Get(rpc.HeaderName) != r.task {
+			return mismatch(rpc.HeaderName, "the header is missing or names another task than the message")
 		}
 		return nil
 	}
-	if !r.act() || r.method == methodComplete {
+	if !r.act() || r.method == rpc.MethodComplete {
 		return nil
 	}
-	if name, ok := plainValue(h.Get(headerName)); !ok || name != r.name {
-		return mismatch(headerName, "the header is missing or says another name than the message")
+	if name, ok := rpc.DecodeName(h.Get(rpc.HeaderName)); !ok || name != r.name {
+		return mismatch(rpc.HeaderName, "the header is missing or says another name than the message")
 	}
 	return nil
 }
 
 func mismatch(field, what string) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "Headers and body disagree: %s.", what).WithField(field).
-		WithRemedy("Repeat in the headers exactly what the message says.").WithCause(&fault{code: rpcHeaderMismatch})
+		WithRemedy("Repeat in the headers exactly what the message says.").WithCause(&rpc.CodeError{Code: rpc.CodeHeaderMismatch})
 }
 
 func unsupported(version string) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "The version of the protocol is none that Signalbox speaks.").
-		WithField(headerVersion).WithRemedy("Use one of: " + strings.Join(append([]string{modernVersion}, legacyVersions...), ", ") + ".").
-		WithCause(&fault{code: rpcUnsupportedVersion, more: func(data *object) {
-			data.add("supported", texts(append([]string{modernVersion}, legacyVersions...)))
-			data.text("requested", clip(version))
+		WithField(rpc.HeaderVersion).WithRemedy("Use one of: " + strings.Join(append([]string{rpc.ModernVersion}, rpc.LegacyVersions...), ", ") + ".").
+		WithCause(&rpc.CodeError{Code: rpc.CodeUnsupportedVersion, More: func(data *rpc.Object) {
+			data.Add("supported", rpc.Texts(append([]string{rpc.ModernVersion}, rpc.LegacyVersions...)))
+			data.Text("requested", rpc.Clip(version))
 		}})
 }
 
 // missingCapability is the error for who asks for what he has not said that he knows.
 func missingCapability(required json.Value) *signalbox.Error {
-	field := "params._meta." + metaCapabilities
+	field := "params._meta." + rpc.MetaCapabilities
 	return signalbox.Errorf(signalbox.CodeInvalid, "The message does not declare a capability that is needed.").WithField(field).
 		WithRemedy("Declare it in " + field + " of each message: " + string(required) + ".").
-		WithCause(&fault{code: rpcMissingCapability, more: func(data *object) { data.add("requiredCapabilities", required) }})
+		WithCause(&rpc.CodeError{Code: rpc.CodeMissingCapability, More: func(data *rpc.Object) { data.Add("requiredCapabilities", required) }})
 }
 
 func unknownMethod(method string) *signalbox.Error {
-	return signalbox.Errorf(signalbox.CodeNotFound, "There is no method %q here.", clip(method)).WithField("method").
-		WithRemedy("Use a method of the protocol's version that the message names.").WithCause(&fault{code: rpcMethodNotFound})
+	return signalbox.Errorf(signalbox.CodeNotFound, "There is no method %q here.", rpc.Clip(method)).WithField("method").
+		WithRemedy("Use a method of the protocol's version that the message names.").WithCause(&rpc.CodeError{Code: rpc.CodeMethodNotFound})
 }

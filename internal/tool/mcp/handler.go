@@ -12,6 +12,8 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // Where the handler belongs in an http.ServeMux.
@@ -31,7 +33,7 @@ type Door interface {
 
 // Handler serves the MCP endpoints of the servers, at [Pattern] and [JointPattern].
 type Handler struct {
-	servers     *Servers
+	servers     *upstream.Servers
 	door        Door
 	next        call.Handler
 	version     string
@@ -54,7 +56,7 @@ type Handler struct {
 
 // NewHandler makes the handler: requests come in by the door, and calls go to next, the first station.
 func NewHandler(
-	servers *Servers, door Door, next call.Handler, version string, logger *slog.Logger, options ...HandlerOption,
+	servers *upstream.Servers, door Door, next call.Handler, version string, logger *slog.Logger, options ...HandlerOption,
 ) *Handler {
 	h := &Handler{
 		servers: servers, door: door, next: next, version: version, logger: logger, crossOrigin: http.NewCrossOriginProtection(),
@@ -91,13 +93,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // other serves what is no message: in a session, GET listens and DELETE ends.
 func (h *Handler) other(w http.ResponseWriter, r *http.Request, x *exchange) {
-	id := r.Header.Get(headerSession)
+	id := r.Header.Get(rpc.HeaderSession)
 	if id == "" || (r.Method != http.MethodGet && r.Method != http.MethodDelete) {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "Only POST is served here.", http.StatusMethodNotAllowed)
 		return
 	}
-	s, err := h.sessions.find(id, x.call.Caller, h.servers.now())
+	s, err := h.sessions.find(id, x.call.Caller, h.servers.Now())
 	switch {
 	case err != nil:
 		x.response.refusal(x.call, err)
@@ -144,7 +146,7 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, x *exchange, nowh
 	case x.id == nil || x.method == "":
 		h.told(x)
 		x.response.accepted()
-	case x.method == methodListen && x.modern():
+	case x.method == rpc.MethodListen && x.modern():
 		h.subscribe(r.Context(), x)
 	default:
 		ctx, done := h.flights.begin(r.Context(), x)
@@ -163,12 +165,12 @@ func (h *Handler) fit(r *http.Request, x *exchange) *signalbox.Error {
 	if err := x.checkHead(r.Header); err != nil {
 		return err
 	}
-	id := r.Header.Get(headerSession)
-	if id == "" || x.modern() || x.method == methodInitialize {
+	id := r.Header.Get(rpc.HeaderSession)
+	if id == "" || x.modern() || x.method == rpc.MethodInitialize {
 		return nil
 	}
 	var err *signalbox.Error
-	x.session, err = h.sessions.find(id, x.call.Caller, h.servers.now())
+	x.session, err = h.sessions.find(id, x.call.Caller, h.servers.Now())
 	return err
 }
 
@@ -182,7 +184,7 @@ func (h *Handler) answer(ctx context.Context, x *exchange) (json.Value, error) {
 	}
 	if x.modern() {
 		switch {
-		case x.method == methodDiscover:
+		case x.method == rpc.MethodDiscover:
 			return h.discover(x), nil
 		case h.tasks != nil && isTaskMethod(x.method):
 			return h.task(ctx, x)
@@ -190,13 +192,13 @@ func (h *Handler) answer(ctx context.Context, x *exchange) (json.Value, error) {
 		return nil, unknownMethod(x.method)
 	}
 	switch x.method {
-	case methodInitialize:
+	case rpc.MethodInitialize:
 		return h.initialize(x)
-	case methodSubscribe, methodUnsubscribe:
+	case rpc.MethodSubscribe, rpc.MethodUnsubscribe:
 		return h.subscribeInSession(ctx, x)
-	case methodSetLevel:
+	case rpc.MethodSetLevel:
 		return h.setLevel(ctx, x)
-	case methodPing:
+	case rpc.MethodPing:
 		return json.Value("{}"), nil
 	}
 	return nil, unknownMethod(x.method)
@@ -207,7 +209,7 @@ func (h *Handler) told(x *exchange) {
 	switch {
 	case x.method == "" && x.session != nil:
 		x.session.answered(x.call.Body)
-	case x.method == methodCancelled && !x.modern():
+	case x.method == rpc.MethodCancelled && !x.modern():
 		h.flights.cancel(x)
 	}
 }

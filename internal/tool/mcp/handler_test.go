@@ -15,6 +15,9 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 // versions are those that clients in the field speak.
@@ -22,8 +25,8 @@ var versions = []string{"2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", 
 
 func TestClientsOfEveryVersionReachServersOfEveryKind(t *testing.T) {
 	s := newServers(t,
-		Server{ID: "modern", URL: overHTTP(t, true), Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}}},
-		Server{ID: "legacy", URL: overHTTP(t, false)},
+		upstream.Config{ID: "modern", URL: upstreamtest.OverHTTP(t, true), Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}}},
+		upstream.Config{ID: "legacy", URL: upstreamtest.OverHTTP(t, false)},
 		child("child", "server"),
 	)
 	url, _ := gateway(t, s, nil)
@@ -59,8 +62,8 @@ func text(r *sdk.CallToolResult) string {
 }
 
 func TestCallsAreRecorded(t *testing.T) {
-	s := newServers(t, Server{
-		ID: "files", URL: overHTTP(t, true), Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}, Source: "config"},
+	s := newServers(t, upstream.Config{
+		ID: "files", URL: upstreamtest.OverHTTP(t, true), Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}, Source: "config"},
 	})
 	url, log := gateway(t, s, nil)
 	session := connect(t, url+"files", "2025-06-18")
@@ -72,7 +75,7 @@ func TestCallsAreRecorded(t *testing.T) {
 		attempts int
 	}{
 		{"echo", signalbox.OutcomeOK, "complete", "", 1},
-		{"fail", signalbox.OutcomeOK, FinishToolError, "", 1},
+		{"fail", signalbox.OutcomeOK, upstream.FinishToolError, "", 1},
 		{"refuse", signalbox.OutcomeFailed, "", "not today", 1},
 		{"nothing", signalbox.OutcomeDenied, "", "has no tool", 0},
 	}
@@ -83,7 +86,7 @@ func TestCallsAreRecorded(t *testing.T) {
 			if (err == nil) != (c.wantErr == "") || (err != nil && !strings.Contains(err.Error(), c.wantErr)) {
 				t.Fatalf("got %v, want %q", err, c.wantErr)
 			}
-			if c.finish == FinishToolError && (!res.IsError || text(res) != "the disk is full") {
+			if c.finish == upstream.FinishToolError && (!res.IsError || text(res) != "the disk is full") {
 				t.Errorf("the tool's own error was lost: %+v", res)
 			}
 			records := log.all()[before:]
@@ -108,7 +111,7 @@ func TestCallsAreRecorded(t *testing.T) {
 }
 
 func TestRefusalsAreJSONRPCErrors(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	limited := func(call.Handler) call.Handler {
 		return call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) {
 			return nil, signalbox.Errorf(signalbox.CodeRateLimited, "Too many.").WithRemedy("Wait.").WithRetryAfter(3 * time.Second)
@@ -137,13 +140,13 @@ func TestRefusalsAreJSONRPCErrors(t *testing.T) {
 }
 
 func TestAPanicInAStationIsAnErrorOfTheCall(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	url, _ := gateway(t, s, func(call.Handler) call.Handler {
 		return call.HandlerFunc(func(context.Context, *call.Track) (call.Answer, error) { panic("a bug") })
 	})
 	_, err := connect(t, url+"files", "").CallTool(t.Context(), &sdk.CallToolParams{Name: "echo"})
-	var rpc *jsonrpc.Error
-	if !errors.As(err, &rpc) || rpc.Code != rpcInternal || strings.Contains(rpc.Message, "bug") {
+	var answered *jsonrpc.Error
+	if !errors.As(err, &answered) || answered.Code != rpc.CodeInternal || strings.Contains(answered.Message, "bug") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -165,79 +168,9 @@ func TestAnUnreachableServerListsAnError(t *testing.T) {
 	}
 }
 
-func TestBadMessages(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
-	url, log := gateway(t, s, nil)
-	callWith := func(params string) string {
-		return `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":` + params + `}`
-	}
-	const good = `{"name":"echo","arguments":{}}`
-	cases := []struct {
-		name, server, body string
-		status             int
-		code               string
-		id                 string
-		recorded           bool
-		headers            []string
-	}{
-		{"no key", "files", callWith(good), 401, "unauthenticated", "null", false, []string{"Authorization", "x"}},
-		{"web page", "files", callWith(good), 403, "forbidden", "null", false, []string{"Origin", "https://evil.example"}},
-		{"no JSON", "files", `hello`, 400, "invalid", "null", true, nil},
-		{"trailing data", "files", callWith(good) + `{}`, 400, "invalid", "null", true, nil},
-		{"batch", "files", `[` + callWith(good) + `]`, 400, "invalid", "null", true, nil},
-		{"too large", "files", callWith(`"` + strings.Repeat("x", 5000) + `"`), 413, "too_large", "null", true, nil},
-		{"too deep", "files", callWith(strings.Repeat("[", 200) + strings.Repeat("]", 200)), 400, "invalid", "null", true, nil},
-		{"duplicate argument", "files", callWith(`{"name":"echo","arguments":{"path":"a","path":"b"}}`), 400, "invalid", "null", true, nil},
-		{"duplicate by case", "files", callWith(`{"name":"echo","arguments":{"path":"a","Path":"b"}}`), 400, "invalid", "null", true, nil},
-		{"name spelt otherwise", "files", callWith(`{"Name":"echo"}`), 400, "invalid", "7", true, nil},
-		{"method spelt otherwise", "files", `{"jsonrpc":"2.0","id":7,"Method":"tools/call"}`, 400, "invalid", "null", true, nil},
-		{"no params", "files", `{"jsonrpc":"2.0","id":7,"method":"tools/call"}`, 400, "invalid", "7", true, nil},
-		{"no name", "files", callWith(`{"arguments":{}}`), 400, "invalid", "7", true, nil},
-		{"name of a number", "files", callWith(`{"name":1}`), 400, "invalid", "7", true, nil},
-		{"arguments of an array", "files", callWith(`{"name":"echo","arguments":[]}`), 400, "invalid", "7", true, nil},
-		{"meta of a string", "files", callWith(`{"name":"echo","_meta":"x"}`), 400, "invalid", "7", true, nil},
-
-		{"no id", "files", `{"jsonrpc":"2.0","method":"tools/call","params":` + good + `}`, 400, "invalid", "null", true, nil},
-		{"another version", "files", `{"jsonrpc":"1.0","id":"a","method":"tools/call"}`, 400, "invalid", `"a"`, true, nil},
-		{"unknown server", "nobody", callWith(good), 404, "not_found", "7", true, nil},
-		{"list of an unknown server", "nobody", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 404, "not_found", "1", false, nil},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			before := len(log.all())
-			status, body := send(t, url+c.server, c.body, c.headers...)
-			var got struct {
-				ID    json.Value `json:"id"`
-				Error struct {
-					Message string `json:"message"`
-					Data    struct {
-						Code string `json:"code"`
-					} `json:"data"`
-				} `json:"error"`
-			}
-			if err := json.Unmarshal(body, &got); err != nil {
-				t.Fatalf("%v: %s", err, body)
-			}
-			if status != c.status || got.Error.Data.Code != c.code || string(got.ID) != c.id {
-				t.Errorf("got %d %s", status, body)
-			}
-			if c.server == "nobody" && strings.Contains(string(body), "files") {
-				t.Errorf("the error tells which servers there are: %s", body)
-			}
-			records := log.all()[before:]
-			if (len(records) == 1) != c.recorded || len(records) > 1 {
-				t.Fatalf("got %d records, want one: %v", len(records), c.recorded)
-			}
-			if c.recorded && records[0].Outcome != signalbox.OutcomeDenied {
-				t.Errorf("got outcome %q", records[0].Outcome)
-			}
-		})
-	}
-}
-
 func TestGetAndDeleteAreNotAllowed(t *testing.T) {
 	// Clients of older versions ask for a stream of their own and take this for "there is none".
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	url, _ := gateway(t, s, nil)
 	session := connect(t, url+"files", "2025-03-26")
 	if err := session.Ping(t.Context(), nil); err != nil {
@@ -247,7 +180,7 @@ func TestGetAndDeleteAreNotAllowed(t *testing.T) {
 
 func TestTheTraceGoesOnThroughMeta(t *testing.T) {
 	const trace, header = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"
-	s := newServers(t, Server{ID: "modern", URL: overHTTP(t, true)}, Server{ID: "legacy", URL: overHTTP(t, false)})
+	s := newServers(t, upstream.Config{ID: "modern", URL: upstreamtest.OverHTTP(t, true)}, upstream.Config{ID: "legacy", URL: upstreamtest.OverHTTP(t, false)})
 	url, log := gateway(t, s, nil)
 	for _, id := range s.IDs() {
 		for name, want := range map[string]string{"in the message": trace, "in the header": header} {
@@ -273,7 +206,7 @@ func TestTheTraceGoesOnThroughMeta(t *testing.T) {
 }
 
 func TestAClientThatGoesAwayCancelsItsCall(t *testing.T) {
-	s := newServers(t, Server{ID: "modern", URL: overHTTP(t, true)}, child("child", "server"))
+	s := newServers(t, upstream.Config{ID: "modern", URL: upstreamtest.OverHTTP(t, true)}, child("child", "server"))
 	url, log := gateway(t, s, nil)
 	for _, id := range s.IDs() {
 		t.Run(id, func(t *testing.T) {
@@ -307,7 +240,7 @@ func TestAClientThatGoesAwayCancelsItsCall(t *testing.T) {
 }
 
 func TestOnlyCallsNameACall(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	url, _ := gateway(t, s, nil)
 	for body, named := range map[string]bool{
 		`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`:                              false,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // discoverTTL is how long callers may keep what we say of ourselves.
@@ -13,14 +14,14 @@ const discoverTTL = time.Minute
 
 // discover answers a modern caller who asks what is here. It needs no upstream.
 func (h *Handler) discover(x *exchange) json.Value {
-	var o, meta object
-	o.text("resultType", "complete")
-	o.add("supportedVersions", texts(append([]string{modernVersion}, legacyVersions...)))
-	o.add("capabilities", h.capabilities(true))
+	var o, meta rpc.Object
+	o.Text("resultType", "complete")
+	o.Add("supportedVersions", rpc.Texts(append([]string{rpc.ModernVersion}, rpc.LegacyVersions...)))
+	o.Add("capabilities", h.capabilities(true))
 	cacheable(&o, discoverTTL)
-	meta.add(metaServer, h.introduction(x.endpoint))
-	o.add("_meta", meta.bytes())
-	return o.bytes()
+	meta.Add(rpc.MetaServer, h.introduction(x.endpoint))
+	o.Add("_meta", meta.Bytes())
+	return o.Bytes()
 }
 
 // initialize answers the handshake of a legacy caller. It needs no upstream.
@@ -29,31 +30,31 @@ func (h *Handler) initialize(x *exchange) (json.Value, error) {
 	if err != nil {
 		return nil, invalid("params.protocolVersion", err)
 	}
-	if !slices.Contains(legacyVersions, version) {
-		version = legacyVersion
+	if !slices.Contains(rpc.LegacyVersions, version) {
+		version = rpc.LegacyVersion
 	}
 	h.beginSession(x.response.w, x)
-	var o object
-	o.text("protocolVersion", version)
-	o.add("capabilities", h.capabilities(false))
-	o.add("serverInfo", h.introduction(x.endpoint))
-	return o.bytes(), nil
+	var o rpc.Object
+	o.Text("protocolVersion", version)
+	o.Add("capabilities", h.capabilities(false))
+	o.Add("serverInfo", h.introduction(x.endpoint))
+	return o.Bytes(), nil
 }
 
 // capabilities are what every endpoint can do; a server that lacks one has empty lists.
 func (h *Handler) capabilities(modern bool) json.Value {
-	var o object
-	o.add("tools", []byte(`{"listChanged":true}`))
-	o.add("resources", []byte(`{"listChanged":true,"subscribe":true}`))
-	o.add("prompts", []byte(`{"listChanged":true}`))
-	o.add("completions", []byte("{}"))
+	var o rpc.Object
+	o.Add("tools", []byte(`{"listChanged":true}`))
+	o.Add("resources", []byte(`{"listChanged":true,"subscribe":true}`))
+	o.Add("prompts", []byte(`{"listChanged":true}`))
+	o.Add("completions", []byte("{}"))
 	switch {
 	case !modern:
-		o.add("logging", []byte("{}"))
+		o.Add("logging", []byte("{}"))
 	case h.tasks != nil:
-		o.add("extensions", []byte(`{"`+ExtensionTasks+`":{}}`))
+		o.Add("extensions", []byte(`{"`+ExtensionTasks+`":{}}`))
 	}
-	return o.bytes()
+	return o.Bytes()
 }
 
 // introduction is who we say we are.
@@ -62,14 +63,14 @@ func (h *Handler) introduction(e endpoint) json.Value {
 	if !e.joint {
 		name += "/" + e.servers[0].ID
 	}
-	var o object
-	o.text("name", name)
-	o.text("version", h.version)
-	return o.bytes()
+	var o rpc.Object
+	o.Text("name", name)
+	o.Text("version", h.version)
+	return o.Bytes()
 }
 
 // cacheable adds how long a result may be kept, which is by its caller alone: what one may see another may not.
-func cacheable(o *object, ttl time.Duration) {
-	o.add("ttlMs", strconv.AppendInt(nil, ttl.Milliseconds(), 10))
-	o.text("cacheScope", cacheScope)
+func cacheable(o *rpc.Object, ttl time.Duration) {
+	o.Add("ttlMs", strconv.AppendInt(nil, ttl.Milliseconds(), 10))
+	o.Text("cacheScope", cacheScope)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // MaxStateAge is how long a caller may take to give a server what it asked for.
@@ -37,7 +38,7 @@ func (h *Handler) askCaller(ctx context.Context, x *exchange, data json.Value) (
 		return nil, badQuestion(x.call.Tool.Server, err)
 	}
 	for _, q := range questions {
-		capability := capabilityFor(q.method)
+		capability := rpc.CapabilityFor(q.method)
 		if capability == "" {
 			return nil, badQuestion(x.call.Tool.Server, errors.New("the method is none that a caller can be asked"))
 		}
@@ -159,20 +160,20 @@ func newStateKey() []byte {
 // sealState gives a result in which the server's state is ours: what it was, when, and a code that only we can make over
 // it and over whose it is and what he asked for.
 func (h *Handler) sealState(who signalbox.Caller, x *exchange, result json.Members) json.Value {
-	at := strconv.FormatInt(h.servers.now().UnixMilli(), 36)
+	at := strconv.FormatInt(h.servers.Now().UnixMilli(), 36)
 	state := ""
 	if own := result.Get("requestState"); own.Exists() {
 		state = string(own.Bytes())
 	}
 	sealed := strings.Join([]string{at, base64.RawURLEncoding.EncodeToString([]byte(state)), h.stateCode(who, x, at, state)}, ".")
-	var o object
+	var o rpc.Object
 	for _, m := range result.All() {
 		if m.Name != "requestState" {
-			o.add(m.Name, m.Value.Bytes())
+			o.Add(m.Name, m.Value.Bytes())
 		}
 	}
-	o.text("requestState", sealed)
-	return o.bytes()
+	o.Text("requestState", sealed)
+	return o.Bytes()
 }
 
 // stateCode is the code over a state: of this caller, at this path, about this act.
@@ -208,7 +209,7 @@ func (h *Handler) openInputs(who signalbox.Caller, x *exchange) error {
 		return badState(errors.New("it is none that you were given for this"))
 	}
 	then, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || h.servers.now().Sub(time.UnixMilli(then)) > MaxStateAge {
+	if err != nil || h.servers.Now().Sub(time.UnixMilli(then)) > MaxStateAge {
 		return badState(errors.New("it is too old"))
 	}
 	if len(state) > 0 {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // locate finds the server that an act is meant for, and calls things by that server's names. On a path of one server
@@ -14,29 +16,29 @@ func (h *Handler) locate(ctx context.Context, x *exchange) error {
 	if !x.endpoint.joint {
 		return nil
 	}
-	if x.method == methodReadResource || (x.method == methodComplete && x.refKind() == refResource) {
+	if x.method == rpc.MethodReadResource || (x.method == rpc.MethodComplete && x.refKind() == refResource) {
 		return h.locateResource(ctx, x)
 	}
 	for _, u := range x.endpoint.servers {
-		if !u.mayOwn(x.name) {
+		if !u.MayOwn(x.name) {
 			continue
 		}
-		names, err := u.jointNames(ctx, x.method)
+		names, err := u.JointNames(ctx, x.method)
 		if err != nil {
 			return err
 		}
-		name, ok := names.find(x.name)
+		name, ok := names.Find(x.name)
 		switch {
-		case ok && names.imitated(name):
+		case ok && names.Imitated(name):
 			x.call.Tool.Server = u.ID
-			return signalbox.Errorf(signalbox.CodeConflict, "The MCP server %q has several names that are easily taken for %q.", u.ID, clip(name)).
+			return signalbox.Errorf(signalbox.CodeConflict, "The MCP server %q has several names that are easily taken for %q.", u.ID, rpc.Clip(name)).
 				WithField("name").WithRemedy("Use the path of that server, /mcp/" + u.ID + ", where names are its own.")
 		case ok:
 			x.address(u.ID, name)
 			return nil
 		}
 	}
-	return signalbox.Errorf(signalbox.CodeNotFound, "No MCP server has what is called %q here.", clip(x.name)).WithField("name").
+	return signalbox.Errorf(signalbox.CodeNotFound, "No MCP server has what is called %q here.", rpc.Clip(x.name)).WithField("name").
 		WithRemedy("Use one of the names that the lists of this path give, exactly as they are written there.")
 }
 
@@ -55,15 +57,15 @@ func (x *exchange) address(server, name string) {
 	t := x.call.Tool
 	t.Server = server
 	switch x.method {
-	case methodCallTool:
+	case rpc.MethodCallTool:
 		t.Name = name
-		params := renamed(x.params.Node().Bytes(), "name", name)
-		x.call.Body = replaced(x.call.Body, "params", params) // As it would have come in on the server's own path.
-	case methodGetPrompt:
-		t.Arguments = renamed(t.Arguments, "name", name)
-	case methodComplete:
+		params := rpc.Renamed(x.params.Node().Bytes(), "name", name)
+		x.call.Body = rpc.Replaced(x.call.Body, "params", params) // As it would have come in on the server's own path.
+	case rpc.MethodGetPrompt:
+		t.Arguments = rpc.Renamed(t.Arguments, "name", name)
+	case rpc.MethodComplete:
 		if ref := x.params.Get("ref"); x.refKind() == refPrompt {
-			t.Arguments = replaced(t.Arguments, "ref", renamed(ref.Bytes(), "name", name))
+			t.Arguments = rpc.Replaced(t.Arguments, "ref", rpc.Renamed(ref.Bytes(), "name", name))
 		}
 	}
 }
@@ -77,11 +79,11 @@ func (h *Handler) locateResource(ctx context.Context, x *exchange) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, JointListWait)
 	defer cancel()
-	permitted := slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream) bool {
+	permitted := slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream.Server) bool {
 		ok, _ := h.asks(caller, u.ID, x)
 		return !ok
 	})
-	has, failed := whoHas(ctx, permitted, x.name)
+	has, failed := upstream.WhoHas(ctx, permitted, x.name)
 	switch {
 	case len(has) == 1:
 		x.address(has[0], "")

@@ -15,7 +15,8 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
-	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 // library is a server with tools, resources and prompts of the names given.
@@ -53,48 +54,21 @@ func library(t *testing.T, tools, resources, prompts []string) string {
 }
 
 // jointGateway serves all servers under one path.
-func jointGateway(t *testing.T, s *Servers, options ...HandlerOption) (string, *memoryLog) {
+func jointGateway(t *testing.T, s *upstream.Servers, options ...HandlerOption) (string, *memoryLog) {
 	t.Helper()
 	log := &memoryLog{}
 	mux := http.NewServeMux()
 	h := NewHandler(s, testDoor{}, chain(s, log, nil), "test", slog.New(slog.DiscardHandler), options...)
 	mux.Handle(Pattern, h)
 	mux.Handle(JointPattern, h)
-	return serveOn(t, mux) + "/mcp", log
-}
-
-// digest is the end of a joint name that stands for another.
-func digest(id string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(id)))[:8] }
-
-func TestJointNames(t *testing.T) {
-	long := strings.Repeat("x", 60)
-	for _, c := range []struct{ server, name, want string }{
-		{"files", "read", "files__read"},
-		{"files", "read_text-file", "files__read_text-file"},
-		{"a", "a.b", "a__a_b_" + digest("a.a.b")},
-		{"a", "읽기", "a_____" + digest("a.읽기")},
-		{"files", long, "files__" + long[:48] + "_" + digest("files."+long)},
-	} {
-		t.Run(c.server+"."+c.name, func(t *testing.T) {
-			got := jointName(c.server, c.name)
-			if len(got) > MaxJointName || strings.Trim(got, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-				t.Errorf("%q is none that model APIs allow", got)
-			}
-			if got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-	if jointName("a", long+"1") == jointName("a", long+"2") || jointName("a", "b.c") == jointName("a", "b c") {
-		t.Error("two names became one")
-	}
+	return upstreamtest.Serve(t, mux) + "/mcp", log
 }
 
 func TestAllServersBehindOnePath(t *testing.T) {
 	s := newServers(t,
-		Server{ID: "books", URL: library(t, []string{"find", "lend.out", "Drop", "drop"}, []string{"book://one", "book://shelf/{n}"}, []string{"review"})},
-		Server{ID: "films", URL: library(t, []string{"find"}, []string{"film://one", "book://two"}, []string{"review"})},
-		Server{ID: "dead", URL: "http://127.0.0.1:1"},
+		upstream.Config{ID: "books", URL: library(t, []string{"find", "lend.out", "Drop", "drop"}, []string{"book://one", "book://shelf/{n}"}, []string{"review"})},
+		upstream.Config{ID: "films", URL: library(t, []string{"find"}, []string{"film://one", "book://two"}, []string{"review"})},
+		upstream.Config{ID: "dead", URL: "http://127.0.0.1:1"},
 	)
 	url, log := jointGateway(t, s)
 	for _, version := range []string{"2026-07-28", "2025-06-18"} {
@@ -108,7 +82,7 @@ func TestAllServersBehindOnePath(t *testing.T) {
 			for _, tool := range tools.Tools {
 				names = append(names, tool.Name)
 			}
-			lend := jointName("books", "lend.out")
+			lend := "books__lend_out_" + fmt.Sprintf("%x", sha256.Sum256([]byte("books.lend.out")))[:8]
 			if got, want := strings.Join(names, " "), "books__find "+lend+" films__find"; got != want {
 				t.Errorf("got tools %q, want %q", got, want)
 			}
@@ -151,8 +125,8 @@ func TestAllServersBehindOnePath(t *testing.T) {
 
 func TestResourcesAndPromptsAreCalls(t *testing.T) {
 	s := newServers(t,
-		Server{ID: "books", URL: library(t, nil, []string{"book://one", "both://x", "book://shelf/{n}"}, []string{"review"})},
-		Server{ID: "films", URL: library(t, nil, []string{"film://one", "both://x"}, []string{"review"})},
+		upstream.Config{ID: "books", URL: library(t, nil, []string{"book://one", "both://x", "book://shelf/{n}"}, []string{"review"})},
+		upstream.Config{ID: "films", URL: library(t, nil, []string{"film://one", "both://x"}, []string{"review"})},
 	)
 	url, log := jointGateway(t, s)
 	for _, version := range []string{"2026-07-28", "2025-06-18"} {
@@ -206,8 +180,8 @@ func permitsBooks(_ signalbox.Caller, server, _ string, arguments []byte) (bool,
 
 func TestListsOfResourcesShowWhatMayBeRead(t *testing.T) {
 	s := newServers(t,
-		Server{ID: "books", URL: library(t, nil, []string{"book://one", "book://secret", "both://x"}, []string{"review", "secret"})},
-		Server{ID: "films", URL: library(t, nil, []string{"film://one", "both://x"}, []string{"review"})},
+		upstream.Config{ID: "books", URL: library(t, nil, []string{"book://one", "book://secret", "both://x"}, []string{"review", "secret"})},
+		upstream.Config{ID: "films", URL: library(t, nil, []string{"film://one", "both://x"}, []string{"review"})},
 	)
 	all := func(signalbox.Caller, string, string, *signalbox.Annotations) (bool, string) { return true, "" }
 	url, _ := jointGateway(t, s, FilterLists(narrowed, all, permitsBooks, nil))
@@ -236,7 +210,7 @@ func TestASlowServerDelaysNoOther(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(slow.Close)
-	s := newServers(t, Server{ID: "books", URL: library(t, []string{"find"}, nil, nil)}, Server{ID: "slow", URL: slow.URL})
+	s := newServers(t, upstream.Config{ID: "books", URL: library(t, []string{"find"}, nil, nil)}, upstream.Config{ID: "slow", URL: slow.URL})
 	url, _ := jointGateway(t, s)
 	start := time.Now()
 	_, body := send(t, url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
@@ -249,30 +223,12 @@ func TestASlowServerDelaysNoOther(t *testing.T) {
 }
 
 func TestAMissingServerIsNamedToWhomItIsFor(t *testing.T) {
-	s := newServers(t, Server{ID: "dead", URL: "http://127.0.0.1:1"}, Server{ID: "secret", URL: "http://127.0.0.1:1"})
+	s := newServers(t, upstream.Config{ID: "dead", URL: "http://127.0.0.1:1"}, upstream.Config{ID: "secret", URL: "http://127.0.0.1:1"})
 	all := func(signalbox.Caller, string, string, *signalbox.Annotations) (bool, string) { return true, "" }
 	own := func(_ signalbox.Caller, server string) bool { return server == "dead" }
 	url, _ := jointGateway(t, s, FilterLists(narrowed, all, nil, own))
 	_, body := send(t, url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	if !strings.Contains(string(body), `"signalbox/missing":{"dead":"upstream"}`) {
 		t.Errorf("got %s", body)
-	}
-}
-
-func TestAToolCanNotHaveTheNameOfAMethod(t *testing.T) {
-	list := &toolList{index: map[string]int{}}
-	for _, name := range reservedNames {
-		if err := list.add(json.Value(`{"name":"` + name + `"}`)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(list.tools) != 0 || len(list.reserved) != len(reservedNames) {
-		t.Errorf("got %+v", list)
-	}
-	for _, name := range reservedNames {
-		_, err := parseRequest([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + name + `"}}`))
-		if err == nil || err.Field != "params.name" {
-			t.Errorf("%s: got %v", name, err)
-		}
 	}
 }

@@ -10,12 +10,15 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // Members of a list's _meta.
 const (
 	MetaPolicy  = "signalbox/policy"  // Why the list is empty although the server has something.
 	MetaMissing = "signalbox/missing" // In the joint list: the servers that gave none, and the code of the error.
+	MetaHeld    = "signalbox/held"    // How many tools are left out because they have changed, or look suspicious, and wait for a review.
 	MetaRefused = "signalbox/refused" // Entries that are left out because their names are taken for others'.
 )
 
@@ -26,7 +29,7 @@ const JointListWait = 3 * time.Second
 type listKind struct {
 	member string // Of the result.
 	what   string // One entry, for people.
-	read   func(h *Handler, ctx context.Context, caller signalbox.Caller, u *upstream, joint bool) (*listing, error)
+	read   func(h *Handler, ctx context.Context, caller signalbox.Caller, u *upstream.Server, joint bool) (*listing, error)
 }
 
 // listing is what one server's list shows to a caller.
@@ -39,10 +42,10 @@ type listing struct {
 }
 
 var listKinds = map[string]listKind{
-	methodListTools:     {"tools", "tool", (*Handler).listTools},
-	methodListResources: {"resources", "resource", (*Handler).listResources},
-	methodListTemplates: {"resourceTemplates", "template of resources", (*Handler).listTemplates},
-	methodListPrompts:   {"prompts", "prompt", (*Handler).listPrompts},
+	rpc.MethodListTools:     {"tools", "tool", (*Handler).listTools},
+	rpc.MethodListResources: {"resources", "resource", (*Handler).listResources},
+	rpc.MethodListTemplates: {"resourceTemplates", "template of resources", (*Handler).listTemplates},
+	rpc.MethodListPrompts:   {"prompts", "prompt", (*Handler).listPrompts},
 }
 
 // list answers one of the list methods. Our lists have one page.
@@ -64,20 +67,20 @@ func (h *Handler) list(ctx context.Context, x *exchange, kind listKind) (json.Va
 		h.unlisted(ctx, x, u, err)
 		return nil, err
 	}
-	var meta object
+	var meta rpc.Object
 	if len(l.shown) == 0 && l.held == 0 && l.hidden > 0 {
-		meta.text(MetaPolicy, hidden(kind.what, u.ID, caller, l.rules))
+		meta.Text(MetaPolicy, hidden(kind.what, u.ID, caller, l.rules))
 	}
 	if l.held > 0 {
-		meta.add(MetaHeld, strconv.AppendInt(nil, int64(l.held), 10))
+		meta.Add(MetaHeld, strconv.AppendInt(nil, int64(l.held), 10))
 	}
 	if len(l.refused) > 0 {
-		meta.add(MetaRefused, texts(l.refused))
+		meta.Add(MetaRefused, rpc.Texts(l.refused))
 	}
 	return encodeList(kind.member, l.shown, u.ListTTL, meta), nil
 }
 
-func (h *Handler) unlisted(ctx context.Context, x *exchange, u *upstream, err error) {
+func (h *Handler) unlisted(ctx context.Context, x *exchange, u *upstream.Server, err error) {
 	h.logger.WarnContext(ctx, "an MCP server could not be listed", "server", u.ID, "list", x.method, "request_id", x.call.RequestID, "error", err)
 }
 
@@ -91,16 +94,16 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 		wg.Go(func() { lists[i], errs[i] = kind.read(h, ctx, caller, u, true) })
 	}
 	wg.Wait()
-	var missing, meta object
+	var missing, meta rpc.Object
 	var shown []json.Value
 	var refused []string
-	ttl, held := DefaultListTTL, 0
+	ttl, held := upstream.DefaultListTTL, 0
 	for i, u := range x.endpoint.servers {
 		ttl = min(ttl, u.ListTTL)
 		if errs[i] != nil {
 			h.unlisted(ctx, x, u, errs[i])
 			if h.reaches == nil || h.reaches(caller, u.ID) {
-				missing.text(u.ID, string(signalbox.CodeOf(errs[i])))
+				missing.Text(u.ID, string(signalbox.CodeOf(errs[i])))
 			}
 			ttl = 0 // Who asks again may get it.
 			continue
@@ -108,14 +111,14 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 		held += lists[i].held
 		shown, refused = append(shown, lists[i].shown...), append(refused, lists[i].refused...)
 	}
-	if !missing.empty() {
-		meta.add(MetaMissing, missing.bytes())
+	if !missing.Empty() {
+		meta.Add(MetaMissing, missing.Bytes())
 	}
 	if held > 0 {
-		meta.add(MetaHeld, strconv.AppendInt(nil, int64(held), 10))
+		meta.Add(MetaHeld, strconv.AppendInt(nil, int64(held), 10))
 	}
 	if len(refused) > 0 {
-		meta.add(MetaRefused, texts(refused))
+		meta.Add(MetaRefused, rpc.Texts(refused))
 	}
 	return encodeList(kind.member, shown, ttl, meta)
 }
@@ -132,87 +135,87 @@ func (l *listing) add(shown bool, rule string, raw json.Value) {
 }
 
 // addNamed adds an entry that has a name of its own in joint lists.
-func (l *listing) addNamed(shown bool, rule string, raw json.Value, name string, joint *jointNames) {
-	if joint != nil && joint.imitated(name) {
+func (l *listing) addNamed(shown bool, rule string, raw json.Value, name string, joint *upstream.JointNames) {
+	if joint != nil && joint.Imitated(name) {
 		if shown { // Else nobody need know of it.
-			l.refused = append(l.refused, joint.server+"."+name)
+			l.refused = append(l.refused, joint.Server+"."+name)
 		}
 		return
 	}
 	if joint != nil && shown {
-		raw = renamed(raw, "name", joint.joint(name))
+		raw = rpc.Renamed(raw, "name", joint.Joint(name))
 	}
 	l.add(shown, rule, raw)
 }
 
-func (h *Handler) listTools(ctx context.Context, caller signalbox.Caller, u *upstream, joint bool) (*listing, error) {
-	list, err := u.tools(ctx)
+func (h *Handler) listTools(ctx context.Context, caller signalbox.Caller, u *upstream.Server, joint bool) (*listing, error) {
+	list, err := u.Tools(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &listing{}
-	for _, name := range list.reserved {
+	for _, name := range list.Reserved {
 		l.refused = append(l.refused, u.ID+"."+name)
 	}
-	var names *jointNames
+	var names *upstream.JointNames
 	if joint {
-		names = list.joint
+		names = list.Joint
 	}
-	var visible []listedTool
-	for _, tool := range list.tools {
-		if shown, rule := h.sees(caller, u.ID, tool.name, tool.annotations); shown {
+	var visible []upstream.Tool
+	for _, tool := range list.Tools {
+		if shown, rule := h.sees(caller, u.ID, tool.Name, tool.Annotations); shown {
 			visible = append(visible, tool)
 		} else {
 			l.add(false, rule, nil)
 		}
 	}
-	visible, l.held = u.usable(visible)
+	visible, l.held = u.Usable(visible)
 	for _, tool := range visible {
-		l.addNamed(true, "", tool.raw, tool.name, names)
+		l.addNamed(true, "", tool.Raw, tool.Name, names)
 	}
 	return l, nil
 }
 
-func (h *Handler) listResources(ctx context.Context, caller signalbox.Caller, u *upstream, _ bool) (*listing, error) {
-	list, err := u.resources(ctx)
+func (h *Handler) listResources(ctx context.Context, caller signalbox.Caller, u *upstream.Server, _ bool) (*listing, error) {
+	list, err := u.Resources(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &listing{}
-	for _, e := range list.entries {
-		shown, rule := h.may(caller, u.ID, methodReadResource, "uri", e.key)
-		l.add(shown, rule, e.raw)
+	for _, e := range list.Entries {
+		shown, rule := h.may(caller, u.ID, rpc.MethodReadResource, "uri", e.Key)
+		l.add(shown, rule, e.Raw)
 	}
 	return l, nil
 }
 
 // listTemplates shows all templates where some resource of the server may be read: which, a template does not say.
-func (h *Handler) listTemplates(ctx context.Context, caller signalbox.Caller, u *upstream, _ bool) (*listing, error) {
-	list, err := u.templates(ctx)
+func (h *Handler) listTemplates(ctx context.Context, caller signalbox.Caller, u *upstream.Server, _ bool) (*listing, error) {
+	list, err := u.Templates(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &listing{}
-	shown, rule := h.sees(caller, u.ID, methodReadResource, nil)
-	for _, e := range list.entries {
-		l.add(shown, rule, e.raw)
+	shown, rule := h.sees(caller, u.ID, rpc.MethodReadResource, nil)
+	for _, e := range list.Entries {
+		l.add(shown, rule, e.Raw)
 	}
 	return l, nil
 }
 
-func (h *Handler) listPrompts(ctx context.Context, caller signalbox.Caller, u *upstream, joint bool) (*listing, error) {
-	list, err := u.prompts(ctx)
+func (h *Handler) listPrompts(ctx context.Context, caller signalbox.Caller, u *upstream.Server, joint bool) (*listing, error) {
+	list, err := u.Prompts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &listing{}
-	var names *jointNames
+	var names *upstream.JointNames
 	if joint {
-		names = list.joint
+		names = list.Joint
 	}
-	for _, e := range list.entries {
-		shown, rule := h.may(caller, u.ID, methodGetPrompt, "name", e.key)
-		l.addNamed(shown, rule, e.raw, e.key, names)
+	for _, e := range list.Entries {
+		shown, rule := h.may(caller, u.ID, rpc.MethodGetPrompt, "name", e.Key)
+		l.addNamed(shown, rule, e.Raw, e.Key, names)
 	}
 	return l, nil
 }
@@ -230,9 +233,9 @@ func (h *Handler) may(caller signalbox.Caller, server, method, argument, value s
 	if h.permits == nil {
 		return true, ""
 	}
-	var arguments object
-	arguments.text(argument, value)
-	return h.permits(caller, server, method, arguments.bytes())
+	var arguments rpc.Object
+	arguments.Text(argument, value)
+	return h.permits(caller, server, method, arguments.Bytes())
 }
 
 // maxRules is how many rules an empty list names.
@@ -256,7 +259,7 @@ func hidden(what, server string, caller signalbox.Caller, rules []string) string
 }
 
 // encodeList writes the result of a list method. Callers may keep it as long as we keep the servers' lists.
-func encodeList(member string, list []json.Value, ttl time.Duration, meta object) json.Value {
+func encodeList(member string, list []json.Value, ttl time.Duration, meta rpc.Object) json.Value {
 	entries := []byte{'['}
 	for i, raw := range list {
 		if i > 0 {
@@ -264,12 +267,12 @@ func encodeList(member string, list []json.Value, ttl time.Duration, meta object
 		}
 		entries = append(entries, raw...)
 	}
-	var o object
-	o.text("resultType", "complete")
-	o.add(member, append(entries, ']'))
+	var o rpc.Object
+	o.Text("resultType", "complete")
+	o.Add(member, append(entries, ']'))
 	cacheable(&o, ttl)
-	if !meta.empty() {
-		o.add("_meta", meta.bytes())
+	if !meta.Empty() {
+		o.Add("_meta", meta.Bytes())
 	}
-	return o.bytes()
+	return o.Bytes()
 }

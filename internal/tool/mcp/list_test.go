@@ -9,6 +9,9 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 // narrowed gives the caller that testDoor's calls have, with the run as the agent; the run "contradiction" is refused.
@@ -37,7 +40,7 @@ func visibleTo(caller signalbox.Caller, server, tool string, a *signalbox.Annota
 }
 
 func TestListsShowWhatTheCallerMayUse(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	url, log := gateway(t, s, nil, FilterLists(narrowed, visibleTo, nil, nil))
 	cases := []struct{ agent, tools, why string }{
 		{"writer", "wipe", ""},
@@ -77,7 +80,7 @@ func connectAs(t *testing.T, url, version, agent string) *sdk.ClientSession {
 }
 
 func TestAListForNobodyIsAnError(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	url, _ := gateway(t, s, nil, FilterLists(narrowed, visibleTo, nil, nil))
 	_, err := connectAs(t, url+"files", "2025-06-18", "contradiction").ListTools(t.Context(), nil)
 	var rpc *jsonrpc.Error
@@ -87,7 +90,7 @@ func TestAListForNobodyIsAnError(t *testing.T) {
 }
 
 func TestOnlyAPolicyIsNamedForAnEmptyList(t *testing.T) {
-	if got := string(encodeList("tools", nil, 0, object{})); got != `{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}` {
+	if got := string(encodeList("tools", nil, 0, rpc.Object{})); got != `{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}` {
 		t.Errorf("got %s", got)
 	}
 	many := hidden("tool", "files", signalbox.Caller{Agent: "a"}, []string{"1", "2", "3", "4", "5", "6", "7"})
@@ -100,7 +103,7 @@ func TestOnlyAPolicyIsNamedForAnEmptyList(t *testing.T) {
 }
 
 func TestAListDecidesNothing(t *testing.T) {
-	s := newServers(t, Server{ID: "files", URL: overHTTP(t, true)})
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
 	url, log := gateway(t, s, nil, FilterLists(narrowed, visibleTo, nil, nil))
 	// The stations here have no policy, and so the call is served although no list shows the tool: what a caller may do is
 	// for them to say.

@@ -6,13 +6,14 @@ import (
 	"sync"
 
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // setLevel answers a legacy caller who says which log lines he wants. Servers of the older versions are told the most that
 // anybody wants, since many callers share a session with them; each caller then gets his own.
 func (h *Handler) setLevel(ctx context.Context, x *exchange) (json.Value, error) {
 	level, err := x.params.Get("level").Text()
-	if err != nil || levelOf(level) < 0 {
+	if err != nil || rpc.Level(level) < 0 {
 		return nil, invalid("params.level", errors.New("one of the protocol's levels is expected"))
 	}
 	if x.session != nil {
@@ -22,7 +23,7 @@ func (h *Handler) setLevel(ctx context.Context, x *exchange) (json.Value, error)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, u := range x.endpoint.servers {
-		wg.Go(func() { u.setLevel(ctx, level) })
+		wg.Go(func() { u.SetLevel(ctx, level) })
 	}
 	wg.Wait()
 	return json.Value("{}"), nil
@@ -38,5 +39,5 @@ func (s *callerSession) setLevel(level string) {
 func (s *callerSession) hears(level string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return levelOf(level) >= levelOf(s.level)
+	return rpc.Level(level) >= rpc.Level(s.level)
 }

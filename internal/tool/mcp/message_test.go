@@ -1,16 +1,11 @@
 package mcp
 
 import (
-	"bufio"
 	"bytes"
-	"io"
-	"log/slog"
-	"os"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // FuzzParseRequest holds what is accepted against a second look: it is one object, and the arguments are in it byte for
@@ -35,7 +30,7 @@ func FuzzParseRequest(f *testing.F) {
 		if json.Check(body, json.Limits{}) != nil {
 			t.Error("a body with two readings was accepted")
 		}
-		if r.method != methodCallTool {
+		if r.method != rpc.MethodCallTool {
 			return
 		}
 		if r.name == "" || r.id == nil {
@@ -47,69 +42,11 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
-// FuzzNextEvent reads streams to their end: it must end, and give no empty event.
-func FuzzNextEvent(f *testing.F) {
-	for _, s := range []string{"data: a\n\n", "data:a\ndata:b\r\n\r\n", ": c\n\ndata\n\n", "event: x\nid: 1\n\n", "data: cut", "\n\n\n", ""} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, stream []byte) {
-		r := bufio.NewReaderSize(bytes.NewReader(stream), 16)
-		for total := 0; ; {
-			data, err := nextEvent(r)
-			if err != nil {
-				return
-			}
-			if total += len(data); len(data) == 0 || total > len(stream) {
-				t.Fatalf("got %q out of %q", data, stream)
-			}
-		}
-	})
-}
-
-func TestNextEvent(t *testing.T) {
-	cases := []struct{ name, stream, want, err string }{
-		{"one line", "data: a\n\n", "a", ""},
-		{"no space", "data:a\n\n", "a", ""},
-		{"two lines", "data: a\ndata: b\n\n", "a\nb", ""},
-		{"carriage returns", "data: a\r\n\r\n", "a", ""},
-		{"what means nothing", ": hi\nevent: message\nid: 7\nretry: 5\ndata: a\n\n", "a", ""},
-		{"empty event before", "data:\n\ndata: a\n\n", "a", ""},
-		{"end in an event", "data: a\n", "", "EOF"},
-		{"end in a line", "data: a", "", "unexpected EOF"},
-		{"endless line", "data: " + strings.Repeat("x", MaxMessage+10), "", "larger than"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := nextEvent(bufio.NewReader(strings.NewReader(c.stream)))
-			if c.err == "" && (err != nil || string(got) != c.want) {
-				t.Errorf("got %q, %v; want %q", got, err, c.want)
-			}
-			if c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
-				t.Errorf("got %v, want %q", err, c.err)
-			}
-		})
-	}
-}
-
-func TestStandardErrorIsLoggedWithinItsBounds(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		io.WriteString(w, "first\r\n"+strings.Repeat("x", 10*MaxStderrLine)+"\n"+strings.Repeat("more\n", 10*MaxStderrLines)+"last without an end")
-		w.Close()
-	}()
-	var out bytes.Buffer
-	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	logLines(r, slog.New(slog.NewTextHandler(&out, nil)), func() time.Time { return now })
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != MaxStderrLines || !strings.Contains(lines[0], "text=first") {
-		t.Errorf("got %d lines, the first is %s", len(lines), lines[0])
-	}
-	for _, line := range lines {
-		if len(line) > MaxStderrLine+200 {
-			t.Errorf("a line of %d bytes", len(line))
+func TestNobodyCallsAToolByTheNameOfAMethod(t *testing.T) {
+	for _, name := range []string{"resources/read", "prompts/get", "completion/complete", "sampling/createMessage", "elicitation/create", "roots/list"} {
+		_, err := parseRequest([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + name + `"}}`))
+		if err == nil || err.Field != "params.name" {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 // testPins holds one tool, and takes no list while it fails.
@@ -57,11 +59,11 @@ func (p *testPins) set(held string, fails error) {
 	p.held, p.fails = held, fails
 }
 
-func pinned(t *testing.T) (s *Servers, pins *testPins) {
+func pinned(t *testing.T) (s *upstream.Servers, pins *testPins) {
 	t.Helper()
 	pins = &testPins{forms: map[[32]byte]bool{}}
-	s, err := New(Options{
-		Servers: []Server{{ID: "files", URL: overHTTP(t, true)}}, Version: "test", Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pins: pins,
+	s, err := upstream.New(upstream.Options{
+		Servers: []upstream.Config{{ID: "files", URL: upstreamtest.OverHTTP(t, true)}}, Version: "test", Logger: slog.New(slog.DiscardHandler), Now: time.Now, Pins: pins,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,13 +117,17 @@ func TestHeldTool(t *testing.T) {
 // A list that the pins could not take is not used, and asked for again.
 func TestListThatCanNotBePinned(t *testing.T) {
 	s, pins := pinned(t)
+	u, err := s.Find("files")
+	if err != nil {
+		t.Fatal(err)
+	}
 	pins.set("", signalbox.Errorf(signalbox.CodeUnavailable, "The log is full.").WithRemedy("Retry."))
 	for range 2 {
-		_, err := s.byID["files"].tools(t.Context())
-		wantCode(t, err, signalbox.CodeUnavailable)
+		_, err := u.Tools(t.Context())
+		upstreamtest.WantCode(t, err, signalbox.CodeUnavailable)
 	}
 	pins.set("", nil)
-	if _, err := s.byID["files"].tools(t.Context()); err != nil || pins.seen != 3 {
+	if _, err := u.Tools(t.Context()); err != nil || pins.seen != 3 {
 		t.Errorf("after %d lists: %v", pins.seen, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // request is a caller's JSON-RPC message, strictly parsed.
@@ -25,7 +26,7 @@ type request struct {
 // act reports whether the message is a call: the methods that act on a server are judged by the stations.
 func (r request) act() bool {
 	switch r.method {
-	case methodCallTool, methodReadResource, methodGetPrompt, methodComplete:
+	case rpc.MethodCallTool, rpc.MethodReadResource, rpc.MethodGetPrompt, rpc.MethodComplete:
 		return true
 	}
 	return false
@@ -36,7 +37,7 @@ var (
 	messageNames = json.NewNames("jsonrpc", "id", "method", "params", "result", "error")
 	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId", "uri", "ref", "argument", "context")
 	refNames     = json.NewNames("type", "name", "uri")
-	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", metaVersion, metaClient, metaCapabilities, metaLogLevel)
+	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", rpc.MetaVersion, rpc.MetaClient, rpc.MetaCapabilities, rpc.MetaLogLevel)
 )
 
 // parseRequest reads a message. The error is of code invalid and names the field; what was read before it stays, so that
@@ -138,9 +139,9 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 		if token := r.meta.Get("progressToken"); token.Kind() == '"' || token.Kind() == '0' {
 			r.progress = token.Bytes()
 		}
-		if version := r.meta.Get(metaVersion); version.Exists() {
+		if version := r.meta.Get(rpc.MetaVersion); version.Exists() {
 			if r.version, err = version.Text(); err != nil || r.version == "" {
-				return r, invalid("params._meta."+metaVersion, errors.New("a version of the protocol is expected"))
+				return r, invalid("params._meta."+rpc.MetaVersion, errors.New("a version of the protocol is expected"))
 			}
 		}
 	}
@@ -170,11 +171,11 @@ func (r request) readTask(params json.Members) (request, *signalbox.Error) {
 // readAct reads what an act is about.
 func (r request) readAct(params json.Members) (request, *signalbox.Error) {
 	switch r.method {
-	case methodCallTool:
+	case rpc.MethodCallTool:
 		return r.readTool(params)
-	case methodReadResource:
+	case rpc.MethodReadResource:
 		return r.readNamed(params, "uri", MaxURI)
-	case methodGetPrompt:
+	case rpc.MethodGetPrompt:
 		return r.readNamed(params, "name", signalbox.MaxIDLength)
 	}
 	return r.readCompletion(params)
@@ -185,7 +186,7 @@ func (r request) readTool(params json.Members) (request, *signalbox.Error) {
 	if r.name, err = nameIn(params, "name", "params.name", signalbox.MaxIDLength); err != nil {
 		return r, err
 	}
-	if reserved(r.name) {
+	if rpc.Reserved(r.name) {
 		return r, invalid("params.name", errors.New("the name is that of a method, which no tool can have"))
 	}
 	r.arguments = json.Value("{}")
@@ -202,7 +203,7 @@ func (r request) readTool(params json.Members) (request, *signalbox.Error) {
 func (r request) readNamed(params json.Members, member string, limit int) (request, *signalbox.Error) {
 	var err *signalbox.Error
 	r.name, err = nameIn(params, member, "params."+member, limit)
-	r.arguments = without(params, "_meta", "inputResponses", "requestState")
+	r.arguments = rpc.Without(params, "_meta", "inputResponses", "requestState")
 	return r, err
 }
 
@@ -224,7 +225,7 @@ func (r request) readCompletion(params json.Members) (request, *signalbox.Error)
 	default:
 		wrong = invalid("params.ref.type", errors.New(`"ref/prompt" or "ref/resource" is expected`))
 	}
-	r.arguments = without(params, "_meta", "inputResponses", "requestState")
+	r.arguments = rpc.Without(params, "_meta", "inputResponses", "requestState")
 	return r, wrong
 }
 

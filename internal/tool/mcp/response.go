@@ -10,6 +10,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // response is the answer to one request: a JSON message, or a stream of events where something had to be said before. It is
@@ -97,11 +98,11 @@ func (a *response) headline(said *headline) {
 
 // result answers with a result, which goes out as it is.
 func (a *response) result(data json.Value) {
-	var o object
-	o.text("jsonrpc", "2.0")
-	o.add("id", a.id)
-	o.add("result", data)
-	a.finish(http.StatusOK, o.bytes())
+	var o rpc.Object
+	o.Text("jsonrpc", "2.0")
+	o.Add("id", a.id)
+	o.Add("result", data)
+	a.finish(http.StatusOK, o.Bytes())
 }
 
 // failure answers with an error of the request. Modern callers are told by the status too where the protocol says so.
@@ -109,17 +110,17 @@ func (a *response) failure(c *signalbox.Call, err error, modern bool) {
 	failed := rpcFailure(c, err)
 	status := http.StatusOK
 	if modern {
-		switch failed.code {
-		case rpcMethodNotFound:
+		switch failed.Code {
+		case rpc.CodeMethodNotFound:
 			status = http.StatusNotFound
-		case rpcInvalidParams, rpcHeaderMismatch, rpcMissingCapability, rpcUnsupportedVersion:
+		case rpc.CodeInvalidParams, rpc.CodeHeaderMismatch, rpc.CodeMissingCapability, rpc.CodeUnsupportedVersion:
 			status = http.StatusBadRequest
 		}
 	}
 	if code := signalbox.CodeOf(err); code == signalbox.CodeUnavailable { // Those between may try another process.
 		status = code.Status()
 	}
-	a.finish(status, failed.response(a.id))
+	a.finish(status, failed.Response(a.id))
 }
 
 // refusal answers a message that is served to nobody, by the status as well.
@@ -131,7 +132,7 @@ func (a *response) refusal(c *signalbox.Call, err error) {
 	if e.RetryAfter > 0 {
 		a.w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-	a.finish(e.Code.Status(), rpcFailure(c, err).response(a.id))
+	a.finish(e.Code.Status(), rpcFailure(c, err).Response(a.id))
 }
 
 // accepted answers a message that wants no answer.

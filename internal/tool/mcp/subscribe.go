@@ -9,6 +9,8 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // Bounds of what a caller listens to.
@@ -18,7 +20,7 @@ const (
 )
 
 // metaSubscription names the request that a notification belongs to.
-const metaSubscription = metaPrefix + "subscriptionId"
+const metaSubscription = rpc.MetaPrefix + "subscriptionId"
 
 // EndStreams has streams of notifications end when the channel is closed: who waits for changes must not be waited for.
 func EndStreams(stopping <-chan struct{}) HandlerOption {
@@ -39,13 +41,13 @@ func (h *Handler) subscribe(ctx context.Context, x *exchange) {
 		return
 	}
 	var want wanted
-	var honoured object
+	var honoured rpc.Object
 	for _, kind := range []struct{ member, method string }{
-		{"toolsListChanged", methodListChanged}, {"promptsListChanged", methodPromptsChanged}, {"resourcesListChanged", methodResourcesChanged},
+		{"toolsListChanged", rpc.MethodListChanged}, {"promptsListChanged", rpc.MethodPromptsChanged}, {"resourcesListChanged", rpc.MethodResourcesChanged},
 	} {
 		if on, err := filter.Get(kind.member).Bool(); err == nil && on {
 			want.methods = append(want.methods, kind.method)
-			honoured.add(kind.member, []byte("true"))
+			honoured.Add(kind.member, []byte("true"))
 		}
 	}
 	uris, err := h.resourcesIn(ctx, x, filter.Get("resourceSubscriptions"), &want)
@@ -54,20 +56,20 @@ func (h *Handler) subscribe(ctx context.Context, x *exchange) {
 		return
 	}
 	if len(uris) > 0 {
-		honoured.add("resourceSubscriptions", texts(uris))
+		honoured.Add("resourceSubscriptions", rpc.Texts(uris))
 	}
-	var params, meta object
-	params.add("notifications", honoured.bytes())
-	meta.add(metaSubscription, x.id)
-	params.add("_meta", meta.bytes())
-	if x.response.tell(encode(0, methodAcknowledged, params.bytes())) != nil {
+	var params, meta rpc.Object
+	params.Add("notifications", honoured.Bytes())
+	meta.Add(metaSubscription, x.id)
+	params.Add("_meta", meta.Bytes())
+	if x.response.tell(rpc.Encode(0, rpc.MethodAcknowledged, params.Bytes())) != nil {
 		return
 	}
 	if h.carry(ctx, x, want, nil) {
-		var end object
-		end.text("resultType", typeComplete)
-		end.add("_meta", meta.bytes())
-		x.response.result(end.bytes())
+		var end rpc.Object
+		end.Text("resultType", rpc.TypeComplete)
+		end.Add("_meta", meta.Bytes())
+		x.response.result(end.Bytes())
 	}
 }
 
@@ -104,8 +106,8 @@ func (h *Handler) serverOf(ctx context.Context, x *exchange, uri string) (string
 	if err != nil {
 		return "", err
 	}
-	permitted := slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream) bool {
-		ok, _ := h.may(who, u.ID, methodReadResource, "uri", uri)
+	permitted := slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream.Server) bool {
+		ok, _ := h.may(who, u.ID, rpc.MethodReadResource, "uri", uri)
 		return !ok
 	})
 	if !x.endpoint.joint && len(permitted) == 1 {
@@ -113,7 +115,7 @@ func (h *Handler) serverOf(ctx context.Context, x *exchange, uri string) (string
 	}
 	ctx, cancel := context.WithTimeout(ctx, JointListWait)
 	defer cancel()
-	has, _ := whoHas(ctx, permitted, uri)
+	has, _ := upstream.WhoHas(ctx, permitted, uri)
 	if len(has) != 1 {
 		return "", signalbox.Errorf(signalbox.CodeNotFound, "The resource is none that you may read, or is that of several servers.").
 			WithField("params.uri").WithRemedy("Use one of the URIs that resources/list gives.")
@@ -131,11 +133,11 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 	keepAlive := time.NewTicker(KeepAlive)
 	defer keepAlive.Stop()
 	cases := []reflect.SelectCase{
-		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.closing()), receive(keepAlive.C),
+		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.Closing()), receive(keepAlive.C),
 	}
 	fixed := len(cases)
 	for _, u := range x.endpoint.servers {
-		notices, stop := u.watch(want.uris[u.ID])
+		notices, stop := u.Watch(want.uris[u.ID])
 		defer stop()
 		cases = append(cases, receive(notices))
 	}
@@ -151,7 +153,7 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 		case i < fixed:
 			return false
 		default:
-			m, _ := value.Interface().(message)
+			m, _ := value.Interface().(rpc.Message)
 			if !h.pass(x, x.endpoint.servers[i-fixed].ID, want, m) {
 				return false
 			}
@@ -164,38 +166,38 @@ func receive(ch any) reflect.SelectCase {
 }
 
 // pass tells the caller of a notification that he wants, and reports whether he still hears.
-func (h *Handler) pass(x *exchange, server string, want wanted, m message) bool {
-	switch m.method {
-	case methodUpdated:
-		uri := textIn(m.params, "uri")
+func (h *Handler) pass(x *exchange, server string, want wanted, m rpc.Message) bool {
+	switch m.Method {
+	case rpc.MethodUpdated:
+		uri := rpc.TextIn(m.Params, "uri")
 		who, err := h.who(x.call)
-		if ok, _ := h.may(who, server, methodReadResource, "uri", uri); err != nil || !ok || !slices.Contains(want.uris[server], uri) {
+		if ok, _ := h.may(who, server, rpc.MethodReadResource, "uri", uri); err != nil || !ok || !slices.Contains(want.uris[server], uri) {
 			return true
 		}
 	default:
-		if !slices.Contains(want.methods, m.method) {
+		if !slices.Contains(want.methods, m.Method) {
 			return true
 		}
 	}
-	params := m.params
+	params := m.Params
 	if x.modern() {
-		var meta object
-		meta.add(metaSubscription, x.id)
-		params = added(params, "_meta", meta.bytes())
+		var meta rpc.Object
+		meta.Add(metaSubscription, x.id)
+		params = added(params, "_meta", meta.Bytes())
 	}
-	return x.response.tell(encode(0, m.method, params)) == nil
+	return x.response.tell(rpc.Encode(0, m.Method, params)) == nil
 }
 
 // added gives an object with one more member.
 func added(raw json.Value, member string, value json.Value) json.Value {
-	var o object
+	var o rpc.Object
 	if members, err := json.Object(raw); err == nil {
 		for _, m := range members.All() {
-			o.add(m.Name, m.Value.Bytes())
+			o.Add(m.Name, m.Value.Bytes())
 		}
 	}
-	o.add(member, value)
-	return o.bytes()
+	o.Add(member, value)
+	return o.Bytes()
 }
 
 // subscribeInSession answers a legacy caller who wants to hear of a resource, or no more. Without a session he would hear
@@ -209,10 +211,10 @@ func (h *Handler) subscribeInSession(ctx context.Context, x *exchange) (json.Val
 		return nil, wrong
 	}
 	server, err := h.serverOf(ctx, x, uri)
-	if err != nil && x.method == methodSubscribe {
+	if err != nil && x.method == rpc.MethodSubscribe {
 		return nil, err
 	}
-	return json.Value("{}"), x.session.want(server, uri, x.method == methodSubscribe)
+	return json.Value("{}"), x.session.want(server, uri, x.method == rpc.MethodSubscribe)
 }
 
 // want notes that the caller wants to hear of a resource, or not any more.
@@ -241,7 +243,7 @@ func (s *callerSession) want(server, uri string, on bool) error {
 func (s *callerSession) wishes() (wanted, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := wanted{methods: []string{methodListChanged, methodPromptsChanged, methodResourcesChanged}, uris: map[string][]string{}}
+	w := wanted{methods: []string{rpc.MethodListChanged, rpc.MethodPromptsChanged, rpc.MethodResourcesChanged}, uris: map[string][]string{}}
 	for server, uris := range s.uris {
 		w.uris[server] = slices.Clone(uris)
 	}

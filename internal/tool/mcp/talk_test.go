@@ -1,13 +1,11 @@
 package mcp
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +14,8 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // talker is a server whose tools talk to their callers while they work.
@@ -81,10 +81,14 @@ func serveTalker(t *testing.T, s *sdk.Server, stateless bool) string {
 // talkers are a modern and a legacy server whose tools talk, of which the latter may ask.
 func talkers(t *testing.T, also ...HandlerOption) (string, *memoryLog) {
 	t.Helper()
-	s := newServers(t, Server{ID: "modern", URL: serveTalker(t, talker(), true)}, Server{ID: "legacy", URL: serveTalker(t, talker(), false)})
-	for _, u := range s.byID {
-		u.mayAsk = func(string, string) bool { return true }
+	s, err := upstream.New(upstream.Options{
+		Servers: []upstream.Config{{ID: "modern", URL: serveTalker(t, talker(), true)}, {ID: "legacy", URL: serveTalker(t, talker(), false)}},
+		Version: "test", Logger: slog.New(slog.DiscardHandler), Now: time.Now, MayAsk: func(string, string) bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(s.Close)
 	return jointGateway(t, s, also...)
 }
 
@@ -170,7 +174,7 @@ func TestServersAskTheirCallers(t *testing.T) {
 
 // hidesQuestions permits everything but what servers ask.
 func hidesQuestions(_ signalbox.Caller, _, tool string, _ *signalbox.Annotations) (bool, string) {
-	return !isAsked(tool), ""
+	return rpc.CapabilityFor(tool) == "", ""
 }
 
 func TestServersAskNobodyWhomTheyMayNot(t *testing.T) {
@@ -227,7 +231,7 @@ func TestWhatIsGivenBackIsBound(t *testing.T) {
 
 func TestALostSessionIsNotFound(t *testing.T) {
 	url, log := talkers(t)
-	status, body := send(t, url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, headerSession, "gone")
+	status, body := send(t, url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, rpc.HeaderSession, "gone")
 	if status != http.StatusNotFound || !strings.Contains(string(body), "initialize") {
 		t.Errorf("got %d %s", status, body)
 	}
@@ -236,7 +240,7 @@ func TestALostSessionIsNotFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", testKey)
-	r.Header.Set(headerSession, "gone")
+	r.Header.Set(rpc.HeaderSession, "gone")
 	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -282,113 +286,5 @@ func TestACancelledRequestEnds(t *testing.T) {
 	send(t, url+"/modern", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}`)
 	if body := <-ended; !strings.Contains(string(body), `"cancelled"`) {
 		t.Errorf("got %s", body)
-	}
-}
-
-// heardFrom reads a stream until a message holds the text.
-func heardFrom(t *testing.T, events *bufio.Reader, want string) {
-	t.Helper()
-	for {
-		data, err := nextEvent(events)
-		if err != nil {
-			t.Fatalf("waiting for %s: %v", want, err)
-		}
-		if strings.Contains(string(data), want) {
-			return
-		}
-	}
-}
-
-func TestChangesAreHeardOf(t *testing.T) {
-	for _, stateless := range []bool{true, false} {
-		t.Run(map[bool]string{true: "modern", false: "legacy"}[stateless], func(t *testing.T) {
-			server := talker()
-			s := newServers(t, Server{ID: "books", URL: serveTalker(t, server, stateless)})
-			stop := make(chan struct{})
-			url, _ := jointGateway(t, s, EndStreams(stop))
-			body := `{"jsonrpc":"2.0","id":"s","method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["book://one","book://none"]},` + askMeta + `}}`
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header = http.Header{
-				"Authorization": {testKey}, "Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"},
-				headerVersion: {"2026-07-28"}, headerMethod: {methodListen},
-			}
-			res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			events := bufio.NewReader(res.Body)
-			heardFrom(t, events, `"notifications":{"toolsListChanged":true,"resourceSubscriptions":["book://one"]},"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}`)
-			over := make(chan struct{})
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				for n := 0; ; n++ { // Until the stream to the server is there.
-					server.AddTool(&sdk.Tool{Name: fmt.Sprint("t", n), InputSchema: map[string]any{"type": "object"}}, nil)
-					_ = server.ResourceUpdated(context.Background(), &sdk.ResourceUpdatedNotificationParams{URI: "book://one"})
-					select {
-					case <-over:
-						return
-					case <-time.After(50 * time.Millisecond):
-					}
-				}
-			})
-			heardFrom(t, events, methodListChanged)
-			heardFrom(t, events, `"uri":"book://one"`)
-			close(over)
-			wg.Wait()
-			close(stop)
-			heardFrom(t, events, `"id":"s","result":{"resultType":"complete"`)
-			if _, err := io.ReadAll(events); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
-func TestASessionHearsOfChanges(t *testing.T) {
-	server := talker()
-	s := newServers(t, Server{ID: "books", URL: serveTalker(t, server, false)})
-	url, _ := jointGateway(t, s)
-	updates := make(chan string, 100)
-	session := person(t, url, "2025-11-25", &sdk.ClientOptions{
-		ElicitationHandler: saysAnna,
-		ResourceUpdatedHandler: func(_ context.Context, r *sdk.ResourceUpdatedNotificationRequest) {
-			select {
-			case updates <- r.Params.URI:
-			default:
-			}
-		},
-	})
-	if err := session.Subscribe(t.Context(), &sdk.SubscribeParams{URI: "book://one"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := session.Subscribe(t.Context(), &sdk.SubscribeParams{URI: "book://none"}); err == nil {
-		t.Error("a resource that nobody has was subscribed to")
-	}
-	for {
-		_ = server.ResourceUpdated(t.Context(), &sdk.ResourceUpdatedNotificationParams{URI: "book://one"})
-		select {
-		case uri := <-updates:
-			if uri != "book://one" {
-				t.Errorf("got %q", uri)
-			}
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func TestOfferedCapabilities(t *testing.T) {
-	u := &upstream{Server: Server{ID: "a", URL: "http://x"}, mayAsk: func(server, method string) bool {
-		return server == "a" && slices.Contains([]string{"elicitation/create", "sampling/createMessage"}, method)
-	}}
-	if got := string(u.offered()); got != `{"elicitation":{},"sampling":{}}` {
-		t.Errorf("got %s", got)
-	}
-	if u.URL = ""; string(u.offered()) != "{}" {
-		t.Error("a child can not say for whom it asks")
 	}
 }

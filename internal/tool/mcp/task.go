@@ -9,6 +9,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // Methods of the extension for tasks, and its name among capabilities.
@@ -17,7 +18,7 @@ const (
 	methodUpdateTask = "tasks/update"
 	methodCancelTask = "tasks/cancel"
 
-	ExtensionTasks = metaPrefix + "tasks"
+	ExtensionTasks = rpc.MetaPrefix + "tasks"
 )
 
 // TaskPoll is how often callers are told to ask for a task: people take minutes.
@@ -44,7 +45,7 @@ func ParseCall(server string, body []byte) (*signalbox.ToolRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.method != methodCallTool {
+	if m.method != rpc.MethodCallTool {
 		return nil, invalid("method", fmt.Errorf("%s where tools/call is expected", m.method))
 	}
 	return &signalbox.ToolRequest{Server: server, Name: m.name, Arguments: m.arguments}, nil
@@ -57,7 +58,7 @@ func isTaskMethod(method string) bool {
 
 // declaresTasks reports whether the message says that its sender knows tasks.
 func (r request) declaresTasks() bool {
-	capabilities, err := r.meta.Get(metaCapabilities).Object()
+	capabilities, err := r.meta.Get(rpc.MetaCapabilities).Object()
 	if err != nil {
 		return false
 	}
@@ -67,7 +68,7 @@ func (r request) declaresTasks() bool {
 
 // becomesTask reports whether the call becomes a task where it needs an approval.
 func (h *Handler) becomesTask(x *exchange) bool {
-	return h.tasks != nil && x.method == methodCallTool && x.modern() && x.declaresTasks()
+	return h.tasks != nil && x.method == rpc.MethodCallTool && x.modern() && x.declaresTasks()
 }
 
 // task answers a message about a task.
@@ -125,24 +126,24 @@ func (h *Handler) openTask(ctx context.Context, c *signalbox.Call, approval stri
 // encodeTask writes a task, with what it came to where it is final.
 func encodeTask(resultType string, t signalbox.Task, content signalbox.TaskContent) []byte {
 	status, message := shownTask(t, content)
-	var o object
-	o.text("resultType", resultType)
-	o.text("taskId", t.ID)
-	o.text("status", status)
+	var o rpc.Object
+	o.Text("resultType", resultType)
+	o.Text("taskId", t.ID)
+	o.Text("status", status)
 	if message != "" {
-		o.text("statusMessage", message)
+		o.Text("statusMessage", message)
 	}
-	o.text("createdAt", t.Created.UTC().Format(time.RFC3339Nano))
-	o.text("lastUpdatedAt", t.Updated.UTC().Format(time.RFC3339Nano))
-	o.add("ttlMs", strconv.AppendInt(nil, t.Expires.Sub(t.Created).Milliseconds(), 10))
-	o.add("pollIntervalMs", strconv.AppendInt(nil, TaskPoll.Milliseconds(), 10))
+	o.Text("createdAt", t.Created.UTC().Format(time.RFC3339Nano))
+	o.Text("lastUpdatedAt", t.Updated.UTC().Format(time.RFC3339Nano))
+	o.Add("ttlMs", strconv.AppendInt(nil, t.Expires.Sub(t.Created).Milliseconds(), 10))
+	o.Add("pollIntervalMs", strconv.AppendInt(nil, TaskPoll.Milliseconds(), 10))
 	switch {
 	case t.State == signalbox.TaskCompleted:
-		o.add("result", json.Value(content.Result))
+		o.Add("result", json.Value(content.Result))
 	case t.State == signalbox.TaskFailed && content.Error != nil:
-		o.add("error", failure(t.Request, t.Call, content.Error.Err()).bytes())
+		o.Add("error", failure(t.Request, t.Call, content.Error.Err()).Bytes())
 	}
-	return o.bytes()
+	return o.Bytes()
 }
 
 // shownTask gives the status in the words of the protocol, and what to say of it.

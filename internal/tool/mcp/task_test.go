@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // desk keeps one task, which is what the test says.
@@ -64,7 +65,7 @@ func taskGateway(t *testing.T, p *people, d *desk) http.Handler {
 	t.Helper()
 	recorder := call.NewRecorder(call.RecorderOptions{Log: &memoryLog{}, Masker: plain{}, Now: time.Now})
 	chain := call.Stations{Record: recorder.Station, Approval: p.station, Attempt: call.HandlerFunc(answering)}.Chain()
-	servers := newServers(t, Server{ID: "files", URL: "http://127.0.0.1:1"}, Server{ID: "other", URL: "http://127.0.0.1:1"})
+	servers := newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"}, upstream.Config{ID: "other", URL: "http://127.0.0.1:1"})
 	options := []HandlerOption{WaitForApprovals(p, time.Millisecond)}
 	if d != nil {
 		options = append(options, KeepTasks(d))

@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // attend has the stations decide and serve. A call that needs an approval becomes a task where its caller knows tasks. Else
@@ -49,7 +50,7 @@ func (h *Handler) present(ctx context.Context, x *exchange) (json.Value, error) 
 
 // again makes a new call of the same bytes, by the same caller with the same claims.
 func (h *Handler) again(c *signalbox.Call) *signalbox.Call {
-	now := h.servers.now().UTC()
+	now := h.servers.Now().UTC()
 	second := *c
 	second.ID, second.Received = signalbox.NewID(signalbox.CallPrefix, now), now
 	second.Span = c.Span.Child()
@@ -121,7 +122,7 @@ func because(a signalbox.Approval, v signalbox.Verdict) string {
 	if reason == "" {
 		return ", without a reason"
 	}
-	return ": " + strings.TrimRight(clip(reason), ".")
+	return ": " + strings.TrimRight(rpc.Clip(reason), ".")
 }
 
 // tellProgress tells a caller who asked for progress that his call waits, at once and every [ProgressEvery], until the
@@ -151,10 +152,10 @@ func (h *Handler) tellProgress(ctx context.Context, x *exchange, id string) (sto
 
 // waitingMessage says that a call waits for an approval, and since when.
 func waitingMessage(token json.Value, id string, since, wait time.Duration) []byte {
-	var params object
-	params.add("progressToken", token)
-	params.text("message", "Waiting for the approval "+id+".")
-	params.add("progress", strconv.AppendFloat(nil, since.Seconds(), 'f', -1, 64))
-	params.add("total", strconv.AppendFloat(nil, wait.Seconds(), 'f', -1, 64))
-	return encode(0, methodProgress, params.bytes())
+	var params rpc.Object
+	params.Add("progressToken", token)
+	params.Text("message", "Waiting for the approval "+id+".")
+	params.Add("progress", strconv.AppendFloat(nil, since.Seconds(), 'f', -1, 64))
+	params.Add("total", strconv.AppendFloat(nil, wait.Seconds(), 'f', -1, 64))
+	return rpc.Encode(0, rpc.MethodProgress, params.Bytes())
 }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,162 +19,10 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
-
-// people is the approval station and the people behind it: every call needs an approval, which admits one call.
-type people struct {
-	mu       sync.Mutex
-	approval signalbox.Approval
-	asked    chan struct{} // Closed by the first call.
-	decided  chan struct{} // Closed by decide.
-	calls    []signalbox.Call
-	waits    int
-	failing  error // Of Wait.
-}
-
-func newPeople() *people {
-	return &people{
-		approval: signalbox.Approval{ID: "appr_1", State: signalbox.ApprovalPending},
-		asked:    make(chan struct{}), decided: make(chan struct{}),
-	}
-}
-
-func (p *people) station(next call.Handler) call.Handler {
-	return call.HandlerFunc(func(ctx context.Context, t *call.Track) (call.Answer, error) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.calls = append(p.calls, *t.Call); len(p.calls) == 1 {
-			close(p.asked)
-		}
-		if p.approval.State == signalbox.ApprovalApproved && p.approval.Used.IsZero() {
-			p.approval.Used = time.Now()
-			return next.Serve(ctx, t)
-		}
-		t.Approval = call.ApprovalResult{Status: signalbox.StatusDenied, ID: p.approval.ID, State: signalbox.ApprovalPending}
-		e := signalbox.Errorf(signalbox.CodeApprovalRequired, "A person must approve this call.").WithRemedy("Wait.")
-		e.Approval = p.approval.ID
-		return nil, e
-	})
-}
-
-func (p *people) decide(state signalbox.ApprovalState, votes ...signalbox.Vote) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.approval.State, p.approval.Votes = state, votes
-	close(p.decided)
-}
-
-// Wait is that of a [Waiter].
-func (p *people) Wait(ctx context.Context, id string) (signalbox.Approval, error) {
-	p.mu.Lock()
-	p.waits++
-	err := p.failing
-	p.mu.Unlock()
-	if err != nil || id != "appr_1" {
-		return signalbox.Approval{}, errors.Join(err, errors.New("no such approval"))
-	}
-	select {
-	case <-p.decided:
-	case <-ctx.Done():
-		return signalbox.Approval{}, context.Cause(ctx)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.approval, nil
-}
-
-func (p *people) seen() []signalbox.Call {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.calls)
-}
-
-// pretty is the answer of a tool that writes its JSON over several lines.
-const pretty = "{\n  \"content\": [\n    {\"type\": \"text\", \"text\": \"done\"}\n  ]\n}"
-
-// answering is an attempt that has the tool's answer at once.
-func answering(context.Context, *call.Track) (call.Answer, error) {
-	return newResult("files", json.Value(pretty))
-}
-
-// waitingGateway serves the handler with people behind it, over pipes, so that time can be made up.
-func waitingGateway(t *testing.T, p *people, wait time.Duration) (*http.Transport, *memoryLog) {
-	t.Helper()
-	log := &memoryLog{}
-	recorder := call.NewRecorder(call.RecorderOptions{Log: log, Masker: plain{}, Now: time.Now})
-	chain := call.Stations{Record: recorder.Station, Approval: p.station, Attempt: call.HandlerFunc(answering)}.Chain()
-	s := newServers(t, Server{ID: "files", URL: "http://127.0.0.1:1"}) // It is never asked.
-	mux := http.NewServeMux()
-	mux.Handle(Pattern, NewHandler(s, testDoor{}, chain, "test", slog.New(slog.DiscardHandler), WaitForApprovals(p, wait)))
-	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: mux}
-	done := make(chan struct{})
-	go func() { defer close(done); server.Serve(listener) }()
-	transport := &http.Transport{DialContext: listener.dial}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		server.Close()
-		<-done
-	})
-	return transport, log
-}
-
-// pipes is a listener without a network.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-// clientOver connects the SDK's client, and tells every notification of progress.
-func clientOver(
-	t *testing.T, transport *http.Transport, version string, progress func(*sdk.ProgressNotificationParams),
-) *sdk.ClientSession {
-	t.Helper()
-	c := sdk.NewClient(&sdk.Implementation{Name: "client", Version: "1"}, &sdk.ClientOptions{
-		ProgressNotificationHandler: func(_ context.Context, r *sdk.ProgressNotificationClientRequest) { progress(r.Params) },
-	})
-	session, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{
-		Endpoint: "http://signalbox/mcp/files", HTTPClient: &http.Client{Transport: withKey{base: transport}}, DisableStandaloneSSE: true,
-	}, &sdk.ClientSessionOptions{ProtocolVersion: version})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { session.Close() })
-	return session
-}
-
-// wantsProgress are the parameters of a call whose caller wants to hear of progress, or does not.
-func wantsProgress(token any) *sdk.CallToolParams {
-	p := &sdk.CallToolParams{Name: "echo", Arguments: map[string]any{"n": 1}}
-	if token != nil {
-		p.Meta = sdk.Meta{"progressToken": token}
-	}
-	return p
-}
 
 func TestAnApprovedCallIsPresentedAgain(t *testing.T) {
 	for _, version := range versions {
@@ -362,7 +208,7 @@ func TestOnlySoManyCallsWait(t *testing.T) {
 	h := &Handler{waiter: p, wait: time.Hour, logger: slog.New(slog.DiscardHandler)}
 	h.waiting.Store(MaxWaiting)
 	err := h.await(t.Context(), &exchange{}, "appr_1")
-	if e := wantCode(t, err, signalbox.CodeApprovalRequired); e.Approval != "appr_1" || e.RetryAfter != time.Hour {
+	if e := upstreamtest.WantCode(t, err, signalbox.CodeApprovalRequired); e.Approval != "appr_1" || e.RetryAfter != time.Hour {
 		t.Errorf("got %+v", e)
 	}
 	if p.waits != 0 || h.waiting.Load() != MaxWaiting {
@@ -372,7 +218,7 @@ func TestOnlySoManyCallsWait(t *testing.T) {
 
 func TestWithoutAWaiterNothingWaits(t *testing.T) {
 	p := newPeople()
-	s := newServers(t, Server{ID: "files", URL: "http://127.0.0.1:1"})
+	s := newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"})
 	url, log := gateway(t, s, func(call.Handler) call.Handler { return p.station(call.HandlerFunc(answering)) })
 	res := postMCP(t, url+"files", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"progressToken":1}}}`)
 	if res.Header.Get(headerApproval) != "appr_1" || res.Header.Get(headerRetry) != "false" || len(log.all()) != 0 {
@@ -385,11 +231,11 @@ func TestWithoutAWaiterNothingWaits(t *testing.T) {
 
 func TestTheHeadNamesTheCallThatWasServed(t *testing.T) {
 	p := newPeople()
-	s := newServers(t, Server{ID: "files", URL: "http://127.0.0.1:1"})
+	s := newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"})
 	mux := http.NewServeMux()
 	mux.Handle(Pattern, NewHandler(s, testDoor{}, p.station(call.HandlerFunc(answering)), "test", slog.New(slog.DiscardHandler),
 		WaitForApprovals(p, time.Minute)))
-	url := serveOn(t, mux)
+	url := upstreamtest.Serve(t, mux)
 	go func() { <-p.asked; p.decide(signalbox.ApprovalApproved) }()
 	res := postMCP(t, url+"/mcp/files", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}`)
 	calls := p.seen()
@@ -400,12 +246,12 @@ func TestTheHeadNamesTheCallThatWasServed(t *testing.T) {
 
 func TestProgressComesBeforeTheAnswerInOneStream(t *testing.T) {
 	p := newPeople()
-	s := newServers(t, Server{ID: "files", URL: "http://127.0.0.1:1"})
+	s := newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"})
 	mux := http.NewServeMux()
 	mux.Handle(Pattern, NewHandler(s, testDoor{}, p.station(call.HandlerFunc(answering)), "test", slog.New(slog.DiscardHandler),
 		WaitForApprovals(p, time.Minute)))
 	body := `{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"echo","_meta":{"progressToken":9007199254740993}}}`
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, serveOn(t, mux)+"/mcp/files", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, upstreamtest.Serve(t, mux)+"/mcp/files", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,18 +265,18 @@ func TestProgressComesBeforeTheAnswerInOneStream(t *testing.T) {
 		t.Errorf("got headers %v", res.Header)
 	}
 	events := bufio.NewReader(res.Body)
-	progress, err := nextEvent(events)
+	progress, err := rpc.NextEvent(events)
 	want := `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":9007199254740993,"message":"Waiting for the approval appr_1.","progress":0,"total":60}}`
 	if err != nil || string(progress) != want {
 		t.Errorf("got %s, %v", progress, err)
 	}
 	p.decide(signalbox.ApprovalApproved)
-	answer, err := nextEvent(events)
+	answer, err := rpc.NextEvent(events)
 	want = `{"jsonrpc":"2.0","id":"a","result":{"resultType":"complete","content":` + "[\n    {\"type\": \"text\", \"text\": \"done\"}\n  ]}}"
 	if err != nil || string(answer) != want {
 		t.Errorf("got %s, %v", answer, err)
 	}
-	if rest, err := nextEvent(events); !errors.Is(err, io.EOF) {
+	if rest, err := rpc.NextEvent(events); !errors.Is(err, io.EOF) {
 		t.Errorf("got %s, %v after the answer", rest, err)
 	}
 }

@@ -1,0 +1,97 @@
+package upstream
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+)
+
+// Open sends a tools/call, or another act, to the candidate's server, once, and waits for its result. The result is one terminal part.
+// No other candidate could serve instead, so Next is never set. Codes: upstream (not reachable, or it answered with
+// an error), invalid (the server refused the arguments), timeout, cancelled, not_implemented (the server wants input or
+// started a task).
+func (s *Servers) Open(
+	ctx context.Context, t *call.Track, c signalbox.Candidate, span signalbox.Span,
+) (call.Upstream, error) {
+	u, err := s.Find(c.Provider)
+	if err != nil {
+		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
+	}
+	limited, cancel := context.WithTimeout(onBehalf(ctx, t.Call), u.CallTimeout)
+	defer cancel()
+	if isAsked(t.Call.Tool.Name) {
+		return handedOver(), nil
+	}
+	caller := callerOf(ctx)
+	terms := termsOf(caller)
+	meta := append(callerMeta(t.Call), traceMeta(span)...)
+	if terms.Progress {
+		defer u.listen(t.Call.ID, caller)()
+		meta = append(meta, textMember("progressToken", t.Call.ID)...)
+	}
+	meta = append(meta, terms.Meta...)
+	method, name, params := methodOf(t.Call.Tool, c.Upstream)
+	result, err := u.guarded(limited, method, name, func(session *session) []byte {
+		own := params
+		terms.addInputs(&own)
+		own.Add("_meta", session.meta(meta, terms.Capabilities))
+		return own.Bytes()
+	})
+	if err != nil {
+		return nil, u.attemptError(ctx, err)
+	}
+	r, err := newResult(u.ID, result)
+	if err == nil && r.report.Finish == rpc.TypeInputRequired && caller == nil {
+		return nil, notCarried(u.ID, rpc.TypeInputRequired) // Nobody is there who could be asked.
+	}
+	return r, err
+}
+
+// callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, and not the
+// token for progress, which nobody would carry back.
+func callerMeta(c *signalbox.Call) []json.Member {
+	if c.Protocol != signalbox.ProtocolMCP || len(c.Body) == 0 {
+		return []json.Member{}
+	}
+	message, err := json.Object(c.Body)
+	if err != nil {
+		return []json.Member{}
+	}
+	params, err := message.Get("params").Object()
+	if err != nil {
+		return []json.Member{}
+	}
+	meta, err := params.Get("_meta").Object()
+	if err != nil {
+		return []json.Member{}
+	}
+	own := []json.Member{}
+	for _, m := range meta.All() {
+		switch {
+		case strings.HasPrefix(m.Name, rpc.MetaPrefix), m.Name == "progressToken": // Which we replace.
+		case m.Name == "traceparent", m.Name == "tracestate", m.Name == "baggage":
+		default:
+			own = append(own, m)
+		}
+	}
+	return own
+}
+
+// traceMeta hands the attempt's span on.
+func traceMeta(span signalbox.Span) []json.Member {
+	return slices.Concat(textMember("traceparent", span.Traceparent()), textMember("tracestate", span.State), textMember("baggage", span.Baggage))
+}
+
+// textMember gives a member with a text, none for "".
+func textMember(name, value string) []json.Member {
+	node, err := json.Parse(json.Quote(value), json.Limits{})
+	if err != nil || value == "" {
+		return nil
+	}
+	return []json.Member{{Name: name, Value: node}}
+}

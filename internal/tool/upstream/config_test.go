@@ -1,0 +1,41 @@
+package upstream
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
+)
+
+func TestConfigurationIsChecked(t *testing.T) {
+	cases := []struct {
+		name, field string
+		list        []Config
+	}{
+		{"no id", "mcp_servers.", []Config{{URL: "http://127.0.0.1"}}},
+		{"bad id", "mcp_servers.My_Files", []Config{{ID: "My_Files", URL: "http://127.0.0.1"}}},
+		{"neither", "mcp_servers.a", []Config{{ID: "a"}}},
+		{"both", "mcp_servers.a", []Config{{ID: "a", URL: "http://127.0.0.1", Command: []string{"x"}}}},
+		{"empty command", "mcp_servers.a.command", []Config{{ID: "a", Command: []string{""}}}},
+		{"bad url", "mcp_servers.a.url", []Config{{ID: "a", URL: "127.0.0.1:80"}}},
+		{"other scheme", "mcp_servers.a.url", []Config{{ID: "a", URL: "file:///etc/passwd"}}},
+		{"twice", "mcp_servers.a", []Config{{ID: "a", URL: "http://127.0.0.1"}, {ID: "a", URL: "http://127.0.0.1"}}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := New(Options{Servers: c.list, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+			if e := upstreamtest.WantCode(t, err, signalbox.CodeInvalid); e.Field != c.field {
+				t.Errorf("got field %q, want %q", e.Field, c.field)
+			}
+		})
+	}
+}
+
+func TestNegativePriceOfATool(t *testing.T) {
+	_, err := New(Options{Servers: []Config{{ID: "a", URL: "http://h", ToolPrices: map[string]signalbox.Money{"x": -1}}}})
+	if e := signalbox.AsError(err); err == nil || e.Code != signalbox.CodeInvalid || e.Field != "mcp_servers.a.tools.x.price" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,57 @@
+package upstream
+
+import (
+	"context"
+
+	"github.com/signalbox/signalbox/internal/platform/json"
+)
+
+// Pins knows in which form tools may be used. It is safe for concurrent use.
+type Pins interface {
+	// Seen takes note of a list that was just read, as its entries were written, and returns once what follows from it is
+	// durable. It gives what tells each entry's form from any other. On an error nothing is known of the list, and it must
+	// not be used; the same list can be shown again.
+	Seen(ctx context.Context, server string, entries []json.Value) (forms [][32]byte, err error)
+	// Refused gives why a tool must be neither called nor listed in that form, nil where it may be. It asks nobody: every
+	// call comes by here.
+	Refused(server, tool string, form [32]byte) error
+}
+
+// pin shows a list that was read to the pins. Without pins every form is good.
+func (u *Server) pin(ctx context.Context, list *ToolList) error {
+	if u.pins == nil {
+		return nil
+	}
+	entries := make([]json.Value, len(list.Tools))
+	for i := range list.Tools {
+		entries[i] = list.Tools[i].Raw
+	}
+	forms, err := u.pins.Seen(ctx, u.ID, entries)
+	if err != nil {
+		return err
+	}
+	for i := range list.Tools {
+		list.Tools[i].form = forms[i]
+	}
+	return nil
+}
+
+// withheld gives why a tool that is listed must not be used.
+func (u *Server) withheld(tool *Tool) error {
+	if u.pins == nil {
+		return nil
+	}
+	return u.pins.Refused(u.ID, tool.Name, tool.form)
+}
+
+// Usable leaves out tools that must not be used, and counts them.
+func (u *Server) Usable(tools []Tool) (good []Tool, held int) {
+	for i := range tools {
+		if u.withheld(&tools[i]) != nil {
+			held++
+			continue
+		}
+		good = append(good, tools[i])
+	}
+	return good, held
+}

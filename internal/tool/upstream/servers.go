@@ -1,0 +1,126 @@
+package upstream
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+)
+
+// Servers are the configured MCP servers. It is a [call.Backend] and a [call.Resolver], and safe for concurrent use.
+type Servers struct {
+	byID   map[string]*Server
+	ids    []string
+	clock  func() time.Time
+	closed chan struct{}
+	once   sync.Once
+}
+
+// New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
+func New(o Options) (*Servers, error) {
+	s := &Servers{byID: make(map[string]*Server, len(o.Servers)), clock: o.Now, closed: make(chan struct{})}
+	for _, server := range o.Servers {
+		complete, err := server.complete()
+		if err != nil {
+			return nil, err
+		}
+		if s.byID[server.ID] != nil {
+			return nil, signalbox.Errorf(signalbox.CodeInvalid, "Two MCP servers have the id %q.", server.ID).
+				WithField("mcp_servers." + server.ID).WithRemedy("Rename one of them.")
+		}
+		s.byID[server.ID] = newServer(complete, o)
+		s.ids = append(s.ids, server.ID)
+	}
+	slices.Sort(s.ids)
+	return s, nil
+}
+
+// IDs lists the servers' ids.
+func (s *Servers) IDs() []string { return slices.Clone(s.ids) }
+
+// All gives the servers in the order of their ids.
+func (s *Servers) All() []*Server {
+	list := make([]*Server, 0, len(s.ids))
+	for _, id := range s.ids {
+		list = append(list, s.byID[id])
+	}
+	return list
+}
+
+// Now gives the time, by the clock of the options.
+func (s *Servers) Now() time.Time { return s.clock() }
+
+// Closing is closed when Close is called.
+func (s *Servers) Closing() <-chan struct{} { return s.closed }
+
+// Close ends all connections and children. Calls that are under way fail.
+func (s *Servers) Close() {
+	s.once.Do(func() { close(s.closed) })
+	var wg sync.WaitGroup
+	for _, u := range s.byID {
+		wg.Go(u.close)
+	}
+	wg.Wait()
+}
+
+// Backends gives the backend of each server's id, which is the candidates' provider.
+func (s *Servers) Backends() map[string]call.Backend {
+	backends := make(map[string]call.Backend, len(s.byID))
+	for id := range s.byID {
+		backends[id] = s
+	}
+	return backends
+}
+
+// Resolve gives the one candidate for a call of kind tool, and no route. Errors: not_found, upstream or timeout where the
+// server's tools can not be known, frozen where the tool is held, cancelled. What tools there are is not said: it is for the policy to say who may know.
+func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
+	tool := t.Call.Tool
+	u, err := s.Find(tool.Server)
+	if err != nil {
+		return "", nil, err
+	}
+	if rpc.Reserved(tool.Name) {
+		return "", []signalbox.Candidate{{
+			Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name, Price: u.priceOf(tool.Name),
+		}}, nil
+	}
+	list, err := u.Tools(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	listed, ok := list.find(tool.Name)
+	if !ok {
+		return "", nil, signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no tool %q.", u.ID, rpc.Clip(tool.Name)).
+			WithField("name").WithRemedy("Use one of the names that tools/list gives, exactly as they are written there.")
+	}
+	if err := u.withheld(&listed); err != nil {
+		return "", nil, err
+	}
+	return "", []signalbox.Candidate{{
+		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,
+		Price: u.priceOf(tool.Name), Annotations: listed.Annotations, Schema: listed.schema,
+		Refusal: u.refusal(tool),
+	}}, nil
+}
+
+// refusal is what is wrong with the arguments of a call, where that is known before it is sent.
+func (u *Server) refusal(r *signalbox.ToolRequest) *signalbox.Error {
+	if u.API == nil || u.API.Tool(r.Name) == nil {
+		return nil
+	}
+	return u.API.Tool(r.Name).Refuse(r.Arguments)
+}
+
+// Find gives the server of an id. Which others there are is not said: it is for the policy to say who may know.
+func (s *Servers) Find(id string) (*Server, error) {
+	if u := s.byID[id]; u != nil {
+		return u, nil
+	}
+	return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no MCP server %q.", rpc.Clip(id)).WithField("server").
+		WithRemedy("Use the id of a server exactly as the operator has written it in mcp_servers.")
+}
