@@ -14,7 +14,7 @@ type Entry struct {
 	Key string     // What it is asked for by: a URI, the template of one, or a name.
 }
 
-// EntryList is what an upstream has listed, in the upstream's order.
+// EntryList is what a server has listed, in the server's order. Many read the same one, and nobody changes it.
 type EntryList struct {
 	Entries []Entry
 	index   map[string]int

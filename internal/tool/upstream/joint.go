@@ -35,21 +35,9 @@ func jointName(server, name string) string {
 	return joint[:min(len(joint), MaxJointName-hashed-1)] + "_" + hex.EncodeToString(sum[:])[:hashed]
 }
 
-// Joint gives the joint name of a name that the list has.
-func (j *JointNames) Joint(name string) string { return j.byName[name] }
-
-// Imitated reports whether another name of the server is easily taken for this one. Neither is served under a joint name.
-func (j *JointNames) Imitated(name string) bool { return j.imitations[name] }
-
-// Find gives the name that has exactly this joint name.
-func (j *JointNames) Find(joint string) (name string, ok bool) {
-	name, ok = j.names[joint]
-	return name, ok
-}
-
 // JointNames are the joint names of one server's tools, or of its prompts.
 type JointNames struct {
-	Server     string
+	Server     string            // Its id.
 	byName     map[string]string // The joint ones.
 	names      map[string]string // By joint name.
 	imitations map[string]bool   // Names that another one of the server is easily taken for. None of them is served.
@@ -69,6 +57,18 @@ func newJointNames(server string, names []string) *JointNames {
 		j.byName[name], j.names[joint] = joint, name
 	}
 	return j
+}
+
+// Joint gives the joint name of a name that the list has.
+func (j *JointNames) Joint(name string) string { return j.byName[name] }
+
+// Imitated reports whether another name of the server is easily taken for this one. Neither is served under a joint name.
+func (j *JointNames) Imitated(name string) bool { return j.imitations[name] }
+
+// Find gives the name that has exactly this joint name.
+func (j *JointNames) Find(joint string) (name string, ok bool) {
+	name, ok = j.names[joint]
+	return name, ok
 }
 
 // MayOwn reports whether a joint name could be one of the server's, by its beginning.

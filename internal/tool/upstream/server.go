@@ -25,7 +25,7 @@ const (
 // stable is how long a session must have lived for its end to count as a first failure.
 const stable = 10 * time.Second
 
-// Server is one configured server and the session with it.
+// Server is one configured server and the session with it. Its methods are safe for concurrent use.
 type Server struct {
 	Config
 	mayAsk   func(server, method string) bool // Nil: nobody is asked.

@@ -116,7 +116,7 @@ func (u *Server) refusal(r *signalbox.ToolRequest) *signalbox.Error {
 	return u.API.Tool(r.Name).Refuse(r.Arguments)
 }
 
-// Find gives the server of an id. Which others there are is not said: it is for the policy to say who may know.
+// Find gives the server of an id, or an error of code not_found. Which others there are is not said: it is for the policy to say who may know.
 func (s *Servers) Find(id string) (*Server, error) {
 	if u := s.byID[id]; u != nil {
 		return u, nil

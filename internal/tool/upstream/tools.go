@@ -11,12 +11,12 @@ import (
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
-// ToolList is what an upstream has listed, in the upstream's order.
+// ToolList is what a server has listed, in the server's order. Many read the same one, and nobody changes it.
 type ToolList struct {
 	Tools    []Tool
 	index    map[string]int
-	Reserved []string // Names of tools that are left out: they are those of methods.
-	Joint    *JointNames
+	Reserved []string    // Names of tools that are left out: they are those of methods.
+	Joint    *JointNames // Of Tools.
 }
 
 // find gives the tool of exactly that name: no spelling but the server's own is its name.
@@ -28,7 +28,8 @@ func (l *ToolList) find(name string) (Tool, bool) {
 	return l.Tools[i], true
 }
 
-// Tools gives the upstream's tools, from memory where they were read a moment ago.
+// Tools gives the server's tools, from memory where they were read a moment ago. Errors, as of all lists: upstream, timeout or
+// another code of the server's failure, unavailable in a pause or when we stop, cancelled.
 func (u *Server) Tools(ctx context.Context) (*ToolList, error) {
 	return fetch(ctx, u, &u.toolShelf, u.readTools)
 }

@@ -26,7 +26,7 @@ type watcher struct {
 }
 
 // Watch gives what the upstream says of changes: of its lists, and of the resources of those URIs. While somebody watches, it
-// is listened to; stop ends it.
+// is listened to; stop ends it. Who is late by [MaxNotices] misses some.
 func (u *Server) Watch(uris []string) (notices <-chan rpc.Message, stop func()) {
 	w := &watcher{notices: make(chan rpc.Message, MaxNotices), uris: uris}
 	u.mu.Lock()
