@@ -26,7 +26,7 @@ func (s *Server) recoverCalls(ctx context.Context, gone func(replica string) boo
 	}
 	var cut []*signalbox.Record
 	for _, v := range open {
-		if r := records[v.ID]; r.Call != "" && gone(r.Context.Replica) {
+		if r := records[v.ID]; r != nil && r.Call != "" && gone(r.Context.Replica) {
 			cut = append(cut, r)
 		}
 	}
@@ -57,8 +57,9 @@ func (s *Server) endUnknown(ctx context.Context, cut []*signalbox.Record) error 
 	return all.Wait()
 }
 
-// unended reads what the log holds of open calls: the latest record of each, with what it holds in the ledger by all of
-// its records.
+// unended reads what the log holds of calls that are open in the projections: the latest record of each, with what it holds
+// in the ledger by all of its records. It leaves out those whose outcome the log does hold: the projections pass over one
+// whose content was destroyed before they came to it.
 func (s *Server) unended(ctx context.Context, open []signalbox.CallView) (map[string]*signalbox.Record, error) {
 	wanted := map[string]*signalbox.Record{}
 	from := open[0].First()
@@ -72,6 +73,10 @@ func (s *Server) unended(ctx context.Context, open []signalbox.CallView) (map[st
 		}
 		known, ok := wanted[e.Call]
 		if !ok {
+			continue
+		}
+		if e.Type == signalbox.RecordOutcome {
+			delete(wanted, e.Call)
 			continue
 		}
 		r, err := s.data.vault.Decode(e)

@@ -86,6 +86,33 @@ func TestContentIsDestroyedWithEvidence(t *testing.T) {
 	}
 }
 
+// A call whose outcome was destroyed before the projections came to it is open there, and has ended all the same.
+func TestDestroyedOutcomeIsOne(t *testing.T) {
+	i := started(t, t.TempDir(), shortRetention)
+	asks(i, agentKey)
+	k := &keeper{Server: i.Server, from: map[string]int64{}}
+	k.keepAt(t.Context(), time.Now().Add(4*retention.Day))
+	var open []signalbox.CallView
+	for e, err := range i.data.db.Entries(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Call != "" && e.Type == signalbox.RecordIntent {
+			open = append(open, signalbox.CallView{ID: e.Call})
+		}
+	}
+	if len(open) == 0 {
+		t.Fatal("there is no intent in the log")
+	}
+	left, err := i.unended(t.Context(), open)
+	if err != nil || len(left) != 0 {
+		t.Errorf("%d of %d calls would be ended again (%v)", len(left), len(open), err)
+	}
+	if err := i.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func checkEvidence(t *testing.T, s *Server) {
 	t.Helper()
 	report, err := audit.Verify(t.Context(), s.data.db, audit.Options{Verifier: s.data.key.Verifier()})
