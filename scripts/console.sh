@@ -42,6 +42,19 @@ compare_build() {
   echo "console: the committed build equals its source"
 }
 
+# The journeys that start servers of their own run beside those that share one, which run one after another.
+journeys() {
+  local own status=0
+  export CONSOLE_URL=$SIGNALBOX_URL
+  own=$(mktemp)
+  script e2e -- e2e/real >"$own" 2>&1 &
+  script e2e -- --exclude 'e2e/real/**' || status=1
+  wait $! || status=1
+  cat "$own"
+  rm -f "$own"
+  return "$status"
+}
+
 case ${1:-} in
   build)
     install_packages
@@ -62,7 +75,7 @@ case ${1:-} in
     trap 'instance_stop; rm -rf "$home"' EXIT
     instance_start "$home" 127.0.0.1:0
     instance_demo
-    CONSOLE_URL=$SIGNALBOX_URL script e2e
+    journeys
     ;;
   *)
     echo "usage: scripts/console.sh build|check|browser" >&2
