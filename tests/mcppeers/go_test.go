@@ -159,6 +159,13 @@ func (g *gopher) hears(s step) bool {
 	})
 }
 
+// words is how often progress was told of.
+func (g *gopher) words() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.progress)
+}
+
 func (g *gopher) attempt(ctx context.Context, s step) (o outcome) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -182,6 +189,10 @@ func (g *gopher) attempt(ctx context.Context, s step) (o outcome) {
 		if err != nil {
 			o.Error = failureOf(err)
 		}
+	}
+	// This SDK may hand out word of progress after the answer that came behind it.
+	for deadline := time.Now().Add(time.Second); s.Progress && g.words() < words && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

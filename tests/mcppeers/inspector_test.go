@@ -35,11 +35,10 @@ func (w *world) inspect(t *testing.T) {
 	}{
 		{"initialize", "/mcp/railway", harness.Agent, []string{"--method", "initialize"}, exitOK, `"signalbox/railway"`},
 		{"tools", "/mcp/railway", harness.Agent, []string{"--method", "tools/list", "--protocol-era", "modern"}, exitOK, `"timetable"`},
-		{"call", "/mcp", harness.Agent, []string{"--method", "tools/call", "--tool-name", "everything__get-sum", "--tool-arg", "a=2", "b=40"}, exitOK, `42`},
-		{"call, newest version", "/mcp", harness.Agent, []string{"--method", "tools/call", "--tool-name", "memory__open_nodes", "--tool-args-json", `{"names":["nobody"]}`, "--protocol-era", "modern"}, exitOK, `"entities":[]`},
+		{"call", "/mcp", harness.Agent, []string{"--method", "tools/call", "--tool-name", "everything__get-sum", "--tool-args-json", `{"a":2.5,"b":40}`, "--protocol-era", "modern"}, exitOK, `42.5`},
 		{"the tool fails", "/mcp/railway", harness.Agent, []string{"--method", "tools/call", "--tool-name", "derail"}, exitToolError, "The points are locked."},
 		{"not listed", "/mcp/railway", harness.Agent, []string{"--method", "tools/call", "--tool-name", "hide", "--tool-arg", "line=from the inspector"}, exitToolError, "tool_not_found"},
-		{"not permitted", "/mcp/railway", harness.Agent, []string{"--method", "resources/read", "--uri", "rail://secret"}, exitFailed, "No MCP server"},
+		{"not permitted", "/mcp/railway", harness.Agent, []string{"--method", "resources/read", "--uri", "rail://secret"}, exitFailed, "may not read"},
 		{"resources", "/mcp/everything", harness.Agent, []string{"--method", "resources/list"}, exitOK, `"demo://resource/static/document/architecture.md"`},
 		{"prompts", "/mcp", harness.Agent, []string{"--method", "prompts/list"}, exitOK, `"everything__args-prompt"`},
 		{"unknown key", "/mcp", "sb_this-key-is-unknown", []string{"--method", "tools/list"}, exitAuth, "auth"},
@@ -81,7 +80,6 @@ func (w *world) run(ctx context.Context, home, url, key string, args ...string) 
 func inspectorTally() tally {
 	n := tally{}
 	n.add("everything.get-sum", signalbox.OutcomeOK, price, 1)
-	n.add("memory.open_nodes", signalbox.OutcomeOK, price, 1)
 	n.add("railway.derail", signalbox.OutcomeOK, price, 1)
 	n.add("railway.resources/read", signalbox.OutcomeDenied, "-", 1)
 	return n

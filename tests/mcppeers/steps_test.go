@@ -50,10 +50,14 @@ func (s step) failing() step {
 	return s
 }
 
+// withProgress is for a tool whose server tells of progress three times.
 func (s step) withProgress() step {
 	s.Progress = true
 	return s
 }
+
+// words is how often servers tell of progress.
+const words = 3
 
 // withLog is for a tool whose server writes log lines while it works.
 func (s step) withLog(has string) step {
