@@ -37,7 +37,6 @@ func (w *world) inspect(t *testing.T) {
 		{"tools", "/mcp/railway", harness.Agent, []string{"--method", "tools/list", "--protocol-era", "modern"}, exitOK, `"timetable"`},
 		{"call", "/mcp", harness.Agent, []string{"--method", "tools/call", "--tool-name", "everything__get-sum", "--tool-args-json", `{"a":2.5,"b":40}`, "--protocol-era", "modern"}, exitOK, `42.5`},
 		{"the tool fails", "/mcp/railway", harness.Agent, []string{"--method", "tools/call", "--tool-name", "derail"}, exitToolError, "The points are locked."},
-		{"not listed", "/mcp/railway", harness.Agent, []string{"--method", "tools/call", "--tool-name", "hide", "--tool-arg", "line=from the inspector"}, exitToolError, "tool_not_found"},
 		{"not permitted", "/mcp/railway", harness.Agent, []string{"--method", "resources/read", "--uri", "rail://secret"}, exitFailed, "may not read"},
 		{"resources", "/mcp/everything", harness.Agent, []string{"--method", "resources/list"}, exitOK, `"demo://resource/static/document/architecture.md"`},
 		{"prompts", "/mcp", harness.Agent, []string{"--method", "prompts/list"}, exitOK, `"everything__args-prompt"`},

@@ -23,6 +23,10 @@ func TestPeers(t *testing.T) {
 			t.Parallel()
 			w.claude(t)
 		})
+		t.Run("who may not be asked", func(t *testing.T) {
+			t.Parallel()
+			w.unasked(t)
+		})
 		t.Run("inspector", func(t *testing.T) {
 			t.Parallel()
 			w.inspect(t)
@@ -49,6 +53,36 @@ func (w *world) compare(t *testing.T, done map[string]outcomes) {
 			}
 		})
 	}
+}
+
+// unasked: a server is not let through to who may not be asked, and its tool comes to an end all the same.
+func (w *world) unasked(t *testing.T) {
+	for _, c := range []struct{ server, era, tool string }{
+		{everything, legacy, "trigger-elicitation-request"},
+		{everything, legacy, "trigger-sampling-request"},
+		{railway, legacy, "ask"},
+		{railway, modern, "ask"},
+		{railway, modern, "sample"},
+	} {
+		to := w.target(t, visit{goSDK, c.era, c.server, false})
+		to.Headers["X-Signalbox-Agent"] = shy
+		to.Steps = []step{tool(c.tool, obj{"prompt": "Is the line clear?"})}
+		o := visitWithGo(t, to)[to.Steps[0].Name]
+		if len(o.Asked) > 0 || o.Error == nil && !strings.Contains(string(o.Result), `"isError":true`) {
+			t.Errorf("%s of %s, %s: %s", c.tool, c.server, c.era, o.text())
+		}
+	}
+}
+
+// shyTally is what the log must have of it: servers of the older versions report the failure as a result, those of the newest
+// refuse the call.
+func shyTally() tally {
+	n := tally{}
+	n.add("everything.trigger-elicitation-request", signalbox.OutcomeOK, price, 1)
+	n.add("everything.trigger-sampling-request", signalbox.OutcomeOK, price, 1)
+	n.add("railway.ask", signalbox.OutcomeFailed, "0", 2)
+	n.add("railway.sample", signalbox.OutcomeFailed, "0", 1)
+	return n
 }
 
 // warm has Signalbox start all children. Joint lists do not wait for so many at once.

@@ -34,7 +34,7 @@ func (w *world) recorded(t *testing.T) {
 		}
 		logged[r.Who.AgentID].add(r.What.ToolName, *r.Outcome, cost, 1)
 	}
-	wants := map[string]tally{claudeCode: claudeTally(), inspector: inspectorTally()}
+	wants := map[string]tally{claudeCode: claudeTally(), inspector: inspectorTally(), shy: shyTally()}
 	for _, v := range plan() {
 		if !v.direct {
 			wants[v.name()] = v.tally()

@@ -93,7 +93,7 @@ func (w *world) packaged(name string) string {
 	return filepath.Join(w.packages, "node_modules", "@modelcontextprotocol", name, "dist", "index.js")
 }
 
-// newWorld starts the servers and the instance. All agents are permitted the same.
+// newWorld starts the servers and the instance. All agents are permitted the same, but for shy.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{packages: harness.Packages(t, "tests/mcppeers/node"), shelf: t.TempDir(), servers: map[string]*server{}}
@@ -103,7 +103,7 @@ func newWorld(t *testing.T) *world {
 	w.node = harness.RecentNode(t) // The inspector needs it.
 	own := filepath.Join(w.packages, "server.mjs")
 	config := "agents:\n"
-	for _, agent := range append(agents(), claudeCode, inspector) {
+	for _, agent := range append(agents(), claudeCode, inspector, shy) {
 		config += permissions(agent)
 	}
 	config += "approvals: {tiers: {medium: {approvers: 0}}}\nmcp_servers:\n" +
@@ -209,6 +209,9 @@ var permitted = map[string][]string{
 	budget:  {"get-budget-data"},
 }
 
+// shy is an agent whom no server may ask anything.
+const shy = "shy"
+
 // permissions gives an agent of the configuration.
 func permissions(agent string) string {
 	text := fmt.Sprintf("  - id: %s\n    permissions:\n      tools:\n", agent)
@@ -217,7 +220,9 @@ func permissions(agent string) string {
 	}
 	for _, id := range []string{everything, railway, junction, memory, budget} {
 		for _, tool := range permitted[strings.ReplaceAll(id, junction, railway)] {
-			allow(id+"."+tool, `"*"`)
+			if agent != shy || !strings.Contains(tool, "/") {
+				allow(id+"."+tool, `"*"`)
+			}
 		}
 	}
 	for _, tool := range []string{"read_text_file", "list_directory", "get_file_info", "write_file"} {
