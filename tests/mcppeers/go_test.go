@@ -264,49 +264,59 @@ func (g *gopher) perform(ctx context.Context, s step) (any, error) {
 	return g.list(ctx, s.Method)
 }
 
-// list reads all pages of a list.
+// list reads all pages of a list. A list of all servers names those that were too slow, as they are on a busy machine; then
+// it is asked for again.
 func (g *gopher) list(ctx context.Context, method string) (any, error) {
-	all, pages := []any{}, 0
-	for cursor := ""; pages == 0 || cursor != ""; pages++ {
-		var page []any
-		var err error
-		page, cursor, err = g.page(ctx, method, cursor)
-		if err != nil {
-			return nil, err
+	for tries := 1; ; tries++ {
+		all, pages, missing := []any{}, 0, false
+		for cursor := ""; pages == 0 || cursor != ""; pages++ {
+			p, err := g.page(ctx, method, cursor)
+			if err != nil {
+				return nil, err
+			}
+			all, cursor, missing = append(all, p.entries...), p.next, missing || p.meta["signalbox/missing"] != nil
 		}
-		all = append(all, page...)
+		if !missing || tries == 10 {
+			return map[string]any{members[method]: all, "pages": pages}, nil
+		}
 	}
-	return map[string]any{members[method]: all, "pages": pages}, nil
 }
 
-func (g *gopher) page(ctx context.Context, method, cursor string) (page []any, next string, err error) {
+// page is one page of a list.
+type page struct {
+	entries []any
+	next    string
+	meta    mcp.Meta
+}
+
+func (g *gopher) page(ctx context.Context, method, cursor string) (page, error) {
 	switch method {
 	case "tools/list":
 		r, err := g.session.ListTools(ctx, &mcp.ListToolsParams{Cursor: cursor})
 		if err != nil {
-			return nil, "", err
+			return page{}, err
 		}
-		return anys(r.Tools), r.NextCursor, nil
+		return page{anys(r.Tools), r.NextCursor, r.Meta}, nil
 	case "resources/list":
 		r, err := g.session.ListResources(ctx, &mcp.ListResourcesParams{Cursor: cursor})
 		if err != nil {
-			return nil, "", err
+			return page{}, err
 		}
-		return anys(r.Resources), r.NextCursor, nil
+		return page{anys(r.Resources), r.NextCursor, r.Meta}, nil
 	case "resources/templates/list":
 		r, err := g.session.ListResourceTemplates(ctx, &mcp.ListResourceTemplatesParams{Cursor: cursor})
 		if err != nil {
-			return nil, "", err
+			return page{}, err
 		}
-		return anys(r.ResourceTemplates), r.NextCursor, nil
+		return page{anys(r.ResourceTemplates), r.NextCursor, r.Meta}, nil
 	case "prompts/list":
 		r, err := g.session.ListPrompts(ctx, &mcp.ListPromptsParams{Cursor: cursor})
 		if err != nil {
-			return nil, "", err
+			return page{}, err
 		}
-		return anys(r.Prompts), r.NextCursor, nil
+		return page{anys(r.Prompts), r.NextCursor, r.Meta}, nil
 	}
-	return nil, "", fmt.Errorf("no way to perform %s", method)
+	return page{}, fmt.Errorf("no way to perform %s", method)
 }
 
 func anys[T any](list []T) []any {
