@@ -72,27 +72,37 @@ func (g *gate) serve(ctx context.Context, t *call.Track, next call.Handler) (cal
 	return v.serve(t, next)
 }
 
-// admit decides about everything but room.
+// admit decides about everything but room. A call that is invalid is refused as just that, but the record says who made it
+// where that can be established.
 func (g *gate) admit(t *call.Track) error {
+	caller, err := g.caller(t.Call)
 	if t.Call.Invalid != nil {
+		if err == nil && named(g.Secrets, t.Call) == nil {
+			t.Gate.Caller, t.Gate.Run = caller, t.Call.Claims.Run
+		}
 		return t.Call.Invalid
 	}
-	key, err := g.key(t.Call)
 	if err != nil {
 		return err
-	}
-	caller, err := narrow(key, t.Call.Claims, g.AnyRole)
-	if err != nil {
-		return err
-	}
-	if g.AgentRole != nil {
-		caller.AgentRole = g.AgentRole(caller.Agent)
 	}
 	t.Gate.Caller, t.Gate.Run = caller, t.Call.Claims.Run
 	if err := named(g.Secrets, t.Call); err != nil {
 		return err
 	}
 	return nil
+}
+
+// caller establishes who makes a call.
+func (g *gate) caller(c *signalbox.Call) (signalbox.Caller, error) {
+	key, err := g.key(c)
+	if err != nil {
+		return signalbox.Caller{}, err
+	}
+	caller, err := narrow(key, c.Claims, g.AnyRole)
+	if err == nil && g.AgentRole != nil {
+		caller.AgentRole = g.AgentRole(caller.Agent)
+	}
+	return caller, err
 }
 
 // enter takes the call's place in the process, checks that nobody has halted what it belongs to, and opens its tab.

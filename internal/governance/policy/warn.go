@@ -110,7 +110,14 @@ func (w *warner) permission(m *permission) {
 	for _, id := range w.matching(m.tool) {
 		possible, none = possible || m.possible(w.tools[id]), false
 	}
-	switch server, name, _ := strings.Cut(m.tool.text, "."); {
+	server, name, _ := strings.Cut(m.tool.text, ".")
+	if own, ok := methods[name]; ok && none {
+		if !m.possible(&tool{mapping: own.mapping}) {
+			w.warn(m.name(), "The permission for %q can never match: %s has none of its operations and resources.", m.tool.text, name)
+		}
+		return
+	}
+	switch {
 	case !none && !possible && (m.tool.kind == globLiteral || !w.unmapped(m.tool)):
 		w.warn(m.name(), "The permission for %q can never match: what is declared of the tool has none of its operations and resources.", m.tool.text)
 	case none && m.tool.kind == globLiteral && !m.possible(&tool{trusted: w.servers[server]}):

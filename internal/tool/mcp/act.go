@@ -41,7 +41,7 @@ func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
 	if resultType(data) == rpc.TypeInputRequired {
 		return h.askCaller(ctx, x, data)
 	}
-	return complete(data)
+	return x.complete(data)
 }
 
 // prepare finds out what the server of an act may ask of the caller, and opens what the caller answers to.

@@ -14,19 +14,32 @@ import (
 const cacheScope = "private"
 
 // complete gives a result with its resultType, which only the newest version of the protocol knows; older ones ignore it.
-func complete(data json.Value) (json.Value, error) {
+// That version also has what was read say how long it may be kept, and by whom: by its reader alone, whatever the server
+// says, and not at all where it says nothing.
+func (x *exchange) complete(data json.Value) (json.Value, error) {
 	root, err := json.Parse(data, json.Limits{CaseVariants: true})
 	if err != nil {
 		return nil, err
 	}
 	members, err := root.Object()
-	if err != nil || members.Has("resultType") {
+	kept := x.modern() && x.method == rpc.MethodReadResource
+	if err != nil || members.Has("resultType") && !kept {
 		return data, err
 	}
 	var o rpc.Object
-	o.Text("resultType", "complete")
+	if !members.Has("resultType") {
+		o.Text("resultType", rpc.TypeComplete)
+	}
 	for _, m := range members.All() {
-		o.Add(m.Name, m.Value.Bytes())
+		if !kept || m.Name != "cacheScope" {
+			o.Add(m.Name, m.Value.Bytes())
+		}
+	}
+	if kept {
+		if !members.Has("ttlMs") {
+			o.Add("ttlMs", json.Value("0"))
+		}
+		o.Text("cacheScope", cacheScope)
 	}
 	return o.Bytes(), nil
 }

@@ -19,7 +19,7 @@ func (l line) Terms() upstream.Terms {
 	t := upstream.Terms{
 		Capabilities: x.permitted, Progress: x.progress != nil, Responses: x.inputs.responses, State: x.inputs.state,
 	}
-	if level := x.meta.Get(rpc.MetaLogLevel); x.modern() && level.Kind() == '"' {
+	if level := x.logLevel(); level.Kind() == '"' {
 		t.Meta = []json.Member{{Name: rpc.MetaLogLevel, Value: level}}
 	}
 	return t

@@ -29,6 +29,25 @@ func (h *Handler) setLevel(ctx context.Context, x *exchange) (json.Value, error)
 	return json.Value("{}"), nil
 }
 
+// logLevel is from which level on the caller wants log lines of a modern server: he says so in his message, or has said so in
+// his session. It is null where he has not.
+func (x *exchange) logLevel() json.Node {
+	if x.modern() || x.session == nil {
+		return x.meta.Get(rpc.MetaLogLevel)
+	}
+	x.session.mu.Lock()
+	level := x.session.level
+	x.session.mu.Unlock()
+	if level == "" {
+		return json.Node{}
+	}
+	node, err := json.Parse(json.Quote(level), json.Limits{})
+	if err != nil {
+		return json.Node{}
+	}
+	return node
+}
+
 func (s *callerSession) setLevel(level string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

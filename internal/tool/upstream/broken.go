@@ -44,7 +44,7 @@ func (u *Server) refused(e *rpc.Error) *signalbox.Error {
 	case rpc.CodeInvalidParams, rpc.CodeInvalidRequest:
 		f.Code = rpc.CodeInvalidParams
 		return signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q refused the call: %s", u.ID, rpc.Clip(e.Message)).
-			WithField("arguments").WithRemedy("Correct the arguments; tools/list shows the tool's schema.").WithCause(errors.Join(e, f))
+			WithField("arguments").WithRemedy("Correct the arguments; the lists of tools, prompts and templates say which there are.").WithCause(errors.Join(e, f))
 	case rpc.CodeResourceNotFound:
 		f.Code = rpc.CodeInvalidParams // As newer versions have it.
 		return signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no such resource: %s", u.ID, rpc.Clip(e.Message)).
