@@ -18,16 +18,21 @@ func NewRules(r signalbox.GuardRules) *Rules {
 }
 
 // Arguments looks at the arguments of a call as the station does, without a call: it gives what would be sent, or the
-// error that the caller would see.
-func (r *Rules) Arguments(server string, arguments []byte) ([]byte, Scrubbed, error) {
+// error that the caller would see. Same is as in [Options].
+func (r *Rules) Arguments(server string, arguments []byte, same func(arguments []byte) bool) ([]byte, Scrubbed, error) {
 	v := &visit{rules: r, server: server}
-	return v.look(outward, signalbox.GuardArguments, arguments)
+	return v.arguments(arguments, same)
 }
 
 // Result does the same with the answer of a server.
 func (r *Rules) Result(server string, result []byte) ([]byte, Scrubbed, error) {
 	v := &visit{rules: r, server: server}
 	return v.look(inward, signalbox.GuardResult, result)
+}
+
+// Actions gives what is done about arguments and about results; nil rules do nothing.
+func (r *Rules) Actions() (arguments, results signalbox.GuardAction) {
+	return r.action(outward), r.action(inward)
 }
 
 // action gives what is done in one direction; nil rules do nothing.

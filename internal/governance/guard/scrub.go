@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/signalbox/signalbox"
@@ -158,7 +159,7 @@ func (w *walk) object(n json.Node) {
 func (w *walk) array(n json.Node, name string) {
 	list, _ := n.Array()
 	for i, element := range list {
-		w.path = append(w.path, fmt.Sprint(i))
+		w.path = append(w.path, strconv.Itoa(i))
 		w.value(element, name)
 		w.path = w.path[:len(w.path)-1]
 	}

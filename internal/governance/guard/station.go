@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -49,28 +48,12 @@ func (o Options) enter(t *call.Track, v *visit) error {
 	if v.rules.arguments == signalbox.GuardOff {
 		return nil
 	}
-	arguments, done, err := v.look(outward, signalbox.GuardArguments, t.Call.Tool.Arguments)
+	passes, done, err := v.arguments(t.Call.Tool.Arguments, func(arguments []byte) bool { return o.Same(t, arguments) })
 	if err == nil && v.rules.arguments == signalbox.GuardMask && len(done.edits) > 0 {
-		t.Guard.Arguments = arguments
-		err = o.unmoved(t, v, done)
+		t.Guard.Arguments = passes
 	}
 	v.end(t, outward, err)
 	return err
-}
-
-// unmoved makes sure that the call still acts on what it was permitted to act on.
-func (o Options) unmoved(t *call.Track, v *visit, done Scrubbed) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = failed(fmt.Errorf("the guard panicked: %v", cause))
-		}
-	}()
-	same := func(arguments []byte) bool { return o.Same(t, arguments) }
-	if same(t.Guard.Arguments) {
-		return nil
-	}
-	return v.refuse(outward, signalbox.GuardArguments, done.Single(same),
-		"has something to mask in what the call acts on, which would become something else", "Leave it out there.")
 }
 
 // end notes what came of a look in a direction.

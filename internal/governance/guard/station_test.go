@@ -294,13 +294,16 @@ func TestVisitIsSafeForConcurrentUse(t *testing.T) {
 
 func TestRulesWithoutACall(t *testing.T) {
 	r := NewRules(signalbox.GuardRules{Arguments: mask, Results: stop})
-	if got, done, err := r.Arguments("files", []byte(`{"to":"`+mail+`"}`)); string(got) != `{"to":"[email]"}` || len(done.Findings) != 1 || err != nil {
+	if got, done, err := r.Arguments("files", []byte(`{"to":"`+mail+`"}`), func([]byte) bool { return true }); string(got) != `{"to":"[email]"}` || len(done.Findings) != 1 || err != nil {
 		t.Errorf("got %s, %+v, %v", got, done, err)
 	}
 	if _, _, err := r.Result("files", []byte(`{"to":"`+mail+`"}`)); signalbox.CodeOf(err) != signalbox.CodeBlocked {
 		t.Errorf("got %v", err)
 	}
 	var none *Rules
+	if arguments, results := r.Actions(); arguments != mask || results != stop {
+		t.Errorf("got %s and %s", arguments, results)
+	}
 	if got, _, err := none.Result("files", []byte(`{"to":"`+mail+`"}`)); string(got) != `{"to":"`+mail+`"}` || err != nil {
 		t.Errorf("got %s, %v", got, err)
 	}

@@ -53,6 +53,24 @@ func (v *visit) look(d direction, where signalbox.GuardPlace, doc []byte) (passe
 	return passes, done, err
 }
 
+// arguments looks at the arguments of a call, and makes sure that it still acts on what it was permitted to act on.
+func (v *visit) arguments(doc []byte, same func(arguments []byte) bool) (passes []byte, done Scrubbed, err error) {
+	passes, done, err = v.look(outward, signalbox.GuardArguments, doc)
+	if err != nil || v.rules.action(outward) != signalbox.GuardMask || len(done.edits) == 0 {
+		return passes, done, err
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			passes, err = nil, failed(fmt.Errorf("the guard panicked: %v", cause))
+		}
+	}()
+	if same(passes) {
+		return passes, done, nil
+	}
+	return nil, done, v.refuse(outward, signalbox.GuardArguments, done.Single(same),
+		"has something to mask in what the call acts on, which would become something else", "Leave it out there.")
+}
+
 // judge does what the action says about what was found.
 func (v *visit) judge(d direction, where signalbox.GuardPlace, doc []byte, done Scrubbed) ([]byte, error) {
 	action := v.rules.action(d)
