@@ -99,7 +99,8 @@ func TestScrubPassesOverWhatIsEncoded(t *testing.T) {
 		"a blob":       {`{"contents":[{"uri":"file:///a","blob":"` + digits + `"},{"blob":"` + digits + `"}]}`, `{"contents":[{"uri":"file:///a","blob":"` + digits + `"},{"blob":"[card]"}]}`, 1},
 		"no base64":    {`{"contents":[{"uri":"file:///a","blob":"` + digits + ` "},{"uri":"u","blob":7}]}`, `{"contents":[{"uri":"file:///a","blob":"[card] "},{"uri":"u","blob":7}]}`, 0},
 		"other data":   {`{"content":[{"type":"text","data":"` + digits + `"},{"data":"` + digits + `"}]}`, `{"content":[{"type":"text","data":"[card]"},{"data":"[card]"}]}`, 0},
-		"the state":    {`{"requestState":"` + digits + `"}`, "=", 1},
+		"the state":    {`{"resultType":"input_required","requestState":"` + digits + `"}`, "=", 1},
+		"no state":     {`{"resultType":"complete","requestState":"` + digits + `"}`, `{"resultType":"complete","requestState":"[card]"}`, 0},
 		"a state deep": {`{"x":{"requestState":"` + digits + `"}}`, `{"x":{"requestState":"[card]"}}`, 0},
 	}
 	for name, tc := range cases {

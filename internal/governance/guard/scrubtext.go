@@ -82,7 +82,8 @@ func fresh(text string, spans []span) []span {
 func encodedIn(members json.Members, top bool) (name string, has bool) {
 	switch {
 	case top && members.Has("requestState"):
-		return "requestState", true
+		kind, _ := members.Get("resultType").Text()
+		return "requestState", kind == "input_required"
 	case members.Has("data"):
 		kind, _ := members.Get("type").Text()
 		return "data", (kind == "image" || kind == "audio") && isEncoded(members.Get("data"))

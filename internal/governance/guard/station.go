@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -16,12 +17,16 @@ type Options struct {
 	Same func(t *call.Track, arguments []byte) bool
 }
 
+// questions are what servers ask their callers. They are looked at with the answer of the call that they come with, or
+// beside it: the calls by which the stations judge them carry nothing.
+var questions = []string{"sampling/createMessage", "elicitation/create", "roots/list"}
+
 // Station looks at what goes to tool servers and at what they answer, after the policy has decided about what was asked, and
 // before anybody is asked to approve: what he sees is what leaves. It refuses with blocked. A panic means no.
 func Station(o Options) call.Station {
 	return func(next call.Handler) call.Handler {
 		return call.HandlerFunc(func(ctx context.Context, t *call.Track) (call.Answer, error) {
-			if t.Call.Kind != signalbox.KindTool || t.Call.Tool == nil {
+			if t.Call.Kind != signalbox.KindTool || t.Call.Tool == nil || slices.Contains(questions, t.Call.Tool.Name) {
 				return next.Serve(ctx, t)
 			}
 			rules := o.Rules(t.Call.Tool.Server, t.Call.Tool.Name)

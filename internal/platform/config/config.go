@@ -199,7 +199,9 @@ type MCPServer struct {
 }
 
 // GuardOf is what the guard looks for in calls of a tool of the server.
-func (m MCPServer) GuardOf(tool string) signalbox.GuardRules { return m.Tools[tool].Guard.Over(m.Guard) }
+func (m MCPServer) GuardOf(tool string) signalbox.GuardRules {
+	return m.Tools[tool].Guard.Over(m.Guard)
+}
 
 // Breaker says when calls of a server that fails are refused at once.
 type Breaker struct {
