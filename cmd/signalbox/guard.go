@@ -20,24 +20,22 @@ type guardTestCmd struct {
 	format
 	Config string `required:"" help:"The configuration file." type:"path" placeholder:"FILE"`
 	Tool   string `required:"" help:"The tool, such as files.write_file."`
-	Result bool   `help:"Standard input has a result of the tool, and not its arguments."`
+	Result bool   `help:"What is read is a result of the tool, and not its arguments."`
+	File   string `arg:"" optional:"" type:"existingfile" help:"What is looked at, a JSON object; standard input unless given."`
 }
 
 // maxGuarded bounds what is read of standard input: no server may send more.
 const maxGuarded = 16 << 20
 
-// Run looks at standard input.
+// Run looks at what it reads.
 func (k *guardTestCmd) Run(c *console) error {
 	id, name, ok := strings.Cut(k.Tool, ".")
 	if !ok || id == "" || name == "" {
 		return &usageError{"--tool is no id of a tool, such as files.write_file"}
 	}
-	doc, err := io.ReadAll(io.LimitReader(os.Stdin, maxGuarded))
+	doc, err := k.read()
 	if err != nil {
 		return err
-	}
-	if _, err := json.Object(doc); err != nil {
-		return &usageError{"standard input is no JSON object: " + err.Error()}
 	}
 	loaded, err := config.Load(k.Config, os.LookupEnv, server.ConfigOptions())
 	if err != nil {
@@ -55,6 +53,31 @@ func (k *guardTestCmd) Run(c *console) error {
 		return errNo
 	}
 	return nil
+}
+
+// read gives a document.
+func (k *guardTestCmd) read() ([]byte, error) {
+	in, name := os.Stdin, "standard input"
+	if k.File != "" {
+		file, err := os.Open(k.File)
+		if err != nil {
+			return nil, &usageError{err.Error()}
+		}
+		defer file.Close()
+		in, name = file, k.File
+	}
+	doc, err := io.ReadAll(io.LimitReader(in, maxGuarded))
+	if err != nil {
+		return nil, err
+	}
+	root, err := json.Parse(doc, json.Limits{CaseVariants: k.Result})
+	if err == nil {
+		_, err = root.Object()
+	}
+	if err != nil {
+		return nil, &usageError{name + " is no JSON object: " + err.Error()}
+	}
+	return doc, nil
 }
 
 // guardAnswer is what the guard would do. It shows nothing of what was found.
