@@ -1331,6 +1331,8 @@ export interface components {
             error_code: string | null;
             /** Format: int64 */
             first_byte_ms: number | null;
+            /** @description What the guard has found, in counts; null where it did not look. */
+            guard: components["schemas"]["Guarded"];
             id: string;
             /** @description Masked. */
             input_summary: string | null;
@@ -1398,6 +1400,7 @@ export interface components {
             approved_by?: string;
             break_glass?: string;
             downgraded?: boolean;
+            guard?: components["schemas"]["Guarded"];
             model_name?: string;
             policy_rule?: string;
             policy_version?: string;
@@ -1655,6 +1658,22 @@ export interface components {
             tenant?: string;
             /** @description Glob over ids of tools. */
             tool: string;
+        };
+        GuardFound: {
+            /** Format: int64 */
+            count: number;
+            detector: string;
+            where: string;
+        };
+        GuardSide: {
+            action: string;
+            found?: components["schemas"]["GuardFound"][];
+            /** Format: int64 */
+            unseen?: number;
+        };
+        Guarded: {
+            input?: components["schemas"]["GuardSide"];
+            output?: components["schemas"]["GuardSide"];
         };
         Health: {
             components: components["schemas"]["Component"][];

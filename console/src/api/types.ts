@@ -11,6 +11,7 @@ type Schemas = components["schemas"];
 export type Identity = Schemas["Identity"];
 export type Call = Schemas["Call"];
 export type CallDetail = Schemas["CallDetail"];
+export type GuardSide = Schemas["GuardSide"];
 export type Attempt = Schemas["Attempt"];
 export type Span = Schemas["Span"];
 export type TracePage = Schemas["Trace"];
