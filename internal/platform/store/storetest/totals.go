@@ -59,7 +59,7 @@ var totalTests = map[string]func(*testing.T, Store){
 			t.Fatalf("got %+v, want %+v", state.Latency, want)
 		}
 	},
-	"latencies and costs of tools": testTools,
+	"latencies and costs of tools":                  testTools,
 	"runs add up and are listed by their beginning": testRuns,
 	"facets": func(t *testing.T, s Store) {
 		facet := func(tenant string, field signalbox.FacetField, value string) signalbox.Facet {
