@@ -47,21 +47,13 @@ type ToolDetail struct {
 	Agents    []ToolAgent      `json:"agents" doc:"Who could call it in some way. Break-glass grants do not count."`
 	Others    int              `json:"agents_without" doc:"How many agents could not."`
 	Pin       *PinDetail       `json:"pin" doc:"In which form it may be used; null: no list had it yet."`
-	Points    []ToolPoint      `json:"points" doc:"Its calls by the hour, oldest first; hours without any are left out."`
+	Points    []CostPoint      `json:"points" doc:"Its calls by the hour, oldest first; hours without any are left out."`
 }
 
 // ToolAgent is an agent that could call a tool.
 type ToolAgent struct {
 	Agent string `json:"agent"`
 	Rule  string `json:"rule" doc:"What lets it, and where that is written."`
-}
-
-// ToolPoint is one hour.
-type ToolPoint struct {
-	Time     time.Time `json:"time"`
-	Calls    int64     `json:"calls"`
-	Failures int64     `json:"failures"`
-	Refusals int64     `json:"refusals"`
 }
 
 // ToolQuery asks for tools of a server.
@@ -231,13 +223,13 @@ func (s *server) toolDetail(ctx context.Context, c ctxWithCaller, q *OneTool) (d
 	d.Tool = toolRow(&t, &rules, projection.ToolUse{Totals: o.Totals, Latency: o.Latency})
 	d.Agents, d.Others = append([]ToolAgent{}, rules.Agents...), rules.Others
 	declared := policyTool(&ToolInForce{ID: q.ID, Server: t.server, Mapping: rules.Mapping})
-	d.Resources, d.Source, d.Points = declared.Resources, declared.Source, []ToolPoint{}
+	d.Resources, d.Source, d.Points = declared.Resources, declared.Source, []CostPoint{}
 	if t.pin != nil {
 		both := pinDetail(t.pin)
 		d.Pin = &both
 	}
 	for _, h := range o.Hours {
-		d.Points = append(d.Points, ToolPoint{h.Start, h.Calls, h.Failures, h.Refusals})
+		d.Points = append(d.Points, CostPoint{h.Start, figures(h.Totals)})
 	}
 	return d, nil
 }
