@@ -19,6 +19,15 @@ export interface Ask {
   agent: string;
 }
 
+/** With whose key calls are made. */
+export type Who = Pick<Ask, "key" | "agent">;
+
+/** The key is kept for other tools, in this page's memory alone, until the reader signs out. */
+let kept: Who = { key: "", agent: "" };
+export const keptKey = (): Who => kept;
+export const keepKey = (who: Who): Who => (kept = who);
+export const dropKey = (): void => void keepKey({ key: "", agent: "" });
+
 export interface Progress {
   done: string;
   total: string;
