@@ -7,7 +7,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
-	"github.com/signalbox/signalbox/internal/tool/mcp"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // toolServers gives the control API the MCP servers.
@@ -22,8 +22,11 @@ func (x toolServers) List() []api.ServerState {
 		c := r.config.MCPServers[s.Server]
 		list[i] = api.ServerState{
 			ID: s.Server, Kind: kindOf(c), Connection: connectionOf(s.Connection), Failure: s.Failure, Breaker: string(s.Breaker), Failures: s.Failures,
-			InFlight: s.InFlight, Places: s.Places, Declined: s.Declined, Sessions: s.Sessions, Credential: credentialOf(c),
-			Price: api.OrNull(c.Price.PerCall),
+			Until: s.Until, InFlight: s.InFlight, Places: s.Places, Declined: s.Declined, Sessions: s.Sessions, Protocol: s.Version, Modern: s.Modern,
+			Credential: credentialOf(c), Price: api.OrNull(c.Price.PerCall),
+		}
+		if s.Listed >= 0 {
+			list[i].Listed = &s.Listed
 		}
 	}
 	return list
@@ -39,15 +42,15 @@ func kindOf(c config.MCPServer) api.ServerKind {
 	return api.ServerHTTP
 }
 
-func connectionOf(c mcp.Connection) api.ConnectionState {
+func connectionOf(c upstream.Connection) api.ConnectionState {
 	switch c {
-	case mcp.Connected:
+	case upstream.Connected:
 		return api.ConnectionReady
-	case mcp.Connecting:
+	case upstream.Connecting:
 		return api.ConnectionConnecting
-	case mcp.Broken:
+	case upstream.Broken:
 		return api.ConnectionUnreachable
-	case mcp.Idle:
+	case upstream.Idle:
 	}
 	return api.ConnectionIdle
 }
