@@ -60,6 +60,7 @@ mcp_servers:
     tools:
       look: {operation: read}
       renew: {operation: read}
+      fail: {operation: read}
   cellar: {url: "http://127.0.0.1:1/mcp"}
 policy:
   risk:

@@ -6,8 +6,8 @@ const schema = (properties: object, required: string[] = []) => readJson(JSON.st
 const fields = (properties: object, required: string[] = []): Field[] => fieldsOf(schema(properties, required))!;
 
 describe("fieldsOf", () => {
-  it("gives a field for each property, in their order", () => {
-    const found = fields({ path: { type: "string", title: "Path", description: "Where." }, depth: { type: ["integer", "null"], default: 2 } }, ["path"]);
+  it("gives a field for each property, those that are required first", () => {
+    const found = fields({ depth: { type: ["integer", "null"], default: 2 }, path: { type: "string", title: "Path", description: "Where." } }, ["path"]);
     expect(found).toEqual([
       { name: "path", title: "Path", description: "Where.", kind: "string", required: true, options: [], initial: "" },
       { name: "depth", title: "", description: "", kind: "integer", required: false, options: [], initial: "2" },

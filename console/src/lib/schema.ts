@@ -25,12 +25,12 @@ export const textOf = (value: Json | undefined): string => (value?.kind === "str
 
 const itemsOf = (value: Json | undefined): Json[] => (value?.kind === "array" ? value.items : []);
 
-/** fieldsOf gives the fields of a schema; null where it is none of an object, or names no property: then only JSON is of use. */
+/** fieldsOf gives the fields of a schema, those that are required first; null where it is none of an object, or names no property: then only JSON is of use. */
 export function fieldsOf(schema: Json | null | undefined): Field[] | null {
   const properties = memberOf(schema, "properties");
   if (properties?.kind !== "object" || properties.members.length === 0) return null;
   const required = new Set(itemsOf(memberOf(schema, "required")).map(textOf));
-  return properties.members.map(({ name, value }) => {
+  const fields = properties.members.map(({ name, value }): Field => {
     const options = itemsOf(memberOf(value, "enum")).map(writeJson);
     const fixed = memberOf(value, "const");
     if (fixed) options.push(writeJson(fixed));
@@ -41,6 +41,8 @@ export function fieldsOf(schema: Json | null | undefined): Field[] | null {
       initial: given === undefined ? "" : kind === "string" ? textOf(given) : writeJson(given),
     };
   });
+  // The server keeps definitions with their names in order: what is needed comes first here.
+  return fields.sort((a, b) => Number(b.required) - Number(a.required));
 }
 
 const KINDS = ["string", "number", "integer", "boolean", "array", "object"] as const;
