@@ -67,7 +67,7 @@ function Call({ tool }: { tool: ToolDetail }) {
   return (
     <>
       {tool.description && <div className="panel block"><LongText text={tool.description} /></div>}
-      {tool.state === "held" && <p className="notice caution wide" role="note">{t("try.isHeld")} <Link to="/servers/$id/tools/$name" params={{ id: tool.server, name: tool.name }} search={{}}>{t("tool.newForm")}</Link></p>}
+      {tool.state === "held" && <p className="notice caution wide" role="note">{t("try.isHeld")} <Link to="/servers/$id/tools/$name" params={{ id: tool.server, name: tool.name }} search={{}}>{tool.id}</Link></p>}
       <form className="section try" noValidate autoComplete="off" onSubmit={(e) => (e.preventDefault(), go())}>
         {fields && <Segments legend={t("approval.arguments")} name="way" value={way} options={(["form", "json"] as const).map((value) => ({ value, text: t(`try.${value}`) }))} onChange={turn} />}
         {!fields && <p className="quiet">{t("try.noForm")}</p>}
