@@ -76,7 +76,7 @@ func (x toolServers) Declared(server string) []string {
 func (x toolServers) Rules(server string) api.ToolJudge {
 	r := x.runtimes.current()
 	c, p := r.config.MCPServers[server], r.permissions.policy
-	mappings, agents := r.apis.mappings(server, c), policies{x.Server}.agents(r.config)
+	mappings, agents := r.apis.mappings(server, c), policies(x).agents(r.config)
 	return func(tool string, a *signalbox.Annotations, who bool) api.ToolRules {
 		rules := api.ToolRules{Mapping: mappings[tool], Operations: p.Operations(server, tool, a), Price: priceOf(c, tool)}
 		if !who {

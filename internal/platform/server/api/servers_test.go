@@ -104,7 +104,10 @@ func TestListTools(t *testing.T) {
 		query []string
 		want  []string
 	}{
-		{nil, names}, {[]string{"cursor", "read"}, names[2:]}, {[]string{"limit", "2"}, names[:2]}, {[]string{"state", "held"}, names[3:]},
+		{nil, names},
+		{[]string{"cursor", "read"}, names[2:]},
+		{[]string{"limit", "2"}, names[:2]},
+		{[]string{"state", "held"}, names[3:]},
 		{[]string{"state", "rejected"}, nil},
 	} {
 		t.Run(strings.Join(c.query, " "), func(t *testing.T) {
