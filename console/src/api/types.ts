@@ -103,3 +103,11 @@ export type Grant = Schemas["Grant"];
 export type Incident = Schemas["Incident"];
 export type OpenSession = Schemas["SessionRow"];
 export type Provider = Schemas["LoginProvider"];
+
+/** Servers and their tools. */
+export type ToolServer = Schemas["Server"];
+export type Tool = Schemas["Tool"];
+/** One tool comes with its forms. The document can not say that they may be null. */
+export type PinForm = Schemas["PinForm"];
+export type Pin = Omit<Schemas["PinDetail"], "pinned" | "new"> & { pinned: PinForm | null; new: PinForm | null };
+export type ToolDetail = Omit<Schemas["ToolDetail"], "pin"> & { pin: Pin | null };
