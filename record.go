@@ -204,6 +204,7 @@ type Context struct {
 	PolicyRule     string   `json:"policy_rule,omitzero"` // What permitted or denied the call, for people.
 	BreakGlass     string   `json:"break_glass,omitzero"` // Id of the [Grant] without which the call had been denied.
 	Replica        string   `json:"replica,omitzero"`     // The process that serves the call; [LocalReplica] where there is one.
+	Guard          *Guarded `json:"guard,omitzero"`       // Nil where the guard did not look.
 }
 
 // Failure is the error a call ended with.

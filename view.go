@@ -125,10 +125,12 @@ type Rollup struct {
 	Totals
 }
 
-// LatencyKey is what latencies are kept by: the hour in which calls came in, and their tenant.
+// LatencyKey is what latencies are kept by: the hour in which calls came in, and their tenant; once for all calls, and once
+// more for those of each tool.
 type LatencyKey struct {
 	Hour   time.Time
 	Tenant string
+	Tool   string // "" for all calls, those of tools included.
 }
 
 // LatencyRollup is the distribution of the latencies of one key, of calls that were attempted and ended ok or failed.
@@ -212,6 +214,8 @@ type CostQuery struct {
 	From    time.Time  // Inclusive; zero is the beginning.
 	To      time.Time  // Exclusive; zero is the end.
 	Tenants []string   // Nil is all tenants; empty and not nil is none.
+	Tool    string     // Only of this tool, by its id; "" does not restrict.
+	Server  string     // Only of tools of this MCP server; "" does not restrict.
 }
 
 // CostRow is one line of the answer to [CostQuery], ordered by Start, then Key.

@@ -65,7 +65,7 @@ func find(assets map[string]asset, urlPath string) (asset, bool) {
 	if found, ok := assets[name]; ok {
 		return found, true
 	}
-	if path.Ext(name) != "" || reserved(name) {
+	if path.Ext(name) != "" && !strings.HasPrefix(name, "servers/") || reserved(name) { // A tool's name may have a full stop.
 		return asset{}, false
 	}
 	found, ok := assets["index.html"]

@@ -53,6 +53,7 @@ func TestPaths(t *testing.T) {
 	}{
 		{"the front page", "GET", "/", 200, "text/html; charset=utf-8", "no-cache"},
 		{"a view", "GET", "/calls", 200, "text/html; charset=utf-8", "no-cache"},
+		{"the view of a tool with a full stop", "GET", "/servers/files/tools/read.file", 200, "text/html; charset=utf-8", "no-cache"},
 		{"a view of one thing", "GET", "/traces/4bf92f3577b34da6a3ce929d0e0e4736", 200, "text/html; charset=utf-8", "no-cache"},
 		{"the index by name", "GET", "/index.html", 200, "text/html; charset=utf-8", "no-cache"},
 		{"only its head", "HEAD", "/", 200, "text/html; charset=utf-8", "no-cache"},

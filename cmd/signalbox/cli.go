@@ -37,6 +37,7 @@ type cli struct {
 	Alert       alertCmd       `cmd:"" help:"Alerts, and the brakes that they have set."`
 	Policy      policyCmd      `cmd:"" help:"Who may do what, and why."`
 	Approval    approvalCmd    `cmd:"" help:"Calls that wait for people."`
+	Guard       guardCmd       `cmd:"" help:"What is found in calls of tools, and masked or blocked there."`
 	BreakGlass  breakGlassCmd  `cmd:"" help:"Grants that go beyond permissions for a while."`
 	Tool        toolCmd        `cmd:"" help:"Tools of MCP servers: what is pinned of them, and what waits for review."`
 	Incident    incidentCmd    `cmd:"" help:"Harm that calls and runs have done."`
@@ -48,7 +49,6 @@ type cli struct {
 	DemoTools   demoToolsCmd   `cmd:"" hidden:""`
 
 	Plan      notBuilt `cmd:"" help:"Simulation of plans: not built in this version."`
-	Guard     notBuilt `cmd:"" help:"Guardrails: not built in this version."`
 	Checklist notBuilt `cmd:"" help:"Compliance: not built in this version."`
 }
 

@@ -186,7 +186,7 @@ export function detail(call) {
     },
     attempts_detail: attempts,
     rates: call.cost_basis === "reported" ? { source: "anthropic.com/pricing", effective: "2026-09-01", input: "3.00", output: "15.00", cache_read: "0.30", cache_write: "3.75", per_call: "0.00" } : null,
-    policy_version: null, policy_rule: null, approval_id: null, approved_by: null, break_glass: null, route: null,
+    policy_version: null, policy_rule: null, approval_id: null, approved_by: null, break_glass: null, guard: null, route: null,
     record: { intent_index: 48_211, outcome_index: call.outcome === "running" ? null : 48_214 },
   };
 }

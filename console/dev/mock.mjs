@@ -220,7 +220,7 @@ function buckets(calls, bucket) {
 function file(path, res) {
   const wanted = join(DIST, normalize(path));
   const found = wanted.startsWith(DIST) && existsSync(wanted) && statSync(wanted).isFile();
-  if (!found && extname(path) !== "") return res.writeHead(404).end();
+  if (!found && extname(path) !== "" && !path.startsWith("/servers/")) return res.writeHead(404).end();
   const name = found ? wanted : join(DIST, "index.html");
   if (!existsSync(name)) return res.writeHead(503).end("npm run build first");
   res.writeHead(200, { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", "Content-Security-Policy": policy(), "Cache-Control": "no-cache" });

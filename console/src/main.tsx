@@ -7,6 +7,7 @@ import "./styles/trace.css";
 import "./styles/budgets.css";
 import "./styles/audit.css";
 import "./styles/approvals.css";
+import "./styles/tools.css";
 import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";

@@ -20,9 +20,13 @@ import { Overview } from "./views/Overview";
 import { Policy } from "./views/Policy";
 import { Run } from "./views/Run";
 import { Runs } from "./views/Runs";
+import { Server } from "./views/Server";
+import { Servers } from "./views/Servers";
 import { Sessions } from "./views/Sessions";
 import { Trace } from "./views/Trace";
 import { Traces } from "./views/Traces";
+import { Tool } from "./views/Tool";
+import { TryOut } from "./views/TryOut";
 
 type Raw = Record<string, unknown>;
 
@@ -169,6 +173,31 @@ const policy = createRoute({
   validateSearch: (raw: Raw): PolicySearch => texts(raw, POLICY_FIELDS),
 });
 
+const servers = createRoute({
+  getParentRoute: () => shell,
+  path: "/servers",
+  component: Servers,
+  validateSearch: (raw: Raw) => texts(raw, ["name", "state"]),
+});
+
+const ranged = (raw: Raw): { range?: Range } => (isRange(raw["range"]) ? { range: raw["range"] } : {});
+
+const server = createRoute({
+  getParentRoute: () => shell,
+  path: "/servers/$id",
+  component: Server,
+  validateSearch: (raw: Raw): { name?: string; state?: string; range?: Range } => ({ ...texts(raw, ["name", "state"]), ...ranged(raw) }),
+});
+
+const tool = createRoute({ getParentRoute: () => shell, path: "/servers/$id/tools/$name", component: Tool, validateSearch: ranged });
+
+const tryOut = createRoute({
+  getParentRoute: () => shell,
+  path: "/try",
+  component: TryOut,
+  validateSearch: (raw: Raw) => texts(raw, ["server", "tool"]),
+});
+
 const breakGlass = createRoute({ getParentRoute: () => shell, path: "/break-glass", component: BreakGlass });
 
 const incidents = createRoute({
@@ -186,7 +215,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     login,
     shell.addChildren([
-      overview, approvals, approval, calls, call, runs, run, traces, trace, costs, budgets, alerts, policy, breakGlass, incidents, audit, sessions,
+      overview, approvals, approval, calls, call, runs, run, traces, trace, costs, budgets, alerts, servers, server, tool, tryOut, policy, breakGlass, incidents, audit, sessions,
       health,
     ]),
   ]),

@@ -50,21 +50,22 @@ func (r *Recorder) what(t *Track, kind signalbox.RecordType) signalbox.What {
 // input is the summary of what was asked; intent and outcome have the same.
 func (r *Recorder) input(t *Track) string {
 	if t.input == "" {
-		t.input = r.summarise(t.Call)
+		t.input = r.summarise(t)
 	}
 	return t.input
 }
 
 // summarise gives the size and shape of what was asked, then a masked excerpt.
-func (r *Recorder) summarise(c *signalbox.Call) string {
-	switch {
+func (r *Recorder) summarise(t *Track) string {
+	switch c := t.Call; {
 	case c.Model != nil:
 		return join(fmt.Sprintf("%d bytes, %d messages, %d tools", len(c.Body), c.Model.Messages, c.Model.Tools),
 			r.summary(c.Model.Prompt))
 	case c.Tool != nil:
-		return join(fmt.Sprintf("%d bytes of arguments", len(c.Tool.Arguments)), r.summary(string(c.Tool.Arguments)))
+		arguments := t.Tool().Arguments
+		return join(fmt.Sprintf("%d bytes of arguments", len(arguments)), r.summary(string(arguments)))
 	}
-	return fmt.Sprintf("%d bytes", len(c.Body))
+	return fmt.Sprintf("%d bytes", len(t.Call.Body))
 }
 
 func join(size, text string) string {
@@ -136,7 +137,7 @@ func (r *Recorder) context(t *Track) signalbox.Context {
 		Purpose: r.short(t.Call.Claims.Purpose), RiskLevel: string(t.Policy.Risk), PolicyVersion: t.Policy.Version,
 		Route: t.Resolve.Route, Protocol: t.Call.Protocol, Stream: t.Call.Stream, ApprovedBy: t.Approval.By,
 		ApprovalStatus: approvalStatus(t.Approval.State), ApprovalID: t.Approval.ID, PolicyRule: t.Policy.Rule, BreakGlass: t.Policy.BreakGlass,
-		Replica: r.Replica, Downgraded: t.Resolve.Downgraded,
+		Replica: r.Replica, Downgraded: t.Resolve.Downgraded, Guard: t.guarded(),
 	}
 	if t.Call.Model != nil {
 		c.RequestedModel = r.name(t, t.Call.Model.Model)

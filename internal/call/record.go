@@ -324,7 +324,7 @@ func attemptStatus(t *Track, o signalbox.Outcome) signalbox.Status {
 	switch {
 	case len(t.Attempts) == 0:
 		return signalbox.StatusNotRun
-	case o == signalbox.OutcomeOK:
+	case o == signalbox.OutcomeOK, o == signalbox.OutcomeBlocked && t.Served() != nil: // It was its answer that was blocked.
 		return signalbox.StatusPassed
 	}
 	return signalbox.StatusFailed

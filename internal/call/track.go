@@ -62,9 +62,20 @@ type RateLimit struct {
 	Max  int64
 }
 
-// GuardResult is the guardrails'. They are not built in this version.
+// GuardResult is the guard's.
 type GuardResult struct {
 	Input, Output signalbox.Status
+	Arguments     []byte // What is sent in place of the tool's arguments; nil: they are sent as they came.
+	Beside        Beside // Nil where nobody looks.
+}
+
+// Beside is the guard's look at what passes between caller and server beside the arguments of a call and its answer. It is
+// safe for concurrent use. Documents are JSON; what it gives is to pass in their place. An error means that nothing may.
+type Beside interface {
+	ToServer(doc []byte) ([]byte, error) // Such as what goes with the arguments in _meta, and answers to questions.
+	ToCaller(doc []byte) ([]byte, error) // Such as errors, questions, word of progress and lines of a log.
+	// Report gives what was found in the call so far, for the record; nil where nobody has looked yet.
+	Report() *signalbox.Guarded
 }
 
 // ApprovalResult is the approval's.
@@ -79,6 +90,24 @@ type ApprovalResult struct {
 // NewTrack starts a call's way. Until the gate has run, the caller is who the key says.
 func NewTrack(c *signalbox.Call) *Track {
 	return &Track{Call: c, Gate: GateResult{Caller: c.Caller, Run: c.Claims.Run}}
+}
+
+// Tool is what is sent of a call of a tool: what was asked, as far as the guard has not changed it. Nil for other calls.
+func (t *Track) Tool() *signalbox.ToolRequest {
+	if t.Call.Tool == nil || t.Guard.Arguments == nil {
+		return t.Call.Tool
+	}
+	tool := *t.Call.Tool
+	tool.Arguments = t.Guard.Arguments
+	return &tool
+}
+
+// guarded is what the guard has found, for the record.
+func (t *Track) guarded() *signalbox.Guarded {
+	if t.Guard.Beside == nil {
+		return nil
+	}
+	return t.Guard.Beside.Report()
 }
 
 // Served gives the last attempt if it served the call or is serving it, else nil.

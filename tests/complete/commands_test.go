@@ -63,6 +63,7 @@ var commands = map[string]command{
 	"policy show":    asks(nil),
 	"policy explain": asks(nil, "--agent", "planner", "--tool", "shelf.work", "--args", `{"mark":"m"}`),
 	"policy test":    asks(table, "%s"),
+	"guard test":     asks(letter, "--config", "%d/signalbox.yml", "--tool", "shelf.work", "%s"),
 
 	"approval list":     asks(waiting, "--state", "pending"),
 	"approval show":     asks(waiting, "%s"),
@@ -112,7 +113,7 @@ var commands = map[string]command{
 	},
 
 	"cost roi": notBuilt, "run watch": notBuilt, "run cancel": notBuilt,
-	"plan": notBuilt, "guard": notBuilt, "checklist": notBuilt,
+	"plan": notBuilt, "checklist": notBuilt,
 }
 
 // subject is somebody whom a call was about.
@@ -158,6 +159,11 @@ func copied(t *testing.T, w *world) string {
 		t.Fatalf("code %d: %s", r.Code, r.Stderr)
 	}
 	return to
+}
+
+// letter gives arguments of a tool.
+func letter(t *testing.T, w *world) string {
+	return w.file(t, "letter.json", `{"to":"kim@example.com"}`)
 }
 
 func planned(t *testing.T, w *world) string { return w.file(t, "plan.json", plan) }

@@ -2,34 +2,17 @@
  * Approvals against the real binary: calls that really wait, people who really decide, and callers who really get what
  * became of their calls.
  */
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { accessible, launch, open, signIn, type Guarded, type Setting } from "../browser";
-import { call, chat, KEYS, line, start, vote, waiting, type Instance, type Who } from "./instance";
+import { describe, expect, it } from "vitest";
+import { accessible } from "../browser";
+import { call, chat, line, vote, waiting } from "./instance";
+import { begin, box, browser, dialog, fits, now, site } from "./site";
 
-let browser: Browser;
-let box: Instance;
-let now: Guarded;
-
-beforeAll(async () => {
-  [browser, box] = await Promise.all([launch(), start()]);
+site({
+  expected: /ERR_(CONNECTION|EMPTY|INCOMPLETE)/,
+  after: async () => {
+    for (const one of await waiting(box.url, 0)) await vote(box.url, "bob", one.id, "deny", "left over");
+  },
 });
-afterAll(async () => {
-  await browser?.close();
-  await box?.stop();
-});
-afterEach(async () => {
-  const { troubles, context } = now;
-  await context.close();
-  expect(troubles.filter((text) => !/ERR_(CONNECTION|EMPTY|INCOMPLETE)/.test(text))).toEqual([]);
-  for (const one of await waiting(box.url, 0)) await vote(box.url, "bob", one.id, "deny", "left over");
-});
-
-async function begin(who: Who, setting: Setting = {}): Promise<void> {
-  now = await open(browser, { base: box.url, ...setting });
-  await signIn(now.page, KEYS[who], setting.base ?? box.url);
-  await now.page.locator(".strip").waitFor();
-}
 
 /** inbox opens the inbox and waits until the stream is there. */
 async function inbox(base = box.url): Promise<void> {
@@ -39,7 +22,6 @@ async function inbox(base = box.url): Promise<void> {
 
 const row = (text: string) => now.page.locator(".inbox-row", { hasText: text });
 const gone = (text: string) => now.page.locator(".inbox-row.gone", { hasText: text });
-const dialog = () => now.page.getByRole("dialog");
 const write = (path: string, content = "x") => call(box.url, "write_file", { path, content });
 
 describe("the inbox", () => {
@@ -267,8 +249,7 @@ describe.each([
       await now.page.goto(box.url + path);
       await now.page.locator(sight).first().waitFor();
       await accessible(now.page, path);
-      const over = await now.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      expect(over, path + " is wider than the window").toBeLessThanOrEqual(0);
+      await fits(path);
     }
     for (const a of await waiting(box.url, 2)) await vote(box.url, "bob", a.id, "deny");
     await Promise.all(made);

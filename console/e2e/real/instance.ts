@@ -42,6 +42,7 @@ agents:
         - {name: "desk.*", operations: [read], resources: "*"}
         - {name: desk.write_file, operations: [write], resources: ["drafts/**"], rate_limit: {max_per_minute: 600}}
         - {name: desk.delete_file, operations: [delete], resources: ["drafts/**"]}
+        - {name: "shelf.*", operations: [read, write], resources: "*"}
       max_tokens: 50000
   - id: reader
     permissions:
@@ -53,6 +54,14 @@ mcp_servers:
       read_file: {operation: read, resources: [{arg: path, kind: path}]}
       write_file: {operation: write, resources: [{arg: path, kind: path}]}
       delete_file: {operation: delete, resources: [{arg: path, kind: path}]}
+  shelf:
+    command: ["${process.execPath}", "${TOOLS}", shelf]
+    price: {per_call: 0.002}
+    tools:
+      look: {operation: read}
+      renew: {operation: read}
+      fail: {operation: read}
+  cellar: {url: "http://127.0.0.1:1/mcp"}
 policy:
   risk:
     - {when: 'call.kind == "model" && model == "large"', level: medium}
@@ -195,8 +204,8 @@ export async function waiting(url: string, least = 1): Promise<Approval[]> {
 }
 
 /** call makes a call of a tool; the answer comes when it was made or refused, which may wait for people. */
-export async function call(url: string, tool: string, args: Record<string, unknown>, who: Who = "writer", headers: Record<string, string> = {}): Promise<string> {
-  const answer = await fetch(url + "/mcp/desk", {
+export async function call(url: string, tool: string, args: Record<string, unknown>, who: Who = "writer", headers: Record<string, string> = {}, server = "desk"): Promise<string> {
+  const answer = await fetch(url + "/mcp/" + server, {
     method: "POST",
     headers: { authorization: "Bearer " + KEYS[who], "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: tool, arguments: args } }),

@@ -1,40 +1,12 @@
 /** The policy, break-glass grants, incidents and sessions against the real binary: what is done here is done there. */
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { accessible, launch, open, signIn, type Guarded, type Setting } from "../browser";
-import { api, call, KEYS, start, vote, waiting, type Instance, type Who } from "./instance";
+import { describe, expect, it } from "vitest";
+import { accessible, open, signIn } from "../browser";
+import { api, call, KEYS, vote, waiting } from "./instance";
+import { begin, box, browser, button, dialog, fits, go, now, site } from "./site";
 
-let browser: Browser;
-let box: Instance;
-let now: Guarded;
+site();
 
-beforeAll(async () => {
-  [browser, box] = await Promise.all([launch(), start()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await box?.stop();
-});
-afterEach(async () => {
-  const { troubles, context } = now;
-  await context.close();
-  expect(troubles).toEqual([]);
-});
-
-async function begin(who: Who, setting: Setting = {}): Promise<void> {
-  now = await open(browser, { base: box.url, ...setting });
-  await signIn(now.page, KEYS[who], box.url);
-  await now.page.locator(".strip").waitFor();
-}
-
-async function go(path: string, sight: string): Promise<void> {
-  await now.page.goto(box.url + path);
-  await now.page.locator(sight).first().waitFor();
-}
-
-const dialog = () => now.page.getByRole("dialog");
 const grant = (text: string) => now.page.locator(".grant", { hasText: text });
-const button = (name: RegExp | string) => now.page.getByRole("button", { name });
 
 /** approved makes a call that waits, has it approved, and gives the id of the call. */
 async function approved(path: string): Promise<string> {
@@ -207,8 +179,7 @@ describe.each([
     ] as const) {
       await go(path, sight);
       await accessible(now.page, path);
-      const over = await now.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      expect(over, path + " is wider than the window").toBeLessThanOrEqual(0);
+      await fits(path);
     }
   });
 });

@@ -1,29 +1,49 @@
 /**
- * A server of tools over standard input and output, for the journeys against the real binary: each tool says what it was
- * given, so that a journey sees that exactly the approved call was made.
+ * Servers of tools over standard input and output, for the journeys against the real binary: each tool says what it was
+ * given, so that a journey sees that exactly the approved call was made. The desk has files; the shelf changes what it says
+ * of a tool when it is told to.
  */
 import { createInterface } from "node:readline";
 
 const text = { type: "string" };
-const tool = (name, description, properties) => ({ name, description, inputSchema: { type: "object", properties } });
+const tool = (name, description, properties, required = []) => ({ name, description, inputSchema: { type: "object", properties, required } });
 
-const TOOLS = [
+const DESK = [
   tool("read_file", "Reads a file.", { path: text }),
   tool("write_file", "Writes a file.", { path: text, content: text }),
   tool("delete_file", "Deletes a file.", { path: text }),
 ];
+const SHELF = [
+  tool("look", "Looks for books.", {
+    title: { type: "string", title: "Title", description: "Or a part of it." }, most: { type: "integer", default: 5 }, order: { enum: ["title", "year"] },
+    old: { type: "boolean" }, tags: { type: "array", items: text }, range: { type: "object" },
+  }, ["title"]),
+  tool("note", "Notes something down.", { text }, ["text"]),
+  tool("renew", "Changes what is said of look.", { description: text }),
+  tool("fail", "Fails.", {}),
+];
+const name = process.argv[2] ?? "desk";
+const tools = name === "shelf" ? SHELF : DESK;
+const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
+
+function called({ name, arguments: given }) {
+  if (name === "fail") return { content: [{ type: "text", text: "the shelf is empty" }], isError: true };
+  if (name === "renew") {
+    SHELF[0].description = given.description;
+    send({ method: "notifications/tools/list_changed" });
+  }
+  return { content: [{ type: "text", text: `did ${name} ${JSON.stringify(given)}` }] };
+}
 
 function answer({ method, params }) {
   if (method === "initialize") {
-    return { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "desk", version: "1" } };
+    return { protocolVersion: params.protocolVersion, capabilities: { tools: { listChanged: true } }, serverInfo: { name, version: "1" } };
   }
-  if (method === "tools/list") return { tools: TOOLS };
-  if (method === "tools/call") return { content: [{ type: "text", text: `did ${params.name} ${JSON.stringify(params.arguments)}` }] };
-  return {};
+  if (method === "tools/list") return { tools };
+  return method === "tools/call" ? called(params) : {};
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
   const message = JSON.parse(line);
-  if (message.id === undefined) continue;
-  process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: answer(message) }) + "\n");
+  if (message.id !== undefined) send({ id: message.id, result: answer(message) });
 }

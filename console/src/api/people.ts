@@ -108,6 +108,7 @@ const GIVERS = ["operator", "admin"] as const;
 
 const ACTS = {
   seeApprovals: READERS,
+  seeServers: READERS,
   seePolicy: READERS,
   seeGrants: READERS,
   grant: GIVERS,

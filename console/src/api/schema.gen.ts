@@ -790,6 +790,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** MCP servers, by id, with how it stands with each */
+        get: operations["list-servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/servers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands with an MCP server */
+        get: operations["get-server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/servers/{id}/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tools of an MCP server, by name, with their calls in a range of time */
+        get: operations["list-tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -869,6 +920,23 @@ export interface paths {
         };
         /** All records about a data subject, as JSON lines */
         get: operations["export-subject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A tool of an MCP server: what it says, who may call it, and its calls in a range of time */
+        get: operations["get-tool"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1331,6 +1399,8 @@ export interface components {
             error_code: string | null;
             /** Format: int64 */
             first_byte_ms: number | null;
+            /** @description What the guard has found, in counts; null where it did not look. */
+            guard: components["schemas"]["Guarded"];
             id: string;
             /** @description Masked. */
             input_summary: string | null;
@@ -1398,6 +1468,7 @@ export interface components {
             approved_by?: string;
             break_glass?: string;
             downgraded?: boolean;
+            guard?: components["schemas"]["Guarded"];
             model_name?: string;
             policy_rule?: string;
             policy_version?: string;
@@ -1655,6 +1726,22 @@ export interface components {
             tenant?: string;
             /** @description Glob over ids of tools. */
             tool: string;
+        };
+        GuardFound: {
+            /** Format: int64 */
+            count: number;
+            detector: string;
+            where: string;
+        };
+        GuardSide: {
+            action: string;
+            found?: components["schemas"]["GuardFound"][];
+            /** Format: int64 */
+            unseen?: number;
+        };
+        Guarded: {
+            input?: components["schemas"]["GuardSide"];
+            output?: components["schemas"]["GuardSide"];
         };
         Health: {
             components: components["schemas"]["Component"][];
@@ -1952,6 +2039,16 @@ export interface components {
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
+        PageServer: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Server"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
         PageSessionRow: {
             /**
              * Format: date-time
@@ -1959,6 +2056,16 @@ export interface components {
              */
             as_of: string;
             items: components["schemas"]["SessionRow"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
+        PageTool: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Tool"][];
             /** @description Cursor of the next page; null on the last one. */
             next: string | null;
         };
@@ -2456,6 +2563,164 @@ export interface components {
             reserve_usd: string;
             total_max_cost_usd: string;
         };
+        Server: {
+            /**
+             * @description half_open: the next call is let through to see whether it works again.
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open";
+            /**
+             * @description What Signalbox shows to it; never what it is.
+             * @enum {string}
+             */
+            credential: "none" | "headers" | "client_credentials" | "token_exchange";
+            /**
+             * Format: int64
+             * @description Calls turned away since it was configured, for want of a place or in a pause.
+             */
+            declined: number;
+            /**
+             * @description modern: each request stands by itself. legacy: in a session.
+             * @enum {string|null}
+             */
+            era: "modern" | "legacy" | null;
+            /** @description Why it can not be reached. */
+            failure: string | null;
+            /**
+             * Format: int64
+             * @description Calls that have failed, in a row.
+             */
+            failures_in_row: number;
+            id: string;
+            /** Format: int64 */
+            in_flight: number;
+            /**
+             * @description child: a program that Signalbox runs. openapi: an HTTP API by its description.
+             * @enum {string}
+             */
+            kind: "http" | "child" | "openapi";
+            /** Format: date-time */
+            paused_until: string | null;
+            /**
+             * Format: int64
+             * @description How many calls may be in flight.
+             */
+            places: number;
+            /** @description US dollars, of tools without a price of their own; null: unpriced. */
+            price_per_call: string | null;
+            /** @description That is spoken with it; null while it is not known, and for an HTTP API. */
+            protocol_version: string | null;
+            /**
+             * Format: int64
+             * @description Begun since it was configured; with a child, its starts.
+             */
+            sessions: number;
+            /**
+             * @description idle: nobody has used it yet. paused: its calls have failed too often, and are refused at once for a while.
+             * @enum {string}
+             */
+            state: "idle" | "connecting" | "ready" | "unreachable" | "paused";
+            /**
+             * Format: int64
+             * @description That look suspicious.
+             */
+            tools_flagged: number;
+            /**
+             * Format: int64
+             * @description That nobody can use before a review.
+             */
+            tools_held: number;
+            /**
+             * Format: int64
+             * @description In its last list; null while none is known.
+             */
+            tools_listed: number | null;
+            /**
+             * Format: int64
+             * @description Tools that were ever seen.
+             */
+            tools_seen: number;
+        };
+        ServerDetail: {
+            /** Format: date-time */
+            as_of: string;
+            /**
+             * @description half_open: the next call is let through to see whether it works again.
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open";
+            /**
+             * @description What Signalbox shows to it; never what it is.
+             * @enum {string}
+             */
+            credential: "none" | "headers" | "client_credentials" | "token_exchange";
+            /**
+             * Format: int64
+             * @description Calls turned away since it was configured, for want of a place or in a pause.
+             */
+            declined: number;
+            /**
+             * @description modern: each request stands by itself. legacy: in a session.
+             * @enum {string|null}
+             */
+            era: "modern" | "legacy" | null;
+            /** @description Why it can not be reached. */
+            failure: string | null;
+            /**
+             * Format: int64
+             * @description Calls that have failed, in a row.
+             */
+            failures_in_row: number;
+            id: string;
+            /** Format: int64 */
+            in_flight: number;
+            /**
+             * @description child: a program that Signalbox runs. openapi: an HTTP API by its description.
+             * @enum {string}
+             */
+            kind: "http" | "child" | "openapi";
+            /** Format: date-time */
+            paused_until: string | null;
+            /**
+             * Format: int64
+             * @description How many calls may be in flight.
+             */
+            places: number;
+            /** @description US dollars, of tools without a price of their own; null: unpriced. */
+            price_per_call: string | null;
+            /** @description That is spoken with it; null while it is not known, and for an HTTP API. */
+            protocol_version: string | null;
+            /**
+             * Format: int64
+             * @description Begun since it was configured; with a child, its starts.
+             */
+            sessions: number;
+            /**
+             * @description idle: nobody has used it yet. paused: its calls have failed too often, and are refused at once for a while.
+             * @enum {string}
+             */
+            state: "idle" | "connecting" | "ready" | "unreachable" | "paused";
+            /**
+             * Format: int64
+             * @description That look suspicious.
+             */
+            tools_flagged: number;
+            /**
+             * Format: int64
+             * @description That nobody can use before a review.
+             */
+            tools_held: number;
+            /**
+             * Format: int64
+             * @description In its last list; null while none is known.
+             */
+            tools_listed: number | null;
+            /**
+             * Format: int64
+             * @description Tools that were ever seen.
+             */
+            tools_seen: number;
+        };
         SessionRow: {
             /** @description It is the one that this request was made with. */
             current: boolean;
@@ -2536,6 +2801,98 @@ export interface components {
             records: number;
             subject_hash: string;
             tenant: string;
+        };
+        Tool: {
+            /** @description Whether the configuration says which; else it is what the server says, where that is trusted, or write. */
+            declared: boolean;
+            /** @description As the server says: of the form that may be used, else of the new one. */
+            description: string | null;
+            flags: components["schemas"]["PinFlag"][];
+            /** @description server.tool */
+            id: string;
+            /** @description As its server calls it, or a method such as resources/read. */
+            name: string;
+            /** @description That calls of it can have. */
+            operations: ("read" | "write" | "delete")[];
+            /** @description US dollars; null: unpriced. */
+            price_per_call: string | null;
+            server: string;
+            /**
+             * @description Null: no list had it yet.
+             * @enum {string|null}
+             */
+            state: "pinned" | "held" | "rejected" | null;
+            title: string | null;
+            /** @description In the range that was asked for. */
+            use: components["schemas"]["ToolUse"];
+        };
+        ToolAgent: {
+            agent: string;
+            /** @description What lets it, and where that is written. */
+            rule: string;
+        };
+        ToolDetail: {
+            /** @description Who could call it in some way. Break-glass grants do not count. */
+            agents: components["schemas"]["ToolAgent"][];
+            /**
+             * Format: int64
+             * @description How many agents could not.
+             */
+            agents_without: number;
+            /** Format: date-time */
+            as_of: string;
+            /** @description Whether the configuration says which; else it is what the server says, where that is trusted, or write. */
+            declared: boolean;
+            /** @description As the server says: of the form that may be used, else of the new one. */
+            description: string | null;
+            flags: components["schemas"]["PinFlag"][];
+            /** @description server.tool */
+            id: string;
+            /** @description As its server calls it, or a method such as resources/read. */
+            name: string;
+            /** @description That calls of it can have. */
+            operations: ("read" | "write" | "delete")[];
+            /** @description In which form it may be used; null: no list had it yet. */
+            pin: components["schemas"]["PinDetail"];
+            /** @description Its calls by the hour, oldest first; hours without any are left out. */
+            points: components["schemas"]["CostPoint"][];
+            /** @description US dollars; null: unpriced. */
+            price_per_call: string | null;
+            /** @description Arguments that name resources. */
+            resources: components["schemas"]["PolicyResource"][];
+            server: string;
+            /** @description Where operation and resources are declared. */
+            source: string | null;
+            /**
+             * @description Null: no list had it yet.
+             * @enum {string|null}
+             */
+            state: "pinned" | "held" | "rejected" | null;
+            title: string | null;
+            /** @description In the range that was asked for. */
+            use: components["schemas"]["ToolUse"];
+        };
+        ToolUse: {
+            /** Format: int64 */
+            calls: number;
+            /** @description US dollars, of the calls whose cost is known. */
+            cost: string;
+            /** Format: int64 */
+            failures: number;
+            /**
+             * Format: double
+             * @description Of calls that were served or have failed.
+             */
+            latency_p50_ms: number | null;
+            /** Format: double */
+            latency_p95_ms: number | null;
+            /**
+             * Format: int64
+             * @description Of calls for which the tool was found; not of those of a tool that is held.
+             */
+            refusals: number;
+            /** Format: int64 */
+            unpriced: number;
         };
         Trace: {
             /** Format: date-time */
@@ -4314,6 +4671,106 @@ export interface operations {
             };
         };
     };
+    "list-servers": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageServer"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "list-tools": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                from?: string;
+                to?: string;
+                state?: "pinned" | "held" | "rejected";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTool"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
     "get-session": {
         parameters: {
             query?: never;
@@ -4528,6 +4985,41 @@ export interface operations {
                         record?: components["schemas"]["Record"];
                         summary?: components["schemas"]["SubjectSummary"];
                     };
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    "get-tool": {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description server.tool */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolDetail"];
                 };
             };
             /** @description Error */

@@ -11,6 +11,7 @@ type Schemas = components["schemas"];
 export type Identity = Schemas["Identity"];
 export type Call = Schemas["Call"];
 export type CallDetail = Schemas["CallDetail"];
+export type GuardSide = Schemas["GuardSide"];
 export type Attempt = Schemas["Attempt"];
 export type Span = Schemas["Span"];
 export type TracePage = Schemas["Trace"];
@@ -102,3 +103,11 @@ export type Grant = Schemas["Grant"];
 export type Incident = Schemas["Incident"];
 export type OpenSession = Schemas["SessionRow"];
 export type Provider = Schemas["LoginProvider"];
+
+/** Servers and their tools. */
+export type ToolServer = Schemas["Server"];
+export type Tool = Schemas["Tool"];
+/** One tool comes with its forms. The document can not say that they may be null. */
+export type PinForm = Schemas["PinForm"];
+export type Pin = Omit<Schemas["PinDetail"], "pinned" | "new"> & { pinned: PinForm | null; new: PinForm | null };
+export type ToolDetail = Omit<Schemas["ToolDetail"], "pin"> & { pin: Pin | null };

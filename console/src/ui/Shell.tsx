@@ -8,6 +8,7 @@ import { sessionQuery } from "../api/queries";
 import type { Identity } from "../api/types";
 import { useI18n, type Key } from "../i18n";
 import { dropEdits } from "../lib/edits";
+import { dropKey } from "../lib/tryout";
 import { ErrorBox } from "./ErrorBox";
 import { Mark } from "./Mark";
 import { Loading } from "./parts";
@@ -23,6 +24,7 @@ const VIEWS: readonly { to: string; key: Key; act?: Act }[] = [
   { to: "/costs", key: "nav.costs" },
   { to: "/budgets", key: "nav.budgets" },
   { to: "/alerts", key: "nav.alerts" },
+  { to: "/servers", key: "nav.servers", act: "seeServers" },
   { to: "/policy", key: "nav.policy", act: "seePolicy" },
   { to: "/break-glass", key: "nav.breakGlass", act: "seeGrants" },
   { to: "/incidents", key: "nav.incidents", act: "seeIncidents" },
@@ -146,6 +148,7 @@ function Who({ identity }: { identity: Identity }) {
     await send("DELETE", "/session").catch(() => undefined);
     queries.clear();
     dropEdits();
+    dropKey();
     await navigate({ to: "/login", search: {} });
   };
   return (

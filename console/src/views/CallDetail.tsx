@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { callQuery } from "../api/queries";
-import type { Attempt, CallDetail as Data } from "../api/types";
+import type { Attempt, CallDetail as Data, GuardSide } from "../api/types";
 import { useI18n, type Key } from "../i18n";
 import { count, duration, NONE, stamp } from "../lib/format";
 import { showMoney } from "../lib/money";
@@ -146,6 +146,12 @@ const RATES: Record<string, Key> = {
   per_call: "rate.per_call",
 };
 
+/** guarded says what the guard did in one direction: the action, and how often each detector found something where. */
+function guarded(side: GuardSide, nothing: string): string {
+  const found = (side.found ?? []).map((f) => `${f.count} × ${f.detector} (${f.where})`);
+  return `${side.action}: ${found.join(", ") || nothing}`;
+}
+
 function Details({ call }: { call: Data }) {
   const { t } = useI18n();
   const or = (value: string | number | null | undefined) => (value === null || value === undefined || value === "" ? NONE : String(value));
@@ -171,6 +177,8 @@ function Details({ call }: { call: Data }) {
       {call.approval_id && <Fact name={t("call.approval")}><Link className="mono break" to="/approvals/$id" params={{ id: call.approval_id }}>{call.approval_id}</Link></Fact>}
       {call.approved_by && <Fact name={t("call.approvedBy")}>{call.approved_by}</Fact>}
       {call.break_glass && <Fact name={t("call.grant")}><Link className="mono break" to="/break-glass">{call.break_glass}</Link></Fact>}
+      {call.guard?.input && <Fact name={t("call.guardInput")}>{guarded(call.guard.input, t("call.guardNothing"))}</Fact>}
+      {call.guard?.output && <Fact name={t("call.guardOutput")}>{guarded(call.guard.output, t("call.guardNothing"))}</Fact>}
       <Fact name={t("calls.trace")} copy={call.trace_id}><span className="mono">{or(call.trace_id)}</span></Fact>
       <Fact name={t("call.span")} copy={call.span_id}><span className="mono">{or(call.span_id)}</span></Fact>
     </dl>

@@ -98,7 +98,29 @@ func (s *scan) context(v *signalbox.Context) {
 	maybe(s, "policy_rule", &v.PolicyRule)
 	maybe(s, "break_glass", &v.BreakGlass)
 	maybe(s, "replica", &v.Replica)
+	if s.object("guard") {
+		v.Guard = &signalbox.Guarded{}
+		s.guardSide("input", &v.Guard.Input)
+		s.guardSide("output", &v.Guard.Output)
+		s.close()
+	}
 	s.close()
+}
+
+func (s *scan) guardSide(name string, into **signalbox.GuardSide) {
+	if !s.object(name) {
+		return
+	}
+	v := &signalbox.GuardSide{}
+	word(s, "action", &v.Action)
+	list(s, "found", 2, &v.Found, func(f *signalbox.GuardFound) {
+		word(s, "where", &f.Where)
+		word(s, "detector", &f.Detector)
+		s.integer("count", &f.Count)
+	})
+	s.count("unseen", &v.Unseen)
+	s.close()
+	*into = v
 }
 
 func (s *scan) stations(into **signalbox.Stations) {

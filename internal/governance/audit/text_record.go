@@ -107,6 +107,37 @@ func (w *text) context(v *signalbox.Context) {
 	w.optional("policy_rule", v.PolicyRule)
 	w.optional("break_glass", v.BreakGlass)
 	w.optional("replica", v.Replica)
+	if g := v.Guard; g != nil {
+		w.name("guard")
+		w.open()
+		w.guardSide("input", g.Input)
+		w.guardSide("output", g.Output)
+		w.close()
+	}
+	w.close()
+}
+
+func (w *text) guardSide(name string, v *signalbox.GuardSide) {
+	if v == nil {
+		return
+	}
+	w.name(name)
+	w.open()
+	w.str("action", string(v.Action))
+	if v.Found != nil {
+		w.name("found")
+		w.b = append(w.b, '[')
+		for _, f := range v.Found {
+			w.next()
+			w.open()
+			w.str("where", string(f.Where))
+			w.str("detector", string(f.Detector))
+			w.integer("count", f.Count)
+			w.close()
+		}
+		w.b = append(w.b, ']')
+	}
+	w.count("unseen", v.Unseen)
 	w.close()
 }
 

@@ -32,7 +32,8 @@ func records(texts *rapid.Generator[string]) *rapid.Generator[signalbox.Record] 
 	for _, named := range []reflect.Type{
 		reflect.TypeFor[signalbox.Role](), reflect.TypeFor[signalbox.Kind](), reflect.TypeFor[signalbox.Basis](),
 		reflect.TypeFor[signalbox.Protocol](), reflect.TypeFor[signalbox.Code](), reflect.TypeFor[signalbox.Status](),
-		reflect.TypeFor[signalbox.Outcome](), reflect.TypeFor[signalbox.RecordType](),
+		reflect.TypeFor[signalbox.Outcome](), reflect.TypeFor[signalbox.RecordType](), reflect.TypeFor[signalbox.GuardAction](),
+		reflect.TypeFor[signalbox.GuardPlace](), reflect.TypeFor[signalbox.GuardDetector](),
 	} {
 		types[named] = of(func(t *rapid.T) reflect.Value { return reflect.ValueOf(texts.Draw(t, "text")).Convert(named) })
 	}

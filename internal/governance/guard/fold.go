@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 )
@@ -18,7 +19,8 @@ func fold(text string) folded {
 	}
 	b := make([]byte, 0, len(text))
 	back := make([]int32, 0, len(text)+1)
-	for i, r := range text {
+	for i := 0; i < len(text); {
+		r, size := readRune(text[i:])
 		n := len(b)
 		if r = foldRune(r); r >= 0 {
 			b = utf8.AppendRune(b, r)
@@ -26,6 +28,7 @@ func fold(text string) folded {
 		for range len(b) - n {
 			back = append(back, int32(i))
 		}
+		i += size
 	}
 	return folded{text: string(b), back: append(back, int32(len(text)))}
 }
@@ -41,8 +44,32 @@ func (f folded) original(spans []span) []span {
 	return spans
 }
 
+// readRune reads the character at the start of a text: one that is written as \u0040 or %40 is what it stands for.
+func readRune(text string) (rune, int) {
+	switch text[0] {
+	case '\\':
+		if len(text) >= 6 && text[1] == 'u' {
+			if n, err := strconv.ParseUint(text[2:6], 16, 16); err == nil && n >= ' ' && utf8.ValidRune(rune(n)) {
+				return rune(n), 6
+			}
+		}
+	case '%':
+		if len(text) >= 3 {
+			if n, err := strconv.ParseUint(text[1:3], 16, 7); err == nil && n >= ' ' && n != '\x7f' {
+				return rune(n), 3
+			}
+		}
+	}
+	return utf8.DecodeRuneInString(text)
+}
+
 func foldable(text string) bool {
 	for i := 0; i < len(text); {
+		if c := text[i]; c == '\\' || c == '%' {
+			if _, n := readRune(text[i:]); n > 1 {
+				return true
+			}
+		}
 		if text[i] < utf8.RuneSelf {
 			i++
 			continue

@@ -54,7 +54,7 @@ func (m *Masker) Mask(text string) string {
 		}
 		text = next
 	}
-	return "[masked]" // It changes with every look: hide it whole.
+	return hidden // It changes with every look: hide it whole.
 }
 
 // cut shortens a text to MaxText. A text that was cut, here or at [signalbox.MaxExcerpt] by the one who took the
@@ -100,8 +100,22 @@ type span struct {
 	tag      string
 }
 
-// find runs the detectors that the text has the bytes for. Spans are in order and do not overlap.
+// find runs all detectors.
 func find(text string) []span {
+	checks := MaxPhoneChecks
+	return everything.find(text, &checks)
+}
+
+// find runs the detectors of the set that the text has the bytes for. Spans are in order and do not overlap. Checks is how
+// many candidates for phone numbers may still be checked.
+func (d detectors) find(text string, checks *int) []span {
+	if dull(text) {
+		return nil
+	}
+	return d.search(text, checks)
+}
+
+func (d detectors) search(text string, checks *int) []span {
 	folded := fold(text)
 	t := folded.text
 	has := look(t)
@@ -119,10 +133,30 @@ func find(text string) []span {
 	}
 	spans = findBareTokens(spans, t, &has)
 	if has.digits >= minDigits {
-		spans = findNumbers(spans, t)
+		spans = findNumbers(spans, t, checks)
 		spans = findIBANs(spans, t)
 	}
-	return folded.original(merge(spans))
+	return folded.original(merge(d.only(spans)))
+}
+
+// maxDull is shorter than anything that is found by letters alone: "bearer " and eight more.
+const maxDull = 13
+
+// dull reports whether a short text has none of the bytes that something can be found by. Documents are full of such texts.
+func dull(text string) bool {
+	if len(text) > maxDull {
+		return false
+	}
+	digits := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case isDigit(c):
+			digits++
+		case !isAlnum(c) && c != ' ' && c != '/' && c != ',':
+			return false
+		}
+	}
+	return digits < minDigits
 }
 
 // minDigits is the fewest digits of anything that is made of digits.

@@ -19,11 +19,11 @@ type numbers struct {
 	text   string
 	groups []group // Of the present row: groups with only separators between them.
 	spans  []span
-	phones int // Candidates that were checked.
+	checks *int // Candidates for phone numbers that may still be checked.
 }
 
-func findNumbers(spans []span, t string) []span {
-	n := &numbers{text: t, spans: spans}
+func findNumbers(spans []span, t string, checks *int) []span {
+	n := &numbers{text: t, spans: spans, checks: checks}
 	for i := 0; i < len(t); {
 		if !isDigit(t[i]) {
 			i++

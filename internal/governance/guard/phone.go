@@ -54,7 +54,7 @@ func americanShape(groups []group, raw string) bool {
 
 // valid asks the numbering plans.
 func (n *numbers) valid(number, region string) bool {
-	if n.phones++; n.phones > MaxPhoneChecks {
+	if *n.checks--; *n.checks < 0 {
 		return true
 	}
 	p, err := phonenumbers.Parse(number, region)

@@ -82,6 +82,12 @@ func (j *judgement) deny(code signalbox.Code, field, message, remedy string) {
 	j.Code, j.Field, j.Message, j.Remedy = code, field, message, remedy
 }
 
+// Accesses gives what a call of a tool would act on; the error is of code invalid where that can not be told. Nothing is
+// decided by it. Safe for concurrent use.
+func (p *Policy) Accesses(r signalbox.ToolRequest, a *signalbox.Annotations) ([]signalbox.Access, error) {
+	return p.tool(r).accesses(r.Arguments, a)
+}
+
 // judgeTool decides about a call of a tool.
 func (j *judgement) judgeTool() {
 	j.Operation = j.tool.operation(j.r.Annotations)

@@ -31,6 +31,11 @@ func (p *Policy) Visible(c signalbox.Caller, server, name string, a *signalbox.A
 	return false, reason
 }
 
+// Operations are those that calls of a tool can have, the most usual one first.
+func (p *Policy) Operations(server, name string, a *signalbox.Annotations) []signalbox.Operation {
+	return p.tool(signalbox.ToolRequest{Server: server, Name: name}).operations(a)
+}
+
 // Reaches reports whether some permission of the caller's agent is about the server, or a break-glass grant is. Rules of
 // Cedar files do not count.
 func (p *Policy) Reaches(c signalbox.Caller, server string, grants ...signalbox.Grant) bool {

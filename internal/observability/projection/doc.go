@@ -17,7 +17,8 @@
 //   - A correction of a call's cost (cost_reconciled) changes the totals of the hour in which the call came in, those of its
 //     run, and the call's row where that is still kept.
 //   - Names that the caller made up (an unknown model) are in the call's row and nowhere else: totals and facets have
-//     the names of what was attempted.
+//     the names of what was attempted, and of tools that were found and whose calls were refused then.
+//   - The latency of a call of a tool counts twice: among all calls of its tenant, and among those of the tool.
 //   - A record that can not be decoded changes nothing, and is counted ([Status]). One whose content was destroyed changes
 //     nothing either.
 //   - An erasure removes what the rows of calls say of that data subject, and what rows that come later say that were

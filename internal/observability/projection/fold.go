@@ -40,9 +40,11 @@ func NeedsOf(items []Item) Needs {
 			begun[id] = true
 			n.Calls = append(n.Calls, id)
 		}
-		if key := latencyKey(r); timed(r) && !seen[key] {
-			seen[key] = true
-			n.Latency = append(n.Latency, key)
+		for _, key := range latencyKeys(r) {
+			if !seen[key] {
+				seen[key] = true
+				n.Latency = append(n.Latency, key)
+			}
 		}
 	}
 	return n
@@ -163,7 +165,7 @@ func (f *folder) end(c *callState, it *Item) error {
 	run.Totals = run.Totals.Plus(whole)
 	f.runHour(v, whole)
 	f.rollup(v, r)
-	f.facet(v, len(r.Attempts) > 0)
+	f.facet(v, known(v, r))
 	f.tried(v, r)
 	return f.time(r)
 }
@@ -208,7 +210,7 @@ func (f *folder) runHour(v *signalbox.CallView, t signalbox.Totals) {
 func (f *folder) rollup(v *signalbox.CallView, r *signalbox.Record) {
 	key := signalbox.RollupKey{Hour: hour(v.Time), Tenant: v.Tenant, Team: v.Team, Agent: v.AgentID}
 	called := key
-	if len(r.Attempts) > 0 {
+	if known(v, r) {
 		called.Model, called.Tool, called.Provider = v.ModelName, v.ToolName, v.Provider
 	}
 	f.add(called, count(r))
@@ -233,28 +235,32 @@ func (f *folder) add(key signalbox.RollupKey, t signalbox.Totals) {
 
 // time adds the call's latency.
 func (f *folder) time(r *signalbox.Record) error {
-	if !timed(r) {
-		return nil
-	}
-	key := latencyKey(r)
-	s := f.latency[key]
-	if s == nil {
-		s = &sketch{}
-		if err := s.merge(f.stored[key]); err != nil {
-			return err
+	for _, key := range latencyKeys(r) {
+		s := f.latency[key]
+		if s == nil {
+			s = &sketch{}
+			if err := s.merge(f.stored[key]); err != nil {
+				return err
+			}
+			f.latency[key] = s
 		}
-		f.latency[key] = s
+		s.add(r.When.DurationMS)
 	}
-	s.add(r.When.DurationMS)
 	return nil
 }
 
-// facet notes the values of a call; names of what was called only where it was attempted.
-func (f *folder) facet(v *signalbox.CallView, attempted bool) {
+// known reports whether what a call names is there, and not made up: it was attempted, or it is a tool that was found.
+func known(v *signalbox.CallView, r *signalbox.Record) bool {
+	found := r.Stations != nil && r.Stations.Resolve == signalbox.StatusPassed
+	return len(r.Attempts) > 0 || found && v.Kind == signalbox.KindTool
+}
+
+// facet notes the values of a call; names of what was called only where that is known.
+func (f *folder) facet(v *signalbox.CallView, known bool) {
 	f.note(v.Tenant, signalbox.FacetTenant, v.Tenant)
 	f.note(v.Tenant, signalbox.FacetTeam, v.Team)
 	f.note(v.Tenant, signalbox.FacetAgent, v.AgentID)
-	if attempted {
+	if known {
 		f.note(v.Tenant, signalbox.FacetModel, v.ModelName)
 		f.note(v.Tenant, signalbox.FacetTool, v.ToolName)
 		f.note(v.Tenant, signalbox.FacetProvider, v.Provider)
@@ -327,7 +333,7 @@ func order(c *signalbox.Changes) {
 			strings.Compare(a.Provider, b.Provider))
 	})
 	slices.SortFunc(c.Latency, func(a, b signalbox.LatencyRollup) int {
-		return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant))
+		return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Tool, b.Tool))
 	})
 	slices.SortFunc(c.Runs, func(a, b signalbox.RunView) int { return cmp.Compare(a.First, b.First) })
 	slices.SortFunc(c.RunHours, func(a, b signalbox.RunHour) int {
@@ -345,8 +351,18 @@ func timed(r *signalbox.Record) bool {
 		(r.Outcome == signalbox.OutcomeOK || r.Outcome == signalbox.OutcomeFailed)
 }
 
-func latencyKey(r *signalbox.Record) signalbox.LatencyKey {
-	return signalbox.LatencyKey{Hour: hour(r.When.Timestamp), Tenant: r.Who.TenantID}
+// latencyKeys gives where a call's latency counts.
+func latencyKeys(r *signalbox.Record) []signalbox.LatencyKey {
+	if !timed(r) {
+		return nil
+	}
+	all := signalbox.LatencyKey{Hour: hour(r.When.Timestamp), Tenant: r.Who.TenantID}
+	if r.What.Kind != signalbox.KindTool || r.What.ToolName == "" {
+		return []signalbox.LatencyKey{all}
+	}
+	tool := all
+	tool.Tool = r.What.ToolName
+	return []signalbox.LatencyKey{all, tool}
 }
 
 func hour(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }

@@ -170,7 +170,7 @@ func (m *memory) tables() tables {
 		t.Latency = append(t.Latency, signalbox.LatencyRollup{LatencyKey: key, Sketch: b})
 	}
 	slices.SortFunc(t.Latency, func(a, b signalbox.LatencyRollup) int {
-		return cmp.Or(a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant))
+		return cmp.Or(strings.Compare(a.Tool, b.Tool), a.Hour.Compare(b.Hour), strings.Compare(a.Tenant, b.Tenant))
 	})
 	for _, r := range m.runs {
 		t.Runs = append(t.Runs, r)

@@ -14,7 +14,8 @@ type Reader interface {
 	Progress(ctx context.Context) (signalbox.Progress, error)
 }
 
-// Overview gives what happened in the range of the query, by the hour. It reads rollups only.
+// Overview gives what happened in the range of the query, by the hour. It reads rollups only. Of one tool or server it does
+// not say what is under way.
 func Overview(ctx context.Context, r Reader, q signalbox.CostQuery) (signalbox.Overview, error) {
 	q.By, q.Bucket = "", signalbox.BucketHour
 	var o signalbox.Overview
@@ -29,8 +30,10 @@ func Overview(ctx context.Context, r Reader, q signalbox.CostQuery) (signalbox.O
 	for _, h := range o.Hours {
 		o.Totals = o.Totals.Plus(h.Totals)
 	}
-	if o.Running, err = r.RunningCount(ctx, q.Tenants); err != nil {
-		return o, err
+	if q.Tool == "" && q.Server == "" {
+		if o.Running, err = r.RunningCount(ctx, q.Tenants); err != nil {
+			return o, err
+		}
 	}
 	rollups, err := r.Latencies(ctx, q)
 	if err != nil {
@@ -38,6 +41,38 @@ func Overview(ctx context.Context, r Reader, q signalbox.CostQuery) (signalbox.O
 	}
 	o.Latency, err = Latency(rollups...)
 	return o, err
+}
+
+// ToolUse is what happened to calls of one tool.
+type ToolUse struct {
+	signalbox.Totals
+	Latency signalbox.Latency
+}
+
+// Tools gives what happened in the range of the query to the tools of its server, by their ids. It reads rollups only.
+func Tools(ctx context.Context, r Reader, q signalbox.CostQuery) (map[string]ToolUse, error) {
+	q.By, q.Bucket = signalbox.FacetTool, signalbox.BucketTotal
+	rows, err := r.Costs(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rollups, err := r.Latencies(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	byTool := map[string][]signalbox.LatencyRollup{}
+	for _, l := range rollups {
+		byTool[l.Tool] = append(byTool[l.Tool], l)
+	}
+	uses := make(map[string]ToolUse, len(rows))
+	for _, row := range rows {
+		use := ToolUse{Totals: row.Totals}
+		if use.Latency, err = Latency(byTool[row.Key]...); err != nil {
+			return nil, err
+		}
+		uses[row.Key] = use
+	}
+	return uses, nil
 }
 
 // Latency merges distributions and reads their quantiles.

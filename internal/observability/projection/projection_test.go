@@ -36,6 +36,8 @@ func dump(t failer, v storetest.Views) tables {
 	calls, next, err1 := v.ListCalls(ctx, signalbox.CallFilter{Limit: signalbox.MaxPage})
 	rollups, err2 := v.Rollups(ctx, signalbox.CostQuery{})
 	latency, err3 := v.Latencies(ctx, signalbox.CostQuery{})
+	tools, err8 := v.Latencies(ctx, signalbox.CostQuery{Server: "files"}) // Of which all tools of histories are.
+	latency = append(latency, tools...)
 	runs, _, err4 := v.Runs(ctx, signalbox.RunFilter{})
 	facets, err5 := v.Facets(ctx, nil)
 	progress, err6 := v.Progress(ctx)
@@ -43,7 +45,7 @@ func dump(t failer, v storetest.Views) tables {
 	if len(costs) == 0 {
 		costs = nil
 	}
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil || next+more != "" {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil || next+more != "" {
 		t.Fatal(err, next, more)
 	}
 	return tables{calls, rollups, latency, runs, costs, facets, progress}

@@ -115,6 +115,21 @@ func (l *list) number(key attribute.Key, value int64) {
 	}
 }
 
+// guard adds what the guard did in one direction: how often each detector found something, and nothing of what it found.
+func (l *list) guard(direction string, s *signalbox.GuardSide) {
+	if s == nil {
+		return
+	}
+	l.text(attribute.Key("signalbox.guard."+direction+".action"), string(s.Action))
+	found := map[signalbox.GuardDetector]int64{}
+	for _, f := range s.Found {
+		found[f.Detector] += f.Count
+	}
+	for _, d := range signalbox.GuardDetectors() {
+		l.number(attribute.Key("signalbox.guard."+direction+".found."+string(d)), found[d])
+	}
+}
+
 // callAttributes are those of the call as a whole.
 func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
 	l := t.common(r)
@@ -136,6 +151,10 @@ func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
 		l.text(semconv.ErrorTypeKey, string(r.Error.Code))
 	} else if r.Outcome != signalbox.OutcomeOK {
 		l.text(semconv.ErrorTypeKey, string(r.Outcome))
+	}
+	if g := r.Context.Guard; g != nil {
+		l.guard("input", g.Input)
+		l.guard("output", g.Output)
 	}
 	if t.content {
 		l.text(inputExcerptKey, r.What.InputSummary)

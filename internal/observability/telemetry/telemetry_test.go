@@ -212,6 +212,29 @@ func TestSpansOfAToolCall(t *testing.T) {
 	}
 }
 
+func TestSpansSayWhatTheGuardFound(t *testing.T) {
+	r := newReceiver(t)
+	tel := start(t, Options{Env: env("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL)})
+	guarded := toolCall("files.read_text_file", "")
+	found := []signalbox.GuardFound{
+		{Where: signalbox.GuardArguments, Detector: signalbox.DetectEmail, Count: 2},
+		{Where: signalbox.GuardBeside, Detector: signalbox.DetectEmail, Count: 1},
+		{Where: signalbox.GuardBeside, Detector: signalbox.DetectCard, Count: 1},
+	}
+	guarded.Context.Guard = &signalbox.Guarded{Input: &signalbox.GuardSide{Action: signalbox.GuardMask, Found: found}}
+	tel.Ended(guarded)
+	stop(t, tel)
+	got := attributes(r.spans[callSpan].GetAttributes())
+	for key, want := range map[string]string{
+		"signalbox.guard.input.action": "mask", "signalbox.guard.input.found.email": "3", "signalbox.guard.input.found.card": "1",
+		"signalbox.guard.input.found.phone": "", "signalbox.guard.output.action": "",
+	} {
+		if got[key] != want {
+			t.Errorf("%s = %q, want %q", key, got[key], want)
+		}
+	}
+}
+
 func TestContentOnlyIfAskedFor(t *testing.T) {
 	r := newReceiver(t)
 	tel := start(t, Options{CaptureContent: true, Env: env("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL+"/")})

@@ -78,7 +78,7 @@ func (k *Keeper) previous(ctx context.Context, a signalbox.Approval) (string, er
 func contentOf(t *call.Track) (signalbox.ApprovalContent, error) {
 	sent := t.Call.Body
 	if t.Call.Tool != nil {
-		sent = t.Call.Tool.Arguments
+		sent = t.Tool().Arguments
 	}
 	if len(sent) > MaxArguments {
 		return signalbox.ApprovalContent{}, signalbox.Errorf(signalbox.CodeTooLarge,

@@ -17,7 +17,7 @@ import (
 //	agent, arguments and server (of a tool), body, headers and protocol (of all else), key, kind, part, run, schema,
 //	tenant, tool, user
 //
-// as the gate, resolve and policy stations have established them. It fails with code invalid where the call has no one
+// as the gate, resolve, policy and guard stations have established them. It fails with code invalid where the call has no one
 // canonical form.
 func Hash(t *call.Track) ([32]byte, error) {
 	text, err := canonical(t)
@@ -34,7 +34,7 @@ type field struct{ name, value string }
 // arguments, whose nesting may be as deep as documents go.
 func canonical(t *call.Track) ([]byte, error) {
 	c, who := t.Call, t.Gate.Caller
-	list, err := content(c)
+	list, err := content(t)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,10 @@ func canonical(t *call.Track) ([]byte, error) {
 }
 
 // content gives what would be sent.
-func content(c *signalbox.Call) ([]field, error) {
+func content(t *call.Track) ([]field, error) {
+	c := t.Call
 	if c.Tool != nil {
-		arguments, err := json.Canonical(c.Tool.Arguments)
+		arguments, err := json.Canonical(t.Tool().Arguments)
 		if err != nil {
 			return nil, notCanonical("arguments", err)
 		}

@@ -194,6 +194,13 @@ type MCPServer struct {
 	Trusted  bool            `json:"annotations"` // "trusted": what the server says of its tools is believed. "untrusted", the default: it is not.
 	Tools    map[string]Tool `json:"tools"`       // By the name that the server gives them; only those that differ.
 	Pins     Pins            `json:"pins"`
+
+	Guard signalbox.GuardRules `json:"guard"` // Off where it does not say.
+}
+
+// GuardOf is what the guard looks for in calls of a tool of the server.
+func (m MCPServer) GuardOf(tool string) signalbox.GuardRules {
+	return m.Tools[tool].Guard.Over(m.Guard)
 }
 
 // Breaker says when calls of a server that fails are refused at once.
@@ -252,6 +259,7 @@ func (m MCPServer) PerCall(tool string) signalbox.Money {
 type Tool struct {
 	Price   *ToolPrice             `json:"price"`   // Nil: as its server's.
 	Mapping *signalbox.ToolMapping `json:"mapping"` // Written as operation and resources beside the price. Nil: none.
+	Guard   signalbox.GuardRules   `json:"guard"`   // Where it does not say: as its server's.
 }
 
 // OpenAPIFile is a document that describes an HTTP API.

@@ -54,7 +54,7 @@ func (m MCPServer) connection() MCPServer {
 			prices[name] = Tool{Price: tool.Price}
 		}
 	}
-	m.Tools, m.Trusted, m.Pins = prices, false, Pins{}
+	m.Tools, m.Trusted, m.Pins, m.Guard = prices, false, Pins{}, signalbox.GuardRules{}
 	return m
 }
 

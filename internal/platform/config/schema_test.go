@@ -150,7 +150,7 @@ func TestSchemaCoversConfig(t *testing.T) {
 		"agents[].permissions.tools[].rate_limit": {"max_per_minute"},
 		"agents[].permissions.data":               {"columns", "max_rows", "row_filter", "tables"},
 		"agents[].permissions.network":            {"allow", "block", "max_per_minute"},
-		"mcp_servers.*.tools.*":                   {"operation", "price", "resources"},
+		"mcp_servers.*.tools.*":                   {"guard", "operation", "price", "resources"},
 		"mcp_servers.*.tools.*.resources[]":       {"arg", "kind", "operation"},
 		"policy.risk[]":                           {"level", "when"},
 		"approvals.tiers":                         {"high", "low", "medium"},

@@ -31,10 +31,12 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("tools", "Tools that differ, by the name that the server gives them.", dictOf(&m.Tools, toolText, toolTable)),
 		key("annotations", "Whether what the server says of its tools (read-only, destructive) is believed; untrusted by default.", oneOf(&annotations, annotationsUntrusted, annotationsTrusted)),
 		key("pins", "What becomes of tools that are seen for the first time.", pinsTable(&m.Pins)),
+		key("guard", "What is done about personal data and secrets in calls of its tools; off by default.", guardTable(&m.Guard)),
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
 		checkCredential(s, m)
+		checkGuard(s, m)
 	}}
 }
 
@@ -63,6 +65,29 @@ func pinsTable(p *Pins) value {
 	}}
 }
 
+func guardTable(g *signalbox.GuardRules) value {
+	return object{fields: []field{
+		key("arguments", "About what goes to the server: flag records it, mask puts a tag in its place, block refuses the call.", oneOf(&g.Arguments, signalbox.GuardActions()...)),
+		key("results", "About what comes from it: flag records it, mask puts a tag in its place, block withholds the answer.", oneOf(&g.Results, signalbox.GuardActions()...)),
+		key("detectors", "What is looked for; all by default.", listOf(&g.Detectors, func(d *signalbox.GuardDetector) value {
+			return oneOf(d, signalbox.GuardDetectors()...)
+		}).atLeastOne()),
+	}, check: func(s seen) {
+		once(s, "detectors", g.Detectors, "detector")
+	}}
+}
+
+// checkGuard refuses detectors that nobody uses: who names them wants something to be done.
+func checkGuard(s seen, m *MCPServer) {
+	acts := m.Guard.Arguments != "" || m.Guard.Results != ""
+	for _, tool := range m.Tools {
+		acts = acts || tool.Guard.Arguments != "" || tool.Guard.Results != ""
+	}
+	if m.Guard.Detectors != nil && !acts {
+		s.problem("guard", "names detectors, and nothing to do about what they find", "add arguments or results: flag, mask or block")
+	}
+}
+
 func toolTable(_ string, t *Tool) value {
 	var p ToolPrice
 	price := toolPriceTable(&p)
@@ -72,6 +97,7 @@ func toolTable(_ string, t *Tool) value {
 		key("price", "What calls of this tool cost, instead of the server's price.", price),
 		key("operation", "What the tool does: read, write or delete.", oneOf(&m.Operation, signalbox.Operations()...)),
 		key("resources", "The arguments that say what it does that to.", listOf(&m.Resources, resourceArgumentTable)),
+		key("guard", "What is done about personal data and secrets in its calls; as its server's where it does not say.", guardTable(&t.Guard)),
 	}, check: func(s seen) {
 		if m.Operation == "" && len(m.Resources) == 0 {
 			return

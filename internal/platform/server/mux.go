@@ -63,6 +63,9 @@ func (s *Server) api() api.Options {
 		Overview: func(ctx context.Context, q signalbox.CostQuery) (signalbox.Overview, error) {
 			return projection.Overview(ctx, views, q)
 		},
+		ToolUses: func(ctx context.Context, q signalbox.CostQuery) (map[string]projection.ToolUse, error) {
+			return projection.Tools(ctx, views, q)
+		},
 		Decode: s.data.vault.Decode, Auth: s.keys.door,
 		Sessions: s.sessions(), Keys: keyAdmin{s.keys}, Verify: s.verify, Health: s.health,
 		AuditStatus: s.auditStatus, AuditKeeping: newKeeping(s).api(),
@@ -70,7 +73,8 @@ func (s *Server) api() api.Options {
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
 		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants,
 		OpenSessions: openSessions{s.keys.sessions}, Providers: s.loginProviders,
-		Approvals: approvals{s.approvals, s}, Edit: s.edit, Policy: policies{s}, BreakGlass: &breakGlass{Server: s}, Incidents: &incidents{Server: s}, Pins: pins{s.pins}, Stopping: s.life.Done(),
+		Approvals: approvals{s.approvals, s}, Edit: s.edit, Policy: policies{s}, BreakGlass: &breakGlass{Server: s}, Incidents: &incidents{Server: s}, Pins: pins{s.pins},
+		Servers: toolServers{s}, Stopping: s.life.Done(),
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
 		Now:       s.options.Now, Version: s.options.Version,
 	}

@@ -25,14 +25,13 @@ func (s *Server) stations() call.Handler {
 	}.Chain()
 }
 
-// innerStations puts the stations together that follow from the configuration. Guard is not built: it stays nil and is
-// recorded as not_run.
+// innerStations puts the stations together that follow from the configuration.
 func (s *Server) innerStations(r *runtime) call.Handler {
 	return call.Stations{
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{
 			signalbox.KindModel: r.models.router, signalbox.KindTool: r.tools.servers,
 		}),
-		Policy: s.policyStation(r.permissions), Approval: s.approvalStation(),
+		Policy: s.policyStation(r.permissions), Guard: guardStation(r.config, r.permissions), Approval: s.approvalStation(),
 		Attempt: &call.Attempter{
 			Backends: map[signalbox.Kind]map[string]call.Backend{
 				signalbox.KindModel: r.models.backends, signalbox.KindTool: r.tools.servers.Backends(),

@@ -122,5 +122,13 @@ func (b *Breaker) State(now time.Time) State {
 	return HalfOpen
 }
 
+// Until is the end of the pause of an open breaker; zero where it is not open.
+func (b *Breaker) Until(now time.Time) time.Time {
+	if b.State(now) != Open {
+		return time.Time{}
+	}
+	return b.until
+}
+
 // Row is how many failures there were in a row.
 func (b *Breaker) Row() int { return b.failures }

@@ -49,6 +49,9 @@ func TestBreaker(t *testing.T) {
 				if got := b.State(now); got != s.state {
 					t.Fatalf("step %d: got %s, want %s", n, got, s.state)
 				}
+				if until := b.Until(now); (s.state == Open) == until.IsZero() || s.wait > 0 && !until.Equal(now.Add(s.wait)) {
+					t.Fatalf("step %d: open until %s", n, until)
+				}
 				if s.wait > 0 {
 					if _, wait, ok := b.Allow(now); ok || wait != s.wait {
 						t.Fatalf("step %d: allowed %v, wait %s, want %s", n, ok, wait, s.wait)

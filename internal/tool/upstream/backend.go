@@ -27,15 +27,19 @@ func (s *Servers) Open(
 	if isAsked(t.Call.Tool.Name) {
 		return handedOver(), nil
 	}
-	caller := callerOf(ctx)
+	limited, caller := withGuard(limited, t)
 	terms := termsOf(caller)
-	meta := append(callerMeta(t.Call), traceMeta(span)...)
+	meta, err := guardTerms(t, callerMeta(t.Call), &terms)
+	if err != nil {
+		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
+	}
+	meta = append(meta, traceMeta(span)...)
 	if terms.Progress {
 		defer u.listen(t.Call.ID, caller)()
 		meta = append(meta, textMember("progressToken", t.Call.ID)...)
 	}
 	meta = append(meta, terms.Meta...)
-	method, name, params := methodOf(t.Call.Tool, c.Upstream)
+	method, name, params := methodOf(t.Tool(), c.Upstream)
 	result, err := u.guarded(limited, method, name, func(session *session) []byte {
 		own := params
 		terms.addInputs(&own)
@@ -43,7 +47,7 @@ func (s *Servers) Open(
 		return own.Bytes()
 	})
 	if err != nil {
-		return nil, u.attemptError(ctx, err)
+		return nil, u.guardedError(ctx, t, err)
 	}
 	r, err := newResult(u.ID, result)
 	if err == nil && r.report.Finish == rpc.TypeInputRequired && caller == nil {

@@ -117,8 +117,8 @@ func TestAServerThatFailsIsGivenAPause(t *testing.T) {
 		calls(signalbox.CodeUpstream, 1)
 	}
 	calls(signalbox.CodeUnavailable, 0)
-	if got := s.States()[0].Breaker; got != breaker.Open {
-		t.Errorf("the breaker is %s", got)
+	if got := s.States()[0]; got.Breaker != breaker.Open || got.Until.IsZero() {
+		t.Errorf("the breaker is %s until %s", got.Breaker, got.Until)
 	}
 	elapsed.Store(int64(time.Minute))
 	m.status.Store(429)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/pin"
 )
 
 // Tool is one entry of a server's list.
@@ -31,19 +32,6 @@ func readListed(raw json.Value) (Tool, error) {
 		return Tool{}, fmt.Errorf("the entry of %q in the list of tools can not be read: %w", entry.Name, err)
 	}
 	return Tool{
-		Raw: raw, Name: entry.Name, Annotations: readAnnotations(entry.Annotations), schema: sha256.Sum256(canonical),
+		Raw: raw, Name: entry.Name, Annotations: pin.Annotations(entry.Annotations), schema: sha256.Sum256(canonical),
 	}, nil
-}
-
-// readAnnotations gives what is said of a tool, nil where nothing is. Annotations of which a part makes no sense say
-// nothing at all: whoever is allowed to believe them must not pick the part that suits him.
-func readAnnotations(raw json.Value) *signalbox.Annotations {
-	var a struct {
-		ReadOnly    *bool `json:"readOnlyHint"`
-		Destructive *bool `json:"destructiveHint"`
-	}
-	if len(raw) == 0 || json.Unmarshal(raw, &a) != nil || (a.ReadOnly == nil && a.Destructive == nil) {
-		return nil
-	}
-	return &signalbox.Annotations{ReadOnly: a.ReadOnly, Destructive: a.Destructive}
 }

@@ -43,6 +43,7 @@ func (e *wireError) Unwrap() error { return e.err }
 type session struct {
 	wire    wire
 	modern  bool
+	spoken  string // The protocol's version.
 	client  []byte // Our introduction, a JSON object.
 	started time.Time
 	level   string // Of the log lines that a legacy server was asked for; "" if it was not. The upstream's mutex guards it.
@@ -61,6 +62,7 @@ func open(ctx context.Context, w wire, version string, offered json.Value, probe
 		return nil, err
 	}
 	if s.modern = modern; modern {
+		s.spoken = rpc.ModernVersion
 		return s, nil
 	}
 	return s, s.initialize(ctx, offered)
@@ -120,6 +122,7 @@ func (s *session) initialize(ctx context.Context, offered json.Value) error {
 	if err := json.Unmarshal(result, &r); err != nil || !slices.Contains(sdk.SupportedProtocolVersions(), r.Version) {
 		return &wireError{err: fmt.Errorf("the server answered initialize with protocol version %q", r.Version), sent: true}
 	}
+	s.spoken = r.Version
 	s.wire.version(r.Version)
 	return s.wire.notify(ctx, rpc.MethodInitialized, nil)
 }

@@ -15,7 +15,7 @@ export const overview = {
   "overview.p95": "Latency p95",
   "overview.p95Hint": "1 call in 20 takes longer",
   "overview.chart": "Calls and cost per hour",
-  "overview.chartLabel": "Chart of calls, errors and cost per hour. {calls} calls, {failures} errors, {cost} in the last 24 hours.",
+  "overview.chartLabel": "Chart of calls, errors and cost per hour. {calls} calls, {failures} errors, {cost}.",
   "overview.failed": "Newest failures",
   "overview.noFailures": "No call has failed in the last 24 hours.",
   "overview.allFailures": "All failures",

@@ -12,10 +12,11 @@ import { overview } from "./overview";
 import { people } from "./people";
 import { policy } from "./policy";
 import { runs } from "./runs";
+import { tools } from "./tools";
 import { traces } from "./traces";
 import { words } from "./words";
 
 export const ko: Dictionary = {
   ...frame, ...words, ...overview, ...calls, ...traces, ...runs, ...costs, ...budgets, ...alerts, ...approvals, ...policy, ...people,
-  ...audit, ...health,
+  ...audit, ...health, ...tools,
 };

@@ -17,7 +17,7 @@ export const overview: Record<keyof typeof en, string> = {
   "overview.p95": "지연 p95",
   "overview.p95Hint": "20건 중 1건은 더 오래 걸림",
   "overview.chart": "시간별 호출과 비용",
-  "overview.chartLabel": "시간별 호출, 오류, 비용 그래프. 최근 24시간 동안 호출 {calls}건, 오류 {failures}건, 비용 {cost}.",
+  "overview.chartLabel": "시간별 호출, 오류, 비용 그래프. 호출 {calls}건, 오류 {failures}건, 비용 {cost}.",
   "overview.failed": "최근 실패",
   "overview.noFailures": "최근 24시간 동안 실패한 호출이 없습니다.",
   "overview.allFailures": "실패 전체 보기",

@@ -22,6 +22,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/platform/json"
 )
 
@@ -100,6 +101,8 @@ type Options struct {
 	BreakGlass   BreakGlass
 	Incidents    Incidents
 	Pins         Pins
+	Servers      Servers
+	ToolUses     func(ctx context.Context, q signalbox.CostQuery) (map[string]projection.ToolUse, error)
 	OpenSessions OpenSessions
 	Providers    func() []LoginProvider // That people can log in with, by the configuration in force.
 	Stopping     <-chan struct{}        // Closed when the server stops, so that nobody waits on; nil: never.
@@ -150,6 +153,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerBreakGlass(api)
 	s.registerIncidents(api)
 	s.registerPins(api)
+	s.registerServers(api)
 	s.registerSessions(api)
 	s.registerHealth(api)
 }

@@ -63,6 +63,7 @@ type CallDetail struct {
 	ApprovalID    *string            `json:"approval_id" doc:"The approval that admitted the call, or that it waits for."`
 	ApprovedBy    *string            `json:"approved_by" doc:"Who has approved it, separated by commas."`
 	BreakGlass    *string            `json:"break_glass" doc:"The grant without which the call had been denied."`
+	Guard         *signalbox.Guarded `json:"guard" doc:"What the guard has found, in counts; null where it did not look."`
 	Route         *string            `json:"route"`
 	Record        RecordIndices      `json:"record"`
 	AsOf          time.Time          `json:"as_of"`
@@ -236,6 +237,7 @@ func (d *CallDetail) fill(r signalbox.Record) {
 	d.InputSummary, d.OutputSummary = OrNull(r.What.InputSummary), OrNull(r.What.OutputSummary)
 	d.PolicyVersion, d.Route = OrNull(r.Context.PolicyVersion), OrNull(r.Context.Route)
 	d.PolicyRule, d.BreakGlass = OrNull(r.Context.PolicyRule), OrNull(r.Context.BreakGlass)
+	d.Guard = r.Context.Guard
 	d.ApprovalID, d.ApprovedBy = OrNull(r.Context.ApprovalID), OrNull(r.Context.ApprovedBy)
 	if r.Error != nil {
 		d.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}

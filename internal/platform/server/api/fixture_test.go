@@ -174,6 +174,9 @@ func (s *site) serve(clock func() time.Time) {
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
 		}),
 		Approvals: s.people.approvals, Policy: s.people, BreakGlass: grants{s.people}, Incidents: incidents{s.people}, Pins: s.pins,
+		Servers: declared{}, ToolUses: func(ctx context.Context, q signalbox.CostQuery) (map[string]projection.ToolUse, error) {
+			return projection.Tools(ctx, views, q)
+		},
 		OpenSessions: openSessions{s.people}, Stopping: s.people.stopping,
 		Providers: func() []api.LoginProvider { return []api.LoginProvider{{ID: "corp", Issuer: "https://id.example"}} },
 		Subjects:  nobody{}, Archives: nowhere{}, Export: s.export,

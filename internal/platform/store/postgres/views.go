@@ -134,10 +134,11 @@ func (v *Views) State(ctx context.Context, calls []string, latency []signalbox.L
 		return s, err
 	}
 	s.Latency, err = gather(ctx, v.pool, "read the state of latencies", scanLatency,
-		"SELECT l.hour, l.tenant, l.sketch FROM latencies l "+
-			"JOIN unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS k (hour, tenant, n) USING (hour, tenant) ORDER BY k.n",
+		"SELECT l.hour, l.tenant, l.tool, l.sketch FROM latencies l "+
+			"JOIN unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS k (hour, tenant, tool, n) USING (hour, tenant, tool) ORDER BY k.n",
 		list(latency, func(k *signalbox.LatencyKey) int64 { return hours(k.Hour) }),
-		list(latency, func(k *signalbox.LatencyKey) string { return clean(k.Tenant) }))
+		list(latency, func(k *signalbox.LatencyKey) string { return clean(k.Tenant) }),
+		list(latency, func(k *signalbox.LatencyKey) string { return clean(k.Tool) }))
 	return s, err
 }
 

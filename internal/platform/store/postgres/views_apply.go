@@ -67,9 +67,9 @@ var (
 )
 
 const (
-	upsertLatencies = "INSERT INTO latencies (hour, tenant, sketch) SELECT DISTINCT ON (hour, tenant) hour, tenant, sketch " +
-		"FROM unnest($1::bigint[], $2::text[], $3::bytea[]) AS u (hour, tenant, sketch) " +
-		"ON CONFLICT (hour, tenant) DO UPDATE SET sketch = excluded.sketch"
+	upsertLatencies = "INSERT INTO latencies (hour, tenant, tool, sketch) SELECT DISTINCT ON (hour, tenant, tool) hour, tenant, tool, sketch " +
+		"FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[]) AS u (hour, tenant, tool, sketch) " +
+		"ON CONFLICT (hour, tenant, tool) DO UPDATE SET sketch = excluded.sketch"
 	insertFacets = "INSERT INTO facets (field, tenant, value) SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) " +
 		"ON CONFLICT DO NOTHING"
 	deleteCalls = "DELETE FROM calls WHERE first = ANY ($1) OR id = ANY ($2)"
@@ -156,6 +156,7 @@ func queueRollups(b *pgx.Batch, c signalbox.Changes) {
 		b.Queue(upsertLatencies,
 			list(l, func(u *signalbox.LatencyRollup) int64 { return hours(u.Hour) }),
 			list(l, func(u *signalbox.LatencyRollup) string { return clean(u.Tenant) }),
+			list(l, func(u *signalbox.LatencyRollup) string { return clean(u.Tool) }),
 			list(l, func(u *signalbox.LatencyRollup) []byte { return u.Sketch }))
 	}
 }

@@ -71,13 +71,16 @@ func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.C
 // sourceOf gives what a query adds up: hours where it asks for hours, else days, and hours at the ends of its range.
 func sourceOf(q signalbox.CostQuery) (string, *conditions) {
 	if q.Bucket == signalbox.BucketHour {
-		return "rollups", hoursOf(q)
+		w := hoursOf(q)
+		w.tools(q)
+		return "rollups", w
 	}
 	from, to := span(q.From, q.To)
 	firstDay := (from + hoursPerDay - 1) / hoursPerDay * hoursPerDay
 	lastDay := max(firstDay, to/hoursPerDay*hoursPerDay)
 	w := &conditions{args: []any{firstDay, lastDay, from, min(firstDay, to), to}}
 	w.in("tenant", q.Tenants)
+	w.tools(q)
 	return "(SELECT * FROM rollup_days WHERE hour >= $1 AND hour < $2 UNION ALL SELECT * FROM rollups WHERE hour >= $3 AND hour < $4 " +
 		"UNION ALL SELECT * FROM rollups WHERE hour >= $2 AND hour < $5) u", w
 }
@@ -106,6 +109,17 @@ func hoursOf(q signalbox.CostQuery) *conditions {
 	return w
 }
 
+// tools restricts to those that a query is about. Ids of a server's tools begin with its own and a full stop; the character
+// after that is the slash.
+func (w *conditions) tools(q signalbox.CostQuery) {
+	if q.Tool != "" {
+		w.and("tool = ?", clean(q.Tool))
+	}
+	if q.Server != "" {
+		w.and("tool >= ? AND tool < ?", clean(q.Server)+".", clean(q.Server)+"/")
+	}
+}
+
 func scanCost(rows pgx.Rows) (c signalbox.CostRow, err error) {
 	var start int64
 	err = rows.Scan(append([]any{&start, &c.Key}, totalTargets(&c.Totals)...)...)
@@ -126,16 +140,20 @@ func (v *Views) Rollups(ctx context.Context, q signalbox.CostQuery) ([]signalbox
 	}, "SELECT hour, "+rollupKey+", "+totalColumns+" FROM rollups"+w.String()+" ORDER BY hour, "+rollupKey, w.args...)
 }
 
-// Latencies gives the distributions of the hours of a query, by hour and tenant.
+// Latencies gives the distributions of the hours of a query, by hour, tenant and tool: of tools where it names one or a
+// server, else of all calls.
 func (v *Views) Latencies(ctx context.Context, q signalbox.CostQuery) ([]signalbox.LatencyRollup, error) {
 	w := hoursOf(q)
+	if w.tools(q); q.Tool == "" && q.Server == "" {
+		w.and("tool = ''")
+	}
 	return asked(ctx, v, "read latencies", scanLatency,
-		"SELECT hour, tenant, sketch FROM latencies"+w.String()+" ORDER BY hour, tenant", w.args...)
+		"SELECT hour, tenant, tool, sketch FROM latencies"+w.String()+" ORDER BY hour, tenant, tool", w.args...)
 }
 
 func scanLatency(rows pgx.Rows) (l signalbox.LatencyRollup, err error) {
 	var hour int64
-	err = rows.Scan(&hour, &l.Tenant, &l.Sketch)
+	err = rows.Scan(&hour, &l.Tenant, &l.Tool, &l.Sketch)
 	l.Hour = hourOf(hour)
 	return l, err
 }

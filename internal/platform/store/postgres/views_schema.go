@@ -126,6 +126,20 @@ CREATE TABLE subject_blocks (
 );
 `
 
+// toolViewsSchema keeps latencies of each tool beside those of all calls, whose tool is empty. What was projected before has none
+// of tools, and refused calls of tools under no tool: without a leaf the projections are folded anew.
+const toolViewsSchema = `
+DROP TABLE latencies;
+CREATE TABLE latencies (
+    hour   bigint NOT NULL,
+    tenant text   COLLATE "C" NOT NULL,
+    tool   text   COLLATE "C" NOT NULL,
+    sketch bytea  NOT NULL,
+    PRIMARY KEY (hour, tenant, tool)
+) WITH (fillfactor = 50);
+UPDATE progress SET leaf = '';
+`
+
 // viewTables are those that a rebuild fills.
 const viewTables = "calls, rollups, rollup_days, latencies, run_totals, run_hours, facets, subject_blocks"
 

@@ -21,7 +21,7 @@ const (
 		addTotals
 	upsertRunHour = "INSERT INTO run_hours (tenant, run, hour, " + totalColumns + ") " +
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET " + addTotals
-	upsertLatency = "INSERT INTO latencies (hour, tenant, sketch) VALUES (?, ?, ?) " +
+	upsertLatency = "INSERT INTO latencies (hour, tenant, tool, sketch) VALUES (?, ?, ?, ?) " +
 		"ON CONFLICT DO UPDATE SET sketch = excluded.sketch"
 	insertFacet  = "INSERT INTO facets (field, tenant, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 	totalColumns = "calls, failures, refusals, input, output, cache_read, cache_write, cost, unpriced"
@@ -113,7 +113,7 @@ func storeRollups(t *transaction, c signalbox.Changes) error {
 		}
 	}
 	for _, l := range c.Latency {
-		if err := t.exec(upsertLatency, hours(l.Hour), l.Tenant, l.Sketch); err != nil {
+		if err := t.exec(upsertLatency, hours(l.Hour), l.Tenant, l.Tool, l.Sketch); err != nil {
 			return err
 		}
 	}

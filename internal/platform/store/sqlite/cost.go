@@ -73,13 +73,16 @@ func (v *Views) Costs(ctx context.Context, q signalbox.CostQuery) ([]signalbox.C
 // sourceOf gives what a query adds up: hours where it asks for hours, else days, and hours at the ends of its range.
 func sourceOf(q signalbox.CostQuery) (string, *where) {
 	if q.Bucket == signalbox.BucketHour {
-		return "rollups", hoursOf(q)
+		w := hoursOf(q)
+		w.tools(q)
+		return "rollups", w
 	}
 	from, to := span(q.From, q.To)
 	firstDay := (from + hoursPerDay - 1) / hoursPerDay * hoursPerDay
 	lastDay := max(firstDay, to/hoursPerDay*hoursPerDay)
 	w := &where{args: []any{firstDay, lastDay, from, min(firstDay, to), lastDay, to}}
 	w.in("tenant", q.Tenants)
+	w.tools(q)
 	return "(SELECT * FROM rollup_days WHERE hour >= ? AND hour < ? UNION ALL SELECT * FROM rollups WHERE hour >= ? AND hour < ? " +
 		"UNION ALL SELECT * FROM rollups WHERE hour >= ? AND hour < ?)", w
 }
@@ -103,6 +106,17 @@ func scanCost(r *sql.Rows) (c signalbox.CostRow, err error) {
 	return c, err
 }
 
+// tools restricts to those that a query is about. Ids of a server's tools begin with its own and a full stop; the character
+// after that is the slash.
+func (w *where) tools(q signalbox.CostQuery) {
+	if q.Tool != "" {
+		w.and("tool = ?", q.Tool)
+	}
+	if q.Server != "" {
+		w.and("tool >= ? AND tool < ?", q.Server+".", q.Server+"/")
+	}
+}
+
 // Rollups gives the hourly totals themselves, in the order of their keys.
 func (v *Views) Rollups(ctx context.Context, q signalbox.CostQuery) ([]signalbox.Rollup, error) {
 	ctx, cancel := v.limited(ctx)
@@ -119,17 +133,21 @@ func (v *Views) Rollups(ctx context.Context, q signalbox.CostQuery) ([]signalbox
 		" ORDER BY hour, tenant, team, agent, model, tool, provider", w.args...)
 }
 
-// Latencies gives the distributions of the hours of a query, by hour and tenant.
+// Latencies gives the distributions of the hours of a query, by hour, tenant and tool: of tools where it names one or a
+// server, else of all calls.
 func (v *Views) Latencies(ctx context.Context, q signalbox.CostQuery) ([]signalbox.LatencyRollup, error) {
 	ctx, cancel := v.limited(ctx)
 	defer cancel()
 	w := hoursOf(q)
+	if w.tools(q); q.Tool == "" && q.Server == "" {
+		w.and("tool = ''")
+	}
 	return collect(ctx, v.readers, "read latencies", func(r *sql.Rows) (l signalbox.LatencyRollup, err error) {
 		var hour int64
-		err = r.Scan(&hour, &l.Tenant, &l.Sketch)
+		err = r.Scan(&hour, &l.Tenant, &l.Tool, &l.Sketch)
 		l.Hour = hourOf(hour)
 		return l, err
-	}, "SELECT hour, tenant, sketch FROM latencies"+w.String()+" ORDER BY hour, tenant", w.args...)
+	}, "SELECT hour, tenant, tool, sketch FROM latencies"+w.String()+" ORDER BY hour, tenant, tool", w.args...)
 }
 
 // Facets gives the values that occur in the calls of the tenants (nil: of all), each list sorted and cut at

@@ -134,10 +134,10 @@ func (v *Views) State(_ context.Context, calls []string, latency []signalbox.Lat
 			}
 		}
 		for _, key := range latency {
-			if err := t.query("SELECT sketch FROM latencies WHERE hour = ? AND tenant = ?", func(row []driver.Value) error {
+			if err := t.query("SELECT sketch FROM latencies WHERE hour = ? AND tenant = ? AND tool = ?", func(row []driver.Value) error {
 				s.Latency = append(s.Latency, signalbox.LatencyRollup{LatencyKey: key, Sketch: blob(row[0])})
 				return nil
-			}, hours(key.Hour), key.Tenant); err != nil {
+			}, hours(key.Hour), key.Tenant, key.Tool); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ var totalTests = map[string]func(*testing.T, Store){
 			t.Fatalf("got %+v, want %+v", state.Latency, want)
 		}
 	},
+	"latencies and costs of tools":                  testTools,
 	"runs add up and are listed by their beginning": testRuns,
 	"facets": func(t *testing.T, s Store) {
 		facet := func(tenant string, field signalbox.FacetField, value string) signalbox.Facet {
@@ -127,6 +129,59 @@ func testCosts(t *testing.T, s Store) {
 				t.Fatalf("got %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// testTools asks for one tool, and for those of one server: not for those of servers with similar ids.
+func testTools(t *testing.T, s Store) {
+	hour := start.Truncate(time.Hour)
+	var c signalbox.Changes
+	var all []signalbox.LatencyRollup
+	for _, tool := range []string{"", "file.x", "files-2.x", "files.a/b", "files.read", "files0.x"} {
+		r := rollup(hour, "acme", "")
+		r.Tool = tool
+		l := signalbox.LatencyRollup{LatencyKey: signalbox.LatencyKey{Hour: hour, Tenant: "acme", Tool: tool}, Sketch: []byte("of " + tool)}
+		c.Rollups, all = append(c.Rollups, r), append(all, l)
+	}
+	c.Latency = all
+	project(t, s, c)
+	for name, c := range map[string]struct {
+		query signalbox.CostQuery
+		want  []string
+		calls int
+	}{
+		"all calls":            {signalbox.CostQuery{}, []string{""}, 6},
+		"one tool":             {signalbox.CostQuery{Tool: "files.read"}, []string{"files.read"}, 1},
+		"one server":           {signalbox.CostQuery{Server: "files"}, []string{"files.a/b", "files.read"}, 2},
+		"a tool that is none":  {signalbox.CostQuery{Tool: "files"}, nil, 0},
+		"a server's by hour":   {signalbox.CostQuery{Server: "files", Bucket: signalbox.BucketHour}, []string{"files.a/b", "files.read"}, 2},
+		"of another tenant":    {signalbox.CostQuery{Server: "files", Tenants: []string{"globex"}}, nil, 0},
+		"in the hour after it": {signalbox.CostQuery{Server: "files", From: hour.Add(time.Hour)}, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, l := range must[[]signalbox.LatencyRollup](t)(s.Views.Latencies(t.Context(), c.query)) {
+				if string(l.Sketch) != "of "+l.Tool {
+					t.Errorf("%q has the sketch %q", l.Tool, l.Sketch)
+				}
+				got = append(got, l.Tool)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("latencies of %q, want %q", got, c.want)
+			}
+			var sum signalbox.Totals
+			for _, row := range must[[]signalbox.CostRow](t)(s.Views.Costs(t.Context(), c.query)) {
+				sum = sum.Plus(row.Totals)
+			}
+			if want := int64(c.calls) * one.Calls; sum.Calls != want {
+				t.Errorf("%d calls, want %d", sum.Calls, want)
+			}
+		})
+	}
+	keys := []signalbox.LatencyKey{all[3].LatencyKey, all[0].LatencyKey, {Hour: hour, Tenant: "acme", Tool: "files.none"}}
+	state := must[signalbox.ViewState](t)(s.Views.State(t.Context(), nil, keys))
+	if want := []signalbox.LatencyRollup{all[3], all[0]}; !reflect.DeepEqual(state.Latency, want) {
+		t.Fatalf("got %+v, want %+v", state.Latency, want)
 	}
 }
 

@@ -1,0 +1,127 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+)
+
+// guardedCaller is a caller who hears only what the guard lets pass, and whose answers the server gets only so.
+type guardedCaller struct {
+	Caller
+	beside call.Beside
+}
+
+// withGuard gives the context of a call whose caller is guarded, and that caller; nil where there is none.
+func withGuard(ctx context.Context, t *call.Track) (context.Context, Caller) {
+	c := callerOf(ctx)
+	if c == nil || t.Guard.Beside == nil {
+		return ctx, c
+	}
+	c = guardedCaller{c, t.Guard.Beside}
+	return WithCaller(ctx, c), c
+}
+
+// Progressed tells of progress. What does not pass is not told: it is no part of the answer.
+func (g guardedCaller) Progressed(params json.Value) {
+	members, err := json.Object(params)
+	if err != nil {
+		return
+	}
+	if text := members.Get("message"); text.Exists() {
+		passes, err := g.beside.ToCaller(text.Bytes())
+		if err != nil {
+			return
+		}
+		params = rpc.Replaced(params, "message", passes)
+	}
+	g.Caller.Progressed(params)
+}
+
+// Logged tells of a line of the log, if it passes.
+func (g guardedCaller) Logged(params json.Value) {
+	if passes, err := g.beside.ToCaller(params); err == nil {
+		g.Caller.Logged(passes)
+	}
+}
+
+// Ask asks what passes, and gives what passes of the answer.
+func (g guardedCaller) Ask(ctx context.Context, method string, params json.Value) (json.Value, error) {
+	question, err := g.beside.ToCaller(params)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := g.Caller.Ask(ctx, method, question)
+	if err != nil {
+		return nil, err
+	}
+	return g.beside.ToServer(answer)
+}
+
+// guardTerms leaves of what goes along with a call, the caller's own _meta and his answers to questions, what the guard lets
+// pass.
+func guardTerms(t *call.Track, meta []json.Member, terms *Terms) ([]json.Member, error) {
+	beside := t.Guard.Beside
+	if beside == nil {
+		return meta, nil
+	}
+	if terms.Responses != nil {
+		passes, err := beside.ToServer(terms.Responses)
+		if err != nil {
+			return nil, err
+		}
+		terms.Responses = passes
+	}
+	if len(meta) == 0 {
+		return meta, nil
+	}
+	var o rpc.Object
+	for _, m := range meta {
+		o.Add(m.Name, m.Value.Bytes())
+	}
+	passes, err := beside.ToServer(o.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	root, err := json.Parse(passes, json.Limits{CaseVariants: true})
+	if err != nil {
+		return nil, err
+	}
+	members, err := root.Object()
+	return members.All(), err
+}
+
+// guardedError is the error of an attempt, as far as the guard lets it pass.
+func (u *Server) guardedError(ctx context.Context, t *call.Track, err error) *call.AttemptError {
+	shown, blocked := guardError(t, err)
+	failed := u.attemptError(ctx, shown)
+	if blocked != nil {
+		failed.Err = signalbox.AsError(blocked)
+	}
+	return failed
+}
+
+// guardError gives what the caller may read of an error that the server answered with: its message and its data. Blocked
+// is the error that he reads instead, where he may read nothing of it.
+func guardError(t *call.Track, err error) (shown, blocked error) {
+	var answered *rpc.Error
+	if t.Guard.Beside == nil || !errors.As(err, &answered) {
+		return err, nil
+	}
+	own := *answered
+	message, blocked := t.Guard.Beside.ToCaller(json.Quote(own.Message))
+	if blocked == nil && own.Data != nil {
+		own.Data, blocked = t.Guard.Beside.ToCaller(own.Data)
+	}
+	if blocked == nil {
+		blocked = json.Unmarshal(message, &own.Message)
+	}
+	if blocked != nil {
+		return err, blocked
+	}
+	return &own, nil
+}

@@ -1,0 +1,166 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
+	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
+)
+
+// censor writes "x" for "kim", and lets nothing pass that has "stop" in it.
+type censor struct{}
+
+var errStopped = signalbox.Errorf(signalbox.CodeBlocked, "The guard has stopped it.")
+
+func (censor) pass(doc []byte) ([]byte, error) {
+	if bytes.Contains(doc, []byte("stop")) {
+		return nil, errStopped
+	}
+	return bytes.ReplaceAll(doc, []byte("kim"), []byte("x")), nil
+}
+
+func (c censor) ToServer(doc []byte) ([]byte, error) { return c.pass(doc) }
+func (c censor) ToCaller(doc []byte) ([]byte, error) { return c.pass(doc) }
+func (censor) Report() *signalbox.Guarded            { return nil }
+
+// listener keeps what he is told, and answers what he is asked.
+type listener struct {
+	told   []string
+	answer string
+	terms  Terms
+}
+
+func (l *listener) Terms() Terms                 { return l.terms }
+func (l *listener) Progressed(params json.Value) { l.told = append(l.told, string(params)) }
+func (l *listener) Logged(params json.Value)     { l.told = append(l.told, string(params)) }
+
+func (l *listener) Ask(_ context.Context, _ string, params json.Value) (json.Value, error) {
+	l.told = append(l.told, string(params))
+	if l.answer == "" {
+		return nil, errors.New("nobody is there")
+	}
+	return json.Value(l.answer), nil
+}
+
+func guardedTrack() *call.Track {
+	t := call.NewTrack(&signalbox.Call{Tool: &signalbox.ToolRequest{}})
+	t.Guard.Beside = censor{}
+	return t
+}
+
+func TestGuardedCallerHearsWhatPasses(t *testing.T) {
+	l := &listener{}
+	_, c := withGuard(WithCaller(t.Context(), l), guardedTrack())
+	for _, params := range []string{`{"progressToken":"kim","message":"kim"}`, `{"progressToken":1,"progress":2}`, `{"message":"stop"}`, `[]`} {
+		c.Progressed(json.Value(params))
+	}
+	for _, params := range []string{`{"level":"info","data":{"kim":"kim"}}`, `{"data":"stop"}`} {
+		c.Logged(json.Value(params))
+	}
+	want := []string{`{"progressToken":"kim","message":"x"}`, `{"progressToken":1,"progress":2}`, `{"level":"info","data":{"x":"x"}}`}
+	if !slices.Equal(l.told, want) {
+		t.Errorf("heard %q, want %q", l.told, want)
+	}
+}
+
+func TestGuardedCallerIsAskedWhatPasses(t *testing.T) {
+	cases := map[string]struct {
+		question, answer string
+		asked            []string
+		got              string
+		stopped          bool
+	}{
+		"both pass":             {`{"message":"kim?"}`, `{"action":"accept","content":{"who":"kim"}}`, []string{`{"message":"x?"}`}, `{"action":"accept","content":{"who":"x"}}`, false},
+		"the question does not": {`{"message":"stop"}`, `{}`, nil, "", true},
+		"the answer does not":   {`{}`, `{"content":"stop"}`, []string{`{}`}, "", true},
+		"there is no answer":    {`{}`, "", []string{`{}`}, "", false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := &listener{answer: tc.answer}
+			_, c := withGuard(WithCaller(t.Context(), l), guardedTrack())
+			got, err := c.Ask(t.Context(), "elicitation/create", json.Value(tc.question))
+			if string(got) != tc.got || !slices.Equal(l.told, tc.asked) || errors.Is(err, errStopped) != tc.stopped || (err == nil) != (tc.got != "") {
+				t.Errorf("got %s and %v, asked %q", got, err, l.told)
+			}
+		})
+	}
+}
+
+func TestNobodyIsGuardedWithoutAGuard(t *testing.T) {
+	l := &listener{}
+	if _, c := withGuard(WithCaller(t.Context(), l), call.NewTrack(&signalbox.Call{})); c != Caller(l) {
+		t.Errorf("got %v", c)
+	}
+	if _, c := withGuard(t.Context(), guardedTrack()); c != nil {
+		t.Errorf("got %v of nobody", c)
+	}
+	terms := Terms{Responses: json.Value(`"kim stop"`)}
+	if _, err := guardTerms(call.NewTrack(&signalbox.Call{}), nil, &terms); err != nil || string(terms.Responses) != `"kim stop"` {
+		t.Errorf("got %s, %v", terms.Responses, err)
+	}
+}
+
+func TestGuardTerms(t *testing.T) {
+	cases := map[string]struct {
+		meta, responses, wantMeta, wantResponses string
+		stopped                                  bool
+	}{
+		"they pass":             {`{"acme/for":"kim","Acme/for":1}`, `{"q":{"content":"kim"}}`, `{"acme/for":"x","Acme/for":1}`, `{"q":{"content":"x"}}`, false},
+		"there are none":        {`{}`, ``, `{}`, ``, false},
+		"answers do not pass":   {`{}`, `{"q":"stop"}`, ``, ``, true},
+		"_meta does not either": {`{"a":"stop"}`, ``, ``, ``, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			root, err := json.Parse([]byte(tc.meta), json.Limits{CaseVariants: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			members, _ := root.Object()
+			terms := Terms{}
+			if tc.responses != "" {
+				terms.Responses = json.Value(tc.responses)
+			}
+			list, err := guardTerms(guardedTrack(), members.All(), &terms)
+			if tc.stopped {
+				if !errors.Is(err, errStopped) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			var o rpc.Object
+			for _, m := range list {
+				o.Add(m.Name, m.Value.Bytes())
+			}
+			if err != nil || string(o.Bytes()) != tc.wantMeta || string(terms.Responses) != tc.wantResponses {
+				t.Errorf("got %s and %s, %v", o.Bytes(), terms.Responses, err)
+			}
+		})
+	}
+}
+
+func TestGuardError(t *testing.T) {
+	track := guardedTrack()
+	shown, blocked := guardError(track, &rpc.Error{Code: -32000, Message: "no kim", Data: json.Value(`{"hint":"kim"}`)})
+	var e *rpc.Error
+	if !errors.As(shown, &e) || e.Message != "no x" || string(e.Data) != `{"hint":"x"}` || blocked != nil {
+		t.Errorf("got %v, %v", shown, blocked)
+	}
+	for _, answered := range []*rpc.Error{{Code: -32602, Message: "stop"}, {Code: -32602, Message: "a", Data: json.Value(`"stop"`)}} {
+		failed := (&Server{Config: Config{ID: "s"}}).guardedError(t.Context(), track, answered)
+		if !errors.Is(failed.Err, errStopped) || !failed.Sent || !failed.Undone {
+			t.Errorf("got %+v", failed)
+		}
+	}
+	other := errors.New("the connection broke")
+	if shown, blocked := guardError(track, other); !errors.Is(shown, other) || blocked != nil {
+		t.Errorf("got %v, %v", shown, blocked)
+	}
+}
