@@ -106,10 +106,14 @@ func overHTTP2(t *testing.T, breaks func(*upstreamtest.Stream)) (w *httpWire, ca
 // whatever it says.
 func TestNoResetMakesACallComeTwice(t *testing.T) {
 	for name, breaks := range map[string]func(*upstreamtest.Stream){
-		"refused":         func(s *upstreamtest.Stream) { s.Reset(http2.ErrCodeRefusedStream) },
-		"protocol error":  func(s *upstreamtest.Stream) { s.Reset(http2.ErrCodeProtocol) },
-		"internal error":  func(s *upstreamtest.Stream) { s.Reset(http2.ErrCodeInternal) },
-		"in the answer":   func(s *upstreamtest.Stream) { s.Head("application/json"); s.Data("{", false); s.Reset(http2.ErrCodeCancel) },
+		"refused":        func(s *upstreamtest.Stream) { s.Reset(http2.ErrCodeRefusedStream) },
+		"protocol error": func(s *upstreamtest.Stream) { s.Reset(http2.ErrCodeProtocol) },
+		"internal error": func(s *upstreamtest.Stream) { s.Reset(http2.ErrCodeInternal) },
+		"in the answer": func(s *upstreamtest.Stream) {
+			s.Head("application/json")
+			s.Data("{", false)
+			s.Reset(http2.ErrCodeCancel)
+		},
 		"goes, not seen":  func(s *upstreamtest.Stream) { s.GoAway(false, http2.ErrCodeNo) },
 		"goes, seen":      func(s *upstreamtest.Stream) { s.GoAway(true, http2.ErrCodeNo); s.Close() },
 		"goes for calm":   func(s *upstreamtest.Stream) { s.GoAway(false, http2.ErrCodeEnhanceYourCalm); s.Close() },
