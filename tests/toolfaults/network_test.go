@@ -3,8 +3,7 @@ package toolfaults
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -89,7 +88,7 @@ func TestNoConnection(t *testing.T) {
 		front.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			return &tls.Config{Certificates: []tls.Certificate{*now.Load()}, MinVersion: tls.VersionTLS12}, nil
 		}}
-		front.Config.ErrorLog = log.New(io.Discard, "", 0) // Of handshakes that fail.
+		front.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // Of handshakes that fail.
 		front.StartTLS()
 		t.Cleanup(front.Close)
 		closing[id] = front.CloseClientConnections

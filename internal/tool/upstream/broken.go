@@ -82,7 +82,7 @@ func addNew(to *rpc.Object, raw json.Value) {
 // broken is the error for a call without a response.
 func (u *Server) broken(ctx context.Context, err error) *signalbox.Error {
 	var w *wireError
-	var unconnected *notConnected
+	var unconnected *unconnectedError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errCancelled().WithCause(err)

@@ -25,7 +25,7 @@ type once struct{ *http.Transport }
 var replayed = []string{"Idempotency-Key", "X-Idempotency-Key"}
 
 // RoundTrip sends the request. Where nothing of it can have left, because there was no connection, the error is a
-// *notConnected.
+// *unconnectedError.
 func (o once) RoundTrip(req *http.Request) (*http.Response, error) {
 	connected := false
 	own := req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -41,28 +41,28 @@ func (o once) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res, err := o.Transport.RoundTrip(own)
 	if err != nil && !connected {
-		return nil, &notConnected{err}
+		return nil, &unconnectedError{err}
 	}
 	return res, err
 }
 
-// notConnected is the error of a request for which there was no connection.
-type notConnected struct{ err error }
+// unconnectedError is the error of a request for which there was no connection.
+type unconnectedError struct{ err error }
 
-func (e *notConnected) Error() string { return e.err.Error() }
-func (e *notConnected) Unwrap() error { return e.err }
+func (e *unconnectedError) Error() string { return e.err.Error() }
+func (e *unconnectedError) Unwrap() error { return e.err }
 
 // sendError is the error of a request without an answer. That nothing was sent is known only where there was no
 // connection.
 func sendError(err error) *wireError {
-	var unconnected *notConnected
+	var unconnected *unconnectedError
 	if !errors.As(err, &unconnected) && !errors.Is(err, http.ErrSchemeMismatch) {
 		return &wireError{err: err, sent: true}
 	}
 	if late := net.Error(nil); errors.As(err, &late) && late.Timeout() {
 		err = errors.Join(context.DeadlineExceeded, err)
 	}
-	return &wireError{err: &notConnected{said(err, "%s", obstacle(err))}}
+	return &wireError{err: &unconnectedError{said(err, "%s", obstacle(err))}}
 }
 
 // obstacle says why there was no connection.

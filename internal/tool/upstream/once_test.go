@@ -97,7 +97,7 @@ func overHTTP2(t *testing.T, breaks func(*upstreamtest.Stream)) (w *httpWire, ca
 		s.Data(handshake(s.Body), true)
 	})
 	w = newHTTPWire(Config{ID: "a", URL: url, Headers: keyed(), ConnectTimeout: time.Minute, CallTimeout: 300 * time.Millisecond}, func(rpc.Message) {})
-	w.client.Transport.(once).TLSClientConfig = &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS12} //nolint:errcheck // It was made so.
+	w.client.Transport.(once).TLSClientConfig = &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS12}
 	t.Cleanup(w.close)
 	return w, calls
 }

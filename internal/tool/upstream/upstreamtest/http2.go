@@ -31,7 +31,7 @@ func NewAuthority(t *testing.T) *Authority {
 	a := &Authority{}
 	template := &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, NotAfter: time.Now().Add(time.Hour)}
 	made := a.sign(t, template)
-	a.key = made.PrivateKey.(*ecdsa.PrivateKey) //nolint:errcheck // It was made so.
+	a.key = made.PrivateKey.(*ecdsa.PrivateKey)
 	a.cert = made.Leaf
 	return a
 }
