@@ -27,8 +27,9 @@ type fault struct {
 	answer func(*exchange)
 	code   signalbox.Code // "": the call is served all the same.
 	cost   string
-	again  bool // In the legacy era the call is sent once more, in a new session.
-	retry  bool // The server says when to come back.
+	again  bool   // In the legacy era the call is sent once more, in a new session.
+	retry  bool   // The server says when to come back.
+	only   string // The manner in which the fault can be; "" is both.
 }
 
 // limit is the time-out of a server: short only where it is what must come, for elsewhere a busy machine would trip over it.
@@ -86,7 +87,29 @@ var httpFaults = map[string]fault{
 	"closes-keep-alive": {answer: func(x *exchange) {
 		x.drop(false, x.rawHead(len(x.framed(x.message(goodResult))))+x.framed(x.message(goodResult)))
 	}, cost: price},
-	"byte-order-mark":    {answer: func(x *exchange) { x.write("\ufeff" + x.message(goodResult)) }, code: signalbox.CodeUpstream, cost: price},
+	"byte-order-mark":        {answer: func(x *exchange) { x.write("\ufeff" + x.message(goodResult)) }, code: signalbox.CodeUpstream, cost: price},
+	"duplicate-names-within": {answer: func(x *exchange) { x.result(`{"content":[{"type":"text","text":"a","text":"b"}]}`) }, code: signalbox.CodeUpstream, cost: price},
+	"two-in-a-list": {answer: func(x *exchange) {
+		x.write("[" + x.message(goodResult) + "," + x.message(goodResult) + "]")
+	}, code: signalbox.CodeUpstream, cost: price},
+	"two-in-a-row": {answer: func(x *exchange) { x.write(x.message(goodResult) + " " + x.message(goodResult)) }, code: signalbox.CodeUpstream, cost: price},
+	"carriage-returns": {answer: func(x *exchange) {
+		x.raw("event: message\rdata: " + x.message(goodResult) + "\r\r")
+	}, cost: price, only: inEvents},
+	"mixed-line-ends": {answer: func(x *exchange) {
+		x.raw("event: message\rdata: " + strings.Replace(x.message(goodResult), ",", ",\r\ndata: ", 1) + "\n\r\n")
+	}, cost: price, only: inEvents},
+	"mark-before-events": {answer: func(x *exchange) { x.raw("\ufeff" + x.framed(x.message(goodResult))) }, cost: price, only: inEvents},
+	"keeps-alive": {answer: func(x *exchange) {
+		x.raw(": hello\n\nretry: 10\n\nid: 1\ndata:\n\nevent: ping\ndata: 12:00 " + secret + "\n\n:\n\nid: 2\n" + x.framed(x.message(goodResult)))
+	}, cost: price, only: inEvents},
+	"in-pieces": {answer: func(x *exchange) {
+		x.part("")
+		for _, b := range []byte(x.framed(x.message(strings.Replace(goodResult, "{", `{"_meta":{"x":"선로 🚦"},`, 1)))) {
+			x.w.Write([]byte{b}) // Whether the client is there is not our matter.
+			http.NewResponseController(x.w).Flush()
+		}
+	}, cost: price, only: inEvents},
 	"wrong-content-size": {answer: func(x *exchange) { x.drop(false, x.rawHead(10)+x.framed(x.message(`{"content":["`+secret+`"]}`))) }, code: signalbox.CodeUpstream, cost: price},
 }
 

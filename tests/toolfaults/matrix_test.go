@@ -168,6 +168,9 @@ func (w world) breaks(t *testing.T, server string, want fault) {
 	if r.took > total+patience {
 		t.Errorf("the answer took %s", r.took)
 	}
+	if want.code != "" && !strings.Contains(r.words, strconv.Quote(server)) {
+		t.Errorf("the error does not name the server: %s", r.words)
+	}
 	if strings.Contains(r.Body, secret) {
 		t.Errorf("the caller sees what the server wrote: %s", r.Body)
 	}
@@ -210,10 +213,12 @@ func (c cell) path() string { return "/" + c.era + "/" + c.manner + "/" + c.faul
 func (c cell) id() string   { return strings.ReplaceAll(c.path()[1:], "/", "-") }
 
 func cells() (all []cell) {
-	for name := range httpFaults {
+	for name, f := range httpFaults {
 		for _, era := range []string{modern, legacy} {
 			for _, manner := range []string{inJSON, inEvents} {
-				all = append(all, cell{era, manner, name})
+				if f.only == "" || f.only == manner {
+					all = append(all, cell{era, manner, name})
+				}
 			}
 		}
 	}

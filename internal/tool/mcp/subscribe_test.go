@@ -1,8 +1,8 @@
 package mcp
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,10 +18,10 @@ import (
 )
 
 // heardFrom reads a stream until a message holds the text.
-func heardFrom(t *testing.T, events *bufio.Reader, want string) {
+func heardFrom(t *testing.T, events *rpc.Events, want string) {
 	t.Helper()
 	for {
-		data, err := rpc.NextEvent(events)
+		data, err := events.Next()
 		if err != nil {
 			t.Fatalf("waiting for %s: %v", want, err)
 		}
@@ -52,7 +52,7 @@ func TestChangesAreHeardOf(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
-			events := bufio.NewReader(res.Body)
+			events := rpc.NewEvents(res.Body)
 			heardFrom(t, events, `"notifications":{"toolsListChanged":true,"resourceSubscriptions":["book://one"]},"_meta":{"io.modelcontextprotocol/subscriptionId":"s"}`)
 			over := make(chan struct{})
 			var wg sync.WaitGroup
@@ -73,8 +73,8 @@ func TestChangesAreHeardOf(t *testing.T) {
 			wg.Wait()
 			close(stop)
 			heardFrom(t, events, `"id":"s","result":{"resultType":"complete"`)
-			if _, err := io.ReadAll(events); err != nil {
-				t.Error(err)
+			if rest, err := events.Next(); !errors.Is(err, io.EOF) {
+				t.Errorf("got %q, %v after the end", rest, err)
 			}
 		})
 	}

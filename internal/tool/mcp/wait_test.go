@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -264,19 +263,19 @@ func TestProgressComesBeforeTheAnswerInOneStream(t *testing.T) {
 	if got := res.Header.Get("Content-Type"); got != "text/event-stream" || res.Header.Get("X-Accel-Buffering") != "no" {
 		t.Errorf("got headers %v", res.Header)
 	}
-	events := bufio.NewReader(res.Body)
-	progress, err := rpc.NextEvent(events)
+	events := rpc.NewEvents(res.Body)
+	progress, err := events.Next()
 	want := `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":9007199254740993,"message":"Waiting for the approval appr_1.","progress":0,"total":60}}`
 	if err != nil || string(progress) != want {
 		t.Errorf("got %s, %v", progress, err)
 	}
 	p.decide(signalbox.ApprovalApproved)
-	answer, err := rpc.NextEvent(events)
+	answer, err := events.Next()
 	want = `{"jsonrpc":"2.0","id":"a","result":{"resultType":"complete","content":` + "[\n    {\"type\": \"text\", \"text\": \"done\"}\n  ]}}"
 	if err != nil || string(answer) != want {
 		t.Errorf("got %s, %v", answer, err)
 	}
-	if rest, err := rpc.NextEvent(events); !errors.Is(err, io.EOF) {
+	if rest, err := events.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %s, %v after the answer", rest, err)
 	}
 }

@@ -10,7 +10,7 @@
 // # Format
 //
 // JSON-RPC 2.0, one message each time: a line of a child's output, the body of a request or an answer, or the data of an
-// event of a stream ([NextEvent]). A message that names its protocol version in _meta is a modern one and stands by itself;
+// event of a stream ([Events]). A message that names its protocol version in _meta is a modern one and stands by itself;
 // all others are legacy ones, of a session that begins with initialize.
 //
 // # Errors

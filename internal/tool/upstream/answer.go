@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -21,7 +20,7 @@ func (w *httpWire) response(ctx context.Context, res *http.Response, id int64) (
 	body := io.LimitReader(res.Body, rpc.MaxMessage+1)
 	switch {
 	case media == "text/event-stream" && failedStatus(res.StatusCode) == 0:
-		return w.fromStream(ctx, bufio.NewReaderSize(res.Body, 16<<10), id)
+		return w.fromStream(ctx, rpc.NewEvents(res.Body), id)
 	case media != "application/json" || res.StatusCode == http.StatusAccepted:
 		return rpc.Message{}, w.statusError(res)
 	}
@@ -96,13 +95,13 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 // fromStream reads events until the response to the request.
-func (w *httpWire) fromStream(ctx context.Context, r *bufio.Reader, id int64) (rpc.Message, error) {
+func (w *httpWire) fromStream(ctx context.Context, events *rpc.Events, id int64) (rpc.Message, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer cancel()
 	for range MaxUnasked {
-		data, err := rpc.NextEvent(r)
+		data, err := events.Next()
 		if err != nil {
 			return rpc.Message{}, brokeOff(err)
 		}

@@ -82,9 +82,12 @@ func addNew(to *rpc.Object, raw json.Value) {
 // broken is the error for a call without a response.
 func (u *Server) broken(ctx context.Context, err error) *signalbox.Error {
 	var w *wireError
+	var unconnected *unconnectedError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errCancelled().WithCause(err)
+	case errors.As(err, &unconnected):
+		return u.unreachable(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return signalbox.Errorf(signalbox.CodeTimeout, "The MCP server %q did not answer the call within %s.", u.ID, u.CallTimeout).
 			WithRemedy("Whether the tool has acted is not known; the server's timeouts.total can be raised.").WithCause(err)

@@ -3,7 +3,6 @@ package upstream
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -50,17 +49,18 @@ func newHTTPWire(s Config, onNotice func(rpc.Message)) *httpWire {
 	return &httpWire{url: s.URL, headers: s.Headers, auth: s.Authorizer, onNotice: onNotice, gone: make(chan struct{}), client: newClient(s)}
 }
 
-// newClient makes the HTTP client of one upstream.
+// newClient makes the HTTP client of one upstream. An API is not spoken to over HTTP/2, by which requests without a body would
+// be sent again; see [once].
 func newClient(s Config) *http.Client {
 	dialer := &net.Dialer{Timeout: s.ConnectTimeout}
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: s.ConnectTimeout,
-		MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
-		MaxResponseHeaderBytes: MaxHeader,
+		MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: s.API == nil,
+		MaxResponseHeaderBytes: MaxHeader, HTTP2: &http.HTTP2Config{SendPingTimeout: min(s.CallTimeout, silence), PingTimeout: min(s.CallTimeout, silence)},
 	}
 	// A redirect would carry the configured headers, and the call, to another place than the one configured.
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &http.Client{Transport: transport, CheckRedirect: noRedirect}
+	return &http.Client{Transport: once{transport}, CheckRedirect: noRedirect}
 }
 
 func (w *httpWire) lost() <-chan struct{} { return w.gone }
@@ -123,12 +123,7 @@ func (w *httpWire) send(ctx context.Context, body []byte, method, name, authoriz
 	}
 	res, err := w.client.Do(req)
 	if err != nil {
-		var dial *net.OpError
-		unsent := errors.As(err, &dial) && dial.Op == "dial"
-		if unsent {
-			err = said(err, "it takes no connection")
-		}
-		return nil, &wireError{err: err, sent: !unsent}
+		return nil, sendError(err)
 	}
 	return res, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -138,6 +137,5 @@ func unsent(err error) *wireError {
 	if errors.As(err, &address) {
 		err = address.Err // Without the address, whose query may be secret.
 	}
-	var dial *net.OpError
-	return &wireError{err: err, sent: !errors.As(err, &dial) || dial.Op != "dial"}
+	return sendError(err)
 }

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -148,9 +147,9 @@ func (w *httpWire) stream(ctx context.Context) error {
 	case failedStatus(res.StatusCode) != 0 || media != "text/event-stream":
 		return fmt.Errorf("the server answered with status %d and content type %q", res.StatusCode, media)
 	}
-	events := bufio.NewReader(res.Body)
+	events := rpc.NewEvents(res.Body)
 	for {
-		data, err := rpc.NextEvent(events)
+		data, err := events.Next()
 		if err != nil {
 			return err
 		}
