@@ -14,6 +14,7 @@ import (
 type Call[T any] struct {
 	calls  *Calls[T]
 	owner  Owner
+	first  *T
 	cancel context.CancelCauseFunc
 	asked  chan struct{} // Something is in it where there may be questions to hand out.
 	done   chan struct{} // Closed after data and err are set.
@@ -44,6 +45,9 @@ type Turn struct {
 	Data      json.Value // Of a call that has ended, as Err is.
 	Err       error
 }
+
+// First gives on whose behalf the call was begun.
+func (c *Call[T]) First() *T { return c.first }
 
 // Listener gives who waits for the call; nil where nobody does.
 func (c *Call[T]) Listener() *T {
@@ -148,7 +152,7 @@ func (c *Call[T]) handOut() (Turn, bool) {
 	default:
 	}
 	if c.calls.closing() {
-		c.cancel(errStopping())
+		c.cancel(errStopped())
 		return Turn{}, false
 	}
 	c.turn++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,9 +59,10 @@ func random(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// Begin begins a call. It lives in a context with the values of ctx, and without its end: who waits ends it by leaving. Run must not panic.
-func (h *Calls[T]) Begin(ctx context.Context, o Owner, run func(context.Context, *Call[T]) (json.Value, error)) *Call[T] {
-	c := &Call[T]{calls: h, owner: o, done: make(chan struct{}), asked: make(chan struct{}, 1)}
+// Begin begins a call, on behalf of first. It lives in a context with the values of ctx, and without its end: who waits ends it by
+// leaving. Run must not panic.
+func (h *Calls[T]) Begin(ctx context.Context, o Owner, first *T, run func(context.Context, *Call[T]) (json.Value, error)) *Call[T] {
+	c := &Call[T]{calls: h, owner: o, first: first, done: make(chan struct{}), asked: make(chan struct{}, 1)}
 	ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -77,20 +79,16 @@ func (h *Calls[T]) Begin(ctx context.Context, o Owner, run func(context.Context,
 	return c
 }
 
-// Held gives how many calls are held.
-func (h *Calls[T]) Held() int {
+// Held gives how many calls are held, by server.
+func (h *Calls[T]) Held() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
-	for _, of := range h.byServer {
-		n += of
-	}
-	return n
+	return maps.Clone(h.byServer)
 }
 
 // Resume takes up the call of a ticket. Pick is given the open questions and finds the answers to them, by their keys; it must
-// not block. Its error is given back, and leaves everything as it was. Who has got the call waits for it at once. Errors:
-// unavailable where another process holds the call, conflict where the ticket was used or the call is over.
+// not block. Its error is given back, and leaves everything as it was. Who has got the call waits for it at once. The error is
+// conflict where another process holds the call, the ticket was used or the call is over.
 func (h *Calls[T]) Resume(ticket string, pick func([]Question) (map[string]json.Value, error)) (*Call[T], error) {
 	holder, rest, _ := strings.Cut(ticket, ".")
 	id, turn, _ := strings.Cut(rest, ".")
@@ -116,7 +114,7 @@ func (h *Calls[T]) Close(ctx context.Context) error {
 	}
 	h.mu.Unlock()
 	for _, c := range all {
-		c.stop(errStopping())
+		c.stop(errStopped())
 	}
 	over := make(chan struct{})
 	go func() { // It ends with the last call, also where nobody waits for it any more.
@@ -184,7 +182,7 @@ func (h *Calls[T]) ticket(c *Call[T]) string {
 const anew = "Make the request again without requestState and inputResponses to begin anew. The tool may have acted already: see the record of the first call."
 
 func errElsewhere() error {
-	return signalbox.Errorf(signalbox.CodeUnavailable, "The call that this answers is held open by another process of Signalbox.").
+	return signalbox.Errorf(signalbox.CodeConflict, "The call that this answers is not held by this process of Signalbox: by another one, or by one that has ended.").
 		WithField("params.requestState").WithRemedy("Send it again, so that it reaches the process that has asked. " + anew)
 }
 
@@ -206,6 +204,11 @@ func errFull() error {
 func errStopping() error {
 	return signalbox.Errorf(signalbox.CodeUnavailable, "Signalbox is stopping, and asks nobody anything.").
 		WithRemedy("Retry when it has started again.")
+}
+
+func errStopped() error {
+	return signalbox.Errorf(signalbox.CodeCancelled, "Signalbox has stopped while the caller was asked for something.").
+		WithRemedy("Make the call again; the tool may have acted.")
 }
 
 func errExpired() error {

@@ -64,9 +64,9 @@ func wantEnd(t *testing.T, turn Turn, want string) {
 func TestACallGoesOnWithEachAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, me := New[int](), 1
-		turn := h.Begin(t.Context(), anna, asking(2)).Wait(t.Context(), &me)
+		turn := h.Begin(t.Context(), anna, nil, asking(2)).Wait(t.Context(), &me)
 		for i, answer := range []string{"a", "b"} {
-			if len(turn.Questions) != 1 || string(turn.Questions[0].Params) != fmt.Sprint(i) || h.Held() != 1 {
+			if len(turn.Questions) != 1 || string(turn.Questions[0].Params) != fmt.Sprint(i) || len(h.Held()) != 1 {
 				t.Fatalf("got %+v", turn)
 			}
 			time.Sleep(For - time.Second)
@@ -77,9 +77,10 @@ func TestACallGoesOnWithEachAnswer(t *testing.T) {
 			turn = c.Wait(t.Context(), &me)
 		}
 		wantEnd(t, turn, "ab")
-		_, err := h.Resume("x"+turn.Ticket, nothing)
-		wantCode(t, err, signalbox.CodeUnavailable)
-		if h.Held() != 0 || len(h.byID) != 0 {
+		if _, err := h.Resume("x"+turn.Ticket, nothing); signalbox.CodeOf(err) != signalbox.CodeConflict || !strings.Contains(err.Error(), "this process") {
+			t.Errorf("got %v", err)
+		}
+		if len(h.Held()) != 0 || len(h.byID) != 0 {
 			t.Error("something is left")
 		}
 	})
@@ -87,7 +88,7 @@ func TestACallGoesOnWithEachAnswer(t *testing.T) {
 
 func TestATicketIsUsedOnce(t *testing.T) {
 	h, me := New[int](), 1
-	turn := h.Begin(t.Context(), anna, asking(2)).Wait(t.Context(), &me)
+	turn := h.Begin(t.Context(), anna, nil, asking(2)).Wait(t.Context(), &me)
 	_, err := h.Resume(turn.Ticket, func([]Question) (map[string]json.Value, error) { return nil, errors.New("malformed") })
 	if err == nil || err.Error() != "malformed" {
 		t.Errorf("got %v", err)
@@ -128,7 +129,7 @@ func TestATicketIsUsedOnce(t *testing.T) {
 func TestWhatIsLeftUnansweredIsAskedAgain(t *testing.T) {
 	h, me := New[int](), 1
 	both := make(chan struct{})
-	c := h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+	c := h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 		var wg sync.WaitGroup
 		for _, method := range []string{"one", "two"} {
 			wg.Go(func() {
@@ -181,7 +182,7 @@ func TestNobodyComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, me := New[int](), 1
 		ended := make(chan error, 1)
-		turn := h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+		turn := h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 			_, err := c.Ask(ctx, "roots/list", nil)
 			ended <- err
 			return nil, err
@@ -196,7 +197,7 @@ func TestNobodyComesBack(t *testing.T) {
 		synctest.Wait()
 		_, err := h.Resume(turn.Ticket, says("a"))
 		wantCode(t, err, signalbox.CodeConflict)
-		if h.Held() != 0 || len(h.byID) != 0 {
+		if len(h.Held()) != 0 || len(h.byID) != 0 {
 			t.Error("something is left")
 		}
 	})
@@ -206,7 +207,7 @@ func TestTheCallerLeaves(t *testing.T) {
 	h, me := New[int](), 1
 	ctx, leave := context.WithCancel(t.Context())
 	started := make(chan struct{})
-	c := h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+	c := h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 		close(started)
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
@@ -223,14 +224,14 @@ func TestTheCallerLeaves(t *testing.T) {
 func TestAQuestionIsWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, me := New[int](), 1
-		turn := h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+		turn := h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 			short, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			_, err := c.Ask(short, "elicitation/create", nil)
 			return json.Value("went on"), errors.Join(nil, map[bool]error{true: errors.New("answered")}[err == nil])
 		}).Wait(t.Context(), &me)
 		time.Sleep(time.Minute) // The call has ended, and its caller is away.
-		if h.Held() != 1 {
+		if len(h.Held()) != 1 {
 			t.Error("its result is not held")
 		}
 		c, err := h.Resume(turn.Ticket, says("late"))
@@ -238,7 +239,7 @@ func TestAQuestionIsWithdrawn(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantEnd(t, c.Wait(t.Context(), &me), "went on")
-		turn = h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+		turn = h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 			short, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			_, _ = c.Ask(short, "elicitation/create", nil)
@@ -246,7 +247,7 @@ func TestAQuestionIsWithdrawn(t *testing.T) {
 		}).Wait(t.Context(), &me)
 		time.Sleep(For) // Nobody fetches the result.
 		synctest.Wait()
-		if _, err = h.Resume(turn.Ticket, nothing); err == nil || h.Held() != 0 || len(h.byID) != 0 {
+		if _, err = h.Resume(turn.Ticket, nothing); err == nil || len(h.Held()) != 0 || len(h.byID) != 0 {
 			t.Errorf("something is left: %v", err)
 		}
 	})
@@ -261,26 +262,26 @@ func TestHeldCallsAreBounded(t *testing.T) {
 			h, me := New[int](), 1
 			var tickets []string
 			for i := range 16 {
-				tickets = append(tickets, h.Begin(t.Context(), owner(i), asking(1)).Wait(t.Context(), &me).Ticket)
+				tickets = append(tickets, h.Begin(t.Context(), owner(i), nil, asking(1)).Wait(t.Context(), &me).Ticket)
 			}
-			turn := h.Begin(t.Context(), owner(16), asking(1)).Wait(t.Context(), &me)
+			turn := h.Begin(t.Context(), owner(16), nil, asking(1)).Wait(t.Context(), &me)
 			wantCode(t, turn.Err, signalbox.CodeUnavailable)
 			c, err := h.Resume(tickets[3], says("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			wantEnd(t, c.Wait(t.Context(), &me), "a")
-			if turn = h.Begin(t.Context(), owner(3), asking(1)).Wait(t.Context(), &me); len(turn.Questions) != 1 {
+			if turn = h.Begin(t.Context(), owner(3), nil, asking(1)).Wait(t.Context(), &me); len(turn.Questions) != 1 {
 				t.Errorf("got %+v", turn)
 			}
-			if err := h.Close(t.Context()); err != nil || h.Held() != 0 {
-				t.Errorf("%v, %d are held", err, h.Held())
+			if err := h.Close(t.Context()); err != nil || len(h.Held()) != 0 {
+				t.Errorf("%v, held are %v", err, h.Held())
 			}
 		})
 	}
 	t.Run("questions of a call", func(t *testing.T) {
 		h, me := New[int](), 1
-		turn := h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+		turn := h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 			var wg sync.WaitGroup
 			var mu sync.Mutex
 			refused := 0
@@ -313,9 +314,9 @@ func TestHeldCallsAreBounded(t *testing.T) {
 
 func TestTheProcessStops(t *testing.T) {
 	h, me := New[int](), 1
-	turn := h.Begin(t.Context(), anna, asking(1)).Wait(t.Context(), &me)
+	turn := h.Begin(t.Context(), anna, nil, asking(1)).Wait(t.Context(), &me)
 	ask := make(chan struct{})
-	begun := h.Begin(t.Context(), anna, func(ctx context.Context, c *Call[int]) (json.Value, error) {
+	begun := h.Begin(t.Context(), anna, nil, func(ctx context.Context, c *Call[int]) (json.Value, error) {
 		<-ask
 		return asking(1)(ctx, c)
 	})
@@ -327,9 +328,9 @@ func TestTheProcessStops(t *testing.T) {
 	_, err := h.Resume(turn.Ticket, says("a"))
 	wantCode(t, err, signalbox.CodeConflict)
 	close(ask)
-	wantCode(t, begun.Wait(t.Context(), &me).Err, signalbox.CodeUnavailable)
+	wantCode(t, begun.Wait(t.Context(), &me).Err, signalbox.CodeUnavailable) // The question was refused.
 	if err := h.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	wantCode(t, h.Begin(t.Context(), anna, asking(0)).Wait(t.Context(), &me).Err, signalbox.CodeUnavailable)
+	wantCode(t, h.Begin(t.Context(), anna, nil, asking(0)).Wait(t.Context(), &me).Err, signalbox.CodeUnavailable)
 }

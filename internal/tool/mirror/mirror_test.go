@@ -160,3 +160,23 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a schema and arguments are: what is written agrees with what is read.
+func FuzzMirror(f *testing.F) {
+	f.Add([]byte(`{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}`), []byte(`{"a":"x"}`))
+	f.Add([]byte(`{"properties":{"a":{"properties":{"b":{"type":"integer","x-mcp-header":"B"}}}}}`), []byte(`{"a":{"b":-0.0e5}}`))
+	f.Add([]byte(`{"items":{"x-mcp-header":"A"}}`), []byte(`[]`))
+	f.Fuzz(func(t *testing.T, schema, arguments []byte) {
+		params, err := Read(schema)
+		if err != nil {
+			return
+		}
+		h := Headers(params, arguments)
+		if err := Check(params, arguments, h); err != nil {
+			t.Errorf("%v: %v", h, err)
+		}
+		if others := Others(params, h); len(others) != 0 {
+			t.Errorf("unknown: %v", others)
+		}
+	})
+}

@@ -135,11 +135,11 @@ func (r *reader) annotation(header, kind json.Node, path []string, reached bool)
 	default:
 		return wrong("belongs to a value that is no string, integer or boolean")
 	}
-	if fold := strings.ToLower(name); r.taken[fold] {
+	fold := strings.ToLower(name)
+	if r.taken[fold] {
 		return wrong("names the header of another argument")
-	} else {
-		r.taken[fold] = true
 	}
+	r.taken[fold] = true
 	if len(r.params) == MaxHeaders {
 		return errors.New("the tool has more than 64 arguments with " + keyword)
 	}

@@ -22,13 +22,16 @@ func (s *Servers) Open(
 	if err != nil {
 		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
 	}
-	limited, cancel := context.WithTimeout(onBehalf(ctx, t.Call), u.CallTimeout)
-	defer cancel()
+	if c.Refusal != nil { // The policy has said so before, if there is one.
+		return nil, &call.AttemptError{Err: c.Refusal}
+	}
 	if isAsked(t.Call.Tool.Name) {
-		return handedOver(), nil
+		return handOver(ctx)
 	}
 	caller := callerOf(ctx)
 	terms := termsOf(caller)
+	limited, cancel := withLimit(onBehalf(ctx, t.Call), u.CallTimeout, &terms)
+	defer cancel()
 	meta := append(callerMeta(t.Call), traceMeta(span)...)
 	if terms.Progress {
 		defer u.listen(t.Call.ID, caller)()
@@ -36,9 +39,12 @@ func (s *Servers) Open(
 	}
 	meta = append(meta, terms.Meta...)
 	method, name, params := methodOf(t.Call.Tool, c.Upstream)
+	limited = u.withHeaders(limited, t.Call.Tool, &terms)
 	result, err := u.guarded(limited, method, name, func(session *session) []byte {
 		own := params
-		terms.addInputs(&own)
+		if session.modern {
+			terms.addInputs(&own)
+		}
 		own.Add("_meta", session.meta(meta, terms.Capabilities))
 		return own.Bytes()
 	})
