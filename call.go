@@ -85,6 +85,10 @@ type ToolRequest struct {
 	Server    string // The server's id in the configuration.
 	Name      string // The tool's name as the server knows it.
 	Arguments []byte // A JSON object, strictly parsed.
+
+	// Inputs is what the caller answers to questions that the server has asked before, a JSON object; nil where he answers
+	// nothing. An approval does not cover it: it is given later than the call was asked for.
+	Inputs []byte
 }
 
 // ID gives the tool's id in configuration and records, "server.tool".
@@ -108,8 +112,8 @@ type Candidate struct {
 	Annotations *Annotations // Of a tool, as its server lists it.
 	Schema      [32]byte     // SHA-256 of a tool's entry in its server's list; zero for models.
 
-	// Refusal is what is wrong with the arguments of a call, as only the server's side knows it; nil where nothing is, or
-	// nobody has looked. Whoever may make the call hears it, nobody else.
+	// Refusal is why the call can not be made (its arguments, or that the tool is held), as only the server's side knows it; nil
+	// where nothing is, or nobody has looked. Whoever may make the call hears it, nobody else.
 	Refusal *Error
 }
 

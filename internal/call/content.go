@@ -61,6 +61,9 @@ func (r *Recorder) summarise(t *Track) string {
 	case c.Model != nil:
 		return join(fmt.Sprintf("%d bytes, %d messages, %d tools", len(c.Body), c.Model.Messages, c.Model.Tools),
 			r.summary(c.Model.Prompt))
+	case c.Tool != nil && len(c.Tool.Inputs) > 0: // The answers first: the arguments are in the record of the call before.
+		return join(fmt.Sprintf("%d bytes of answers, %d of arguments", len(c.Tool.Inputs), len(c.Tool.Arguments)),
+			r.summary(string(c.Tool.Inputs)+" "+string(c.Tool.Arguments)))
 	case c.Tool != nil:
 		arguments := t.Tool().Arguments
 		return join(fmt.Sprintf("%d bytes of arguments", len(arguments)), r.summary(string(arguments)))

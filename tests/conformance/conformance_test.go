@@ -18,13 +18,21 @@ import (
 	"github.com/signalbox/signalbox/tests/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv(relayVariable); address != "" {
+		os.Exit(relay(address))
+	}
+	os.Exit(harness.Main(m))
+}
 
-// config lets the agent use everything of both servers, and the servers ask its user.
-const config = `agents:
+// permissions let the agent use everything of all servers, and the servers ask its user.
+const permissions = `agents:
   - {id: tester, permissions: {tools: [{name: "*", operations: [read, write], resources: ["*"]}]}}
 approvals: {tiers: {medium: {approvers: 0}}}
-mcp_servers:
+`
+
+// config has both servers.
+const config = permissions + `mcp_servers:
   modern: {url: "http://%s/mcp"}
   legacy: {url: "http://%s/mcp"}
 `
@@ -98,6 +106,9 @@ func hop(t *testing.T, target string) string {
 	return srv.URL
 }
 
+// headers are scenarios that the suite does not score, and that must pass all the same.
+var headers = []string{"http-header-validation", "http-custom-header-server-validation"}
+
 var total = regexp.MustCompile(`(?m)^Total: [1-9][0-9]* passed.*$`)
 
 // check runs the suite's set of requirements, which says by its exit code whether all that counts has passed.
@@ -109,6 +120,13 @@ func check(t *testing.T, suite, url, requirements string) {
 	out, err := cmd.CombinedOutput()
 	if err != nil || !total.Match(out) {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	if requirements == "2026-07-28" {
+		for _, scenario := range headers {
+			if !regexp.MustCompile(`✓ ` + scenario + `: [1-9][0-9]* passed, 0 failed`).Match(out) {
+				t.Errorf("%s has not passed:\n%s", scenario, out)
+			}
+		}
 	}
 	t.Logf("%s", total.Find(out))
 }

@@ -21,11 +21,13 @@ audit: {key: "@ROOT@/audit.key", master_key: "@ROOT@/master.key"}
 tenants: [{id: acme}]
 keys:
   - {id: agent, secret: agent-key-of-acme-0001, tenant: acme, role: agent, agent: reader}
+  - {id: stranger, secret: stranger-key-of-acme-01, tenant: acme, role: agent, agent: stranger}
   - {id: auditor, secret: auditor-key-of-acme-001, tenant: acme, role: auditor}
   - {id: operator, secret: operator-key-of-acme-01, tenant: acme, role: operator}
   - {id: admin, secret: admin-key-of-acme-00001, tenant: acme, role: admin}
 agents:
   - {id: reader, permissions: {tools: [{name: "desk.*", operations: [read], resources: ["*"]}]}}
+  - {id: stranger, permissions: {tools: [{name: "desk.peek", operations: [read], resources: ["*"]}]}}
 mcp_servers:
   desk:
     command: ["@PROGRAM@"]
@@ -70,8 +72,13 @@ func sqlite(t *testing.T) string { return "sqlite:" + t.TempDir() + "/s.db" }
 // ask sends a message to a process and gives the answer.
 func ask(t testing.TB, i *harness.Instance, method, params string) string {
 	t.Helper()
+	return askAs(t, i, harness.Agent, method, params)
+}
+
+func askAs(t testing.TB, i *harness.Instance, key, method, params string) string {
+	t.Helper()
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, method, params)
-	return i.Send(t, http.MethodPost, "/mcp/desk", harness.Agent, body, "Accept", "application/json, text/event-stream").Body
+	return i.Send(t, http.MethodPost, "/mcp/desk", key, body, "Accept", "application/json, text/event-stream").Body
 }
 
 // call calls a tool.
@@ -173,6 +180,9 @@ func rugPull(t *testing.T, w *world) {
 	if list := ask(t, w.At(last), "tools/list", "{}"); strings.Contains(list, "Reads a file") || !strings.Contains(list, `"signalbox/held":1`) {
 		t.Errorf("the list is %s", list)
 	}
+	if answer := askAs(t, w.At(last), "stranger-key-of-acme-01", "tools/call", `{"name":"read","arguments":{"path":"a"}}`); !strings.Contains(answer, `"code":"forbidden"`) || strings.Contains(answer, "held") {
+		t.Errorf("who may not call it hears %s", answer)
+	}
 	if n := w.At(0).Metric(t, "signalbox_tools_held"); n != 1 {
 		t.Errorf("%v tools are held", n)
 	}
@@ -202,7 +212,8 @@ func rugPull(t *testing.T, w *world) {
 func TestSuspicious(t *testing.T) {
 	t.Parallel()
 	w := launch(t, sqlite(t), 1, read, cyrillic, remote, suspicious)
-	w.everyone(t, "rеad", frozen, "nobody has accepted it", "mixed_script")
+	w.everyone(t, "rеad", "mixes letters") // As the policy has it, whether it is held or not.
+	contains(t, w.operate(t, 0, 0, "show", "desk.rеad"), "mixed_script")
 	w.everyone(t, "list", frozen, "remote_ref")
 	w.everyone(t, "tell", frozen, "instruction")
 	contains(t, w.operate(t, 0, 0, "show", "desk.list"), `remote_ref at /inputSchema/properties/path/$ref`, "evil.example")

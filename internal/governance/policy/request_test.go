@@ -109,11 +109,13 @@ func TestExplanationsOfRequests(t *testing.T) {
 func TestFaultsOfArgumentsAreToldToThoseWhoMay(t *testing.T) {
 	p := compile(t, api())
 	o := policy.Options{Policy: func() *policy.Policy { return p }}
-	for agent, want := range map[string]signalbox.Code{"all": signalbox.CodeInvalid, "own": signalbox.CodeForbidden} {
-		track := toolTrack(agent, "pets", "get", `{"id":"7"}`)
-		track.Resolve.Candidates[0].Refusal = signalbox.Errorf(signalbox.CodeInvalid, "No argument x.").WithField("arguments.x")
-		if passed, err := pass(o, track); passed || signalbox.CodeOf(err) != want {
-			t.Errorf("%s: got %v and %v, want %s", agent, passed, err, want)
+	for _, fault := range []signalbox.Code{signalbox.CodeInvalid, signalbox.CodeFrozen} { // The latter where the tool is held.
+		for agent, want := range map[string]signalbox.Code{"all": fault, "own": signalbox.CodeForbidden} {
+			track := toolTrack(agent, "pets", "get", `{"id":"7"}`)
+			track.Resolve.Candidates[0].Refusal = signalbox.Errorf(fault, "Not so.")
+			if passed, err := pass(o, track); passed || signalbox.CodeOf(err) != want {
+				t.Errorf("%s: got %v and %v, want %s", agent, passed, err, want)
+			}
 		}
 	}
 }

@@ -188,6 +188,7 @@ type MCPServer struct {
 
 	Timeouts ToolTimeouts    `json:"timeouts"`
 	MaxCalls int64           `json:"max_concurrent_calls"` // In flight; beyond it a call waits for Timeouts.Place.
+	Asks     bool            `json:"asks"`                 // A command may ask callers while it works for them, and has one call at a time.
 	Breaker  Breaker         `json:"breaker"`
 	Limits   ChildLimits     `json:"limits"` // Of the child.
 	Price    ToolPrice       `json:"price"`

@@ -25,6 +25,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("credential", "How to get the tokens that the server demands.", credentialKey{&m.Credential}),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
 		key("max_concurrent_calls", "Calls of its tools that may be in flight in this process.", integer(&m.MaxCalls, 1, 100_000)),
+		key("asks", "The program may ask its callers while it works for them, if the permissions allow it; it then gets one call at a time.", boolean(&m.Asks)),
 		key("breaker", "When calls are refused at once, because the server fails.", breakerTable(&m.Breaker)),
 		key("limits", "Of the program and what it starts; on Linux only.", childLimitsTable(&m.Limits)),
 		key("price", "What calls of its tools cost.", toolPriceTable(&m.Price)),
@@ -35,6 +36,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
+		checkAsks(s, m)
 		checkCredential(s, m)
 		checkGuard(s, m)
 	}}
@@ -125,6 +127,18 @@ func resourceArgumentTable(a *signalbox.ResourceArgument) value {
 
 func toolPriceTable(p *ToolPrice) object {
 	return object{fields: []field{need("per_call", "US dollars per call.", money(&p.PerCall))}}
+}
+
+// checkAsks refuses what can not be where a program asks: it does not say for which of several calls.
+func checkAsks(s seen, m *MCPServer) {
+	switch {
+	case s.has("asks") && !s.has("command"):
+		s.problem("asks", "belongs to servers with a command; others ask without it", "remove it")
+	case m.Asks && s.has("max_concurrent_calls"):
+		s.problem("max_concurrent_calls", "a program that asks gets one call at a time", "remove it, or asks")
+	case m.Asks:
+		m.MaxCalls = 1
+	}
 }
 
 func checkMCPServer(s seen) {

@@ -178,7 +178,8 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		if h == nil {
 			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
 				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
-				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()))
+				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
+				mcp.HoldCalls(s.held))
 			clear(handlers)
 			handlers[servers] = h
 		}

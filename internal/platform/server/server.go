@@ -33,6 +33,7 @@ import (
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
 	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
+	"github.com/signalbox/signalbox/internal/tool/mcp"
 	"github.com/signalbox/signalbox/internal/tool/pin"
 )
 
@@ -80,6 +81,7 @@ type Server struct {
 	pins      *pin.Keeper
 	approvals *approval.Keeper
 	tasks     *task.Keeper
+	held      *mcp.Held    // Calls whose callers are asked something.
 	chain     call.Handler // The stations.
 	links     links
 	cluster   *cluster // Nil with SQLite.
@@ -104,7 +106,7 @@ type stop struct {
 
 // New starts everything but the listener's service. On an error nothing is left running.
 func New(ctx context.Context, c *config.Config, o Options) (*Server, error) {
-	s := &Server{config: c, options: o, started: o.Now().UTC()}
+	s := &Server{config: c, options: o, started: o.Now().UTC(), held: mcp.NewHeld()}
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	steps := []struct {
 		name string
@@ -194,6 +196,7 @@ func (s *Server) shutdown(ctx context.Context, drainTime time.Duration) error {
 	s.tasks.Stop(drain) // No more begin.
 	rest, cancel := context.WithTimeout(ctx, StopTimeout)
 	defer cancel()
+	err = errors.Join(err, s.held.Close(rest)) // Whose callers are away end as cancelled, and have their outcomes below.
 	if noteErr := s.note(rest, signalbox.ActionStopped, nil); noteErr != nil {
 		err = errors.Join(err, noteErr)
 	}

@@ -63,7 +63,7 @@ func (s *Server) mayAsk(server, method string) bool {
 
 func toolServer(id string, c config.MCPServer, api *openapi.API) upstream.Config {
 	out := upstream.Config{
-		ID: id, URL: c.URL.Reveal(), API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env),
+		ID: id, URL: c.URL.Reveal(), API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env), Asks: c.Asks,
 		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total, PlaceWait: c.Timeouts.Place,
 		MaxCalls: int(c.MaxCalls), Breaker: upstream.DefaultBreaker(), Limits: upstream.Limits(c.Limits),
 	}
@@ -160,6 +160,7 @@ func (s *Server) toolMetrics() error {
 		gauge("in_flight", "Calls of an MCP server under way.", func(s upstream.State) int64 { return int64(s.InFlight) }),
 		gauge("places", "Calls of an MCP server that may be under way.", func(s upstream.State) int64 { return int64(s.Places) }),
 		gauge("declined", "Calls of an MCP server turned away, for want of a place or in a pause, since it was configured.", func(s upstream.State) int64 { return s.Declined }),
+		gauge("asking", "Calls of an MCP server that are held open while their callers are asked.", func(state upstream.State) int64 { return int64(s.held.Held()[state.Server]) }),
 		gauge("sessions", "Sessions begun with an MCP server since it was configured; with a command, starts of it.", func(s upstream.State) int64 { return s.Sessions }),
 	)
 }

@@ -29,14 +29,21 @@ func (h *Handler) act(ctx context.Context, x *exchange) (json.Value, error) {
 		x.call.Invalid = signalbox.AsError(err)
 		return nil, h.refuse(ctx, x.call)
 	}
-	return h.finish(upstream.WithCaller(ctx, line{x}), x)
+	x.call.Tool.Inputs = x.inputs.responses
+	switch {
+	case x.ticket != "":
+		return h.resume(ctx, x)
+	case h.mayBeHeld(x):
+		return h.hold(ctx, x)
+	}
+	return h.finish(upstream.WithCaller(ctx, line{x: x}), x)
 }
 
 // finish has an act served, and hands on what its server asks before.
 func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
 	data, err := h.attend(ctx, x)
 	if err != nil {
-		return nil, err
+		return h.sendToURL(ctx, x, err)
 	}
 	if resultType(data) == rpc.TypeInputRequired {
 		return h.askCaller(ctx, x, data)

@@ -3,21 +3,36 @@ package mcp
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/held"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // line is the caller of an exchange, as the server of his call knows him.
-type line struct{ x *exchange }
+type line struct {
+	x    *exchange
+	held *held.Call[exchange] // Nil where the call ends with its request.
+}
+
+// now gives the request that waits for the call; nil where its caller is away.
+func (l line) now() *exchange {
+	if l.held == nil {
+		return l.x
+	}
+	return l.held.Listener()
+}
 
 // Terms gives what goes to the server with the call.
 func (l line) Terms() upstream.Terms {
 	x := l.x
 	t := upstream.Terms{
 		Capabilities: x.permitted, Progress: x.progress != nil, Responses: x.inputs.responses, State: x.inputs.state,
+		Headers: x.mirrored,
 	}
 	if level := x.logLevel(); level.Kind() == '"' {
 		t.Meta = []json.Member{{Name: rpc.MetaLogLevel, Value: level}}
@@ -27,14 +42,16 @@ func (l line) Terms() upstream.Terms {
 
 // Progressed tells the caller of progress, under the token that he gave. He may have gone.
 func (l line) Progressed(params json.Value) {
-	_ = l.x.response.tell(rpc.Encode(0, rpc.MethodProgress, rpc.Replaced(params, "progressToken", l.x.progress)))
+	if x := l.now(); x != nil && x.progress != nil {
+		_ = x.response.tell(rpc.Encode(0, rpc.MethodProgress, rpc.Replaced(params, "progressToken", x.progress)))
+	}
 }
 
 // Logged tells the caller of a line of the server's log, if he wants such lines. Older versions get all of them, since they
 // ask for a level only once in a session that we do not keep.
 func (l line) Logged(params json.Value) {
-	x := l.x
-	if x.session != nil && !x.session.hears(rpc.TextIn(params, "level")) {
+	x := l.now()
+	if x == nil || x.session != nil && !x.session.hears(rpc.TextIn(params, "level")) {
 		return
 	}
 	if !x.modern() || x.meta.Get(rpc.MetaLogLevel).Kind() == '"' {
@@ -42,20 +59,48 @@ func (l line) Logged(params json.Value) {
 	}
 }
 
-// Ask has the stations judge what a server asks while it works for the caller, and asks him if he can be.
+// Elicited tells a legacy caller that what he was sent to a URL for is done. The newest version knows no such message: its
+// callers make their request again.
+func (l line) Elicited(params json.Value) {
+	if l.x.session != nil {
+		_ = l.x.response.tell(rpc.Encode(0, rpc.MethodElicited, params)) // As above.
+	}
+}
+
+// Ask has the stations judge what a server asks while it works for the caller, and asks him if he can be. His answer is a part of
+// what they judge and record.
 func (l line) Ask(ctx context.Context, method string, params json.Value) (json.Value, error) {
-	x, q := l.x, question{method: method, params: params}
-	if err := x.handler.judgeQuestion(ctx, x, q); err != nil {
+	q := question{method: method, params: params}
+	ctx = upstream.WithAnswer(ctx, func(ctx context.Context) (json.Value, error) {
+		if l.held != nil {
+			answer, err := l.held.Ask(ctx, method, params)
+			return answer, unasked(err)
+		}
+		said, err := l.x.ask(ctx, q)
+		if err == nil && said.Err != nil {
+			err = signalbox.Errorf(signalbox.CodeCancelled, "The caller answered with an error: %s", said.Err.Message).
+				WithRemedy("Nothing; the server goes on without an answer.")
+		}
+		return said.Result, unasked(err)
+	})
+	answer, err := l.x.handler.judgeQuestion(ctx, l.x, q)
+	if err != nil {
 		return nil, errors.New(signalbox.AsError(err).Message) // It is the server that reads it.
 	}
-	said, err := x.ask(ctx, q)
-	switch {
-	case err != nil:
-		return nil, err
-	case said.Err != nil:
-		return nil, errors.New(said.Err.Message)
+	return answer, nil
+}
+
+// unasked is the error of a question that gets no answer, in words that its record and the server may have.
+func unasked(err error) error {
+	var known *signalbox.Error
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
-	return said.Result, nil
+	text := "The question was given up: its call has ended."
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		text = "The question was given up: " + err.Error() + "."
+	}
+	return signalbox.Errorf(signalbox.CodeCancelled, "%s", text).WithRemedy("Nothing; the server goes on without an answer.").WithCause(err)
 }
 
 // clientCapabilities are what a server may ask of the caller: what he has said that he can do, as far as the policy
@@ -97,14 +142,20 @@ func (x *exchange) ask(ctx context.Context, q question) (rpc.Message, error) {
 	if err := x.response.tell(o.Bytes()); err != nil {
 		return rpc.Message{}, err
 	}
+	patience := time.NewTimer(held.For)
+	defer patience.Stop()
 	select {
 	case m := <-answer:
 		return m, nil
 	case <-s.ended:
 		return rpc.Message{}, errNobodyToAsk
+	case <-patience.C:
+		err = fmt.Errorf("the caller has not answered within %s", held.For)
 	case <-ctx.Done():
-		return rpc.Message{}, context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
+	_ = x.response.tell(rpc.Encode(0, rpc.MethodCancelled, fmt.Appendf(nil, `{"requestId":%q}`, id))) // He may have gone too.
+	return rpc.Message{}, err
 }
 
 // askForInputs asks a legacy caller what a modern server wants to know, and gives the answers as that server expects them.

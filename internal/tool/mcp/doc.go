@@ -31,8 +31,9 @@
 //
 // What a server says while it works is told to the caller in the stream of his request. A question is judged by the stations
 // as an act of the caller's, under its method's name. A modern caller is handed it as a result (input_required) and makes
-// his request again; what he gives back for the server is bound to him by a code ([SealStates]). A legacy caller is asked in
-// his session. Of changes hears who listens.
+// his request again; what he gives back is bound to him by a code ([SealStates]). A legacy server waits for it meanwhile: its
+// call is held open ([HoldCalls]), and the request that brings the answer goes on with it. A legacy caller is asked in his
+// session. Of changes hears who listens.
 //
 // # Waiting for people
 //
@@ -55,8 +56,9 @@
 //   - An act has a record, also where its message is refused, and goes to the stations at most once for each record.
 //   - The id of an answer is that of its request.
 //   - What a server asks reaches the caller only if it is permitted.
+//   - A request that answers to a held call goes on with that call, or is refused. It never makes another one.
 //
 // # Not built yet
 //
-// Questions of legacy servers to modern callers, notifications about tasks.
+// Notifications about tasks. Taking up a call that another process holds.
 package mcp

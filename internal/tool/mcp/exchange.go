@@ -1,6 +1,8 @@
 package mcp
 
 import (
+	"net/http"
+
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
@@ -18,6 +20,8 @@ type exchange struct {
 	rounds    int            // How often the caller was asked.
 	permitted json.Value     // What of the caller's capabilities the server of an act may use.
 	inputs    inputs         // What the server asked for, and the caller now gives.
+	ticket    string         // Of the held call that the request takes up; "" where it begins one.
+	mirrored  http.Header    // The headers of a modern message that repeat arguments; nil for all others.
 }
 
 // modern reports whether the message is one of the newest kind, which names its version.

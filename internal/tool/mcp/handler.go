@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/mirror"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
@@ -48,6 +49,7 @@ type Handler struct {
 	visible  Visible  // Nil: lists show everything.
 	permits  Permits  // Nil likewise.
 	reaches  Reaches  // Nil likewise.
+	held     *Held    // Nil: modern callers are asked nothing while a server works for them.
 	tasks    Tasks    // Nil: no call becomes a task.
 	waiter   Waiter   // Nil: nothing waits for an approval.
 	wait     time.Duration
@@ -164,6 +166,9 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, x *exchange, nowh
 func (h *Handler) fit(r *http.Request, x *exchange) *signalbox.Error {
 	if err := x.checkHead(r.Header); err != nil {
 		return err
+	}
+	if x.modern() {
+		x.mirrored = mirror.Others(nil, r.Header)
 	}
 	id := r.Header.Get(rpc.HeaderSession)
 	if id == "" || x.modern() || x.method == rpc.MethodInitialize {

@@ -157,6 +157,11 @@ func (h *Handler) listTools(ctx context.Context, caller signalbox.Caller, u *ups
 	for _, name := range list.Reserved {
 		l.refused = append(l.refused, u.ID+"."+name)
 	}
+	for i := range list.Unfit {
+		if shown, _ := h.sees(caller, u.ID, list.Unfit[i].Name, list.Unfit[i].Annotations); shown {
+			l.refused = append(l.refused, u.ID+"."+list.Unfit[i].Name)
+		}
+	}
 	var names *upstream.JointNames
 	if joint {
 		names = list.Joint

@@ -96,6 +96,13 @@ func (a *response) headline(said *headline) {
 	a.said = said
 }
 
+// saying gives what the head of the answer is to say; nil where that is not known.
+func (a *response) saying() *headline {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.said
+}
+
 // result answers with a result, which goes out as it is.
 func (a *response) result(data json.Value) {
 	var o rpc.Object

@@ -193,7 +193,7 @@ func TestServersAskNobodyWhomTheyMayNot(t *testing.T) {
 const askMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}`
 
 func TestWhatIsGivenBackIsBound(t *testing.T) {
-	url, _ := talkers(t)
+	url, log := talkers(t)
 	ask := func(more, arguments string, headers ...string) (int, string) {
 		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask","arguments":` + arguments + more + `,` + askMeta + `}}`
 		status, answer := send(t, url+"/modern", body, append([]string{"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "ask"}, headers...)...)
@@ -210,6 +210,9 @@ func TestWhatIsGivenBackIsBound(t *testing.T) {
 	}
 	if _, answer := ask(given(state), "{}"); !strings.Contains(answer, "hello Eve, state mine") {
 		t.Errorf("got %s", answer)
+	}
+	if r := log.all(); !strings.Contains(r[len(r)-1].What.InputSummary, `bytes of answers, 2 of arguments: {"name":{"action":"accept","content":{"name":"Eve"}}} {}`) {
+		t.Errorf("what was answered is recorded as %q", r[len(r)-1].What.InputSummary)
 	}
 	at, _, _ := strings.Cut(state, ".")
 	for name, c := range map[string]struct{ state, arguments string }{

@@ -34,6 +34,10 @@ const (
 	MethodSubscribe        = "resources/subscribe"
 	MethodUnsubscribe      = "resources/unsubscribe"
 	MethodUpdated          = "notifications/resources/updated"
+	MethodElicit           = "elicitation/create"
+	MethodSample           = "sampling/createMessage"
+	MethodRoots            = "roots/list"
+	MethodElicited         = "notifications/elicitation/complete"
 	MethodPing             = "ping"
 )
 
@@ -48,6 +52,7 @@ const (
 	CodeHeaderMismatch     = -32020
 	CodeMissingCapability  = -32021
 	CodeUnsupportedVersion = -32022
+	CodeURLRequired        = -32042 // Of the older versions: something has to be done at a URL first.
 )
 
 // Versions of the protocol: the newest one, and the newest of the older kind. Upstreams are offered these two.
@@ -87,7 +92,7 @@ const (
 )
 
 // asked are what servers ask of their callers: the method, by the capability that a caller declares for it.
-var asked = map[string]string{"elicitation": "elicitation/create", "sampling": "sampling/createMessage", "roots": "roots/list"}
+var asked = map[string]string{"elicitation": MethodElicit, "sampling": MethodSample, "roots": MethodRoots}
 
 // Questions gives the capabilities of callers by which servers ask them something, sorted.
 func Questions() []string { return slices.Sorted(maps.Keys(asked)) }
@@ -114,7 +119,7 @@ var levels = []string{"debug", "info", "notice", "warning", "error", "critical",
 
 // reserved are methods that act on a server. As the name of a tool each would be taken for the act: permissions name
 // both alike, as "server.resources/read".
-var reserved = []string{MethodReadResource, MethodGetPrompt, MethodComplete, "sampling/createMessage", "elicitation/create", "roots/list"}
+var reserved = []string{MethodReadResource, MethodGetPrompt, MethodComplete, MethodSample, MethodElicit, MethodRoots}
 
 // Reserved reports whether a tool can not have the name.
 func Reserved(name string) bool { return slices.Contains(reserved, name) }

@@ -97,8 +97,8 @@ func retryAfter(h http.Header) time.Duration {
 // fromStream reads events until the response to the request.
 func (w *httpWire) fromStream(ctx context.Context, events *rpc.Events, id int64) (rpc.Message, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	var asking sync.WaitGroup
-	defer asking.Wait()
+	var group sync.WaitGroup
+	defer group.Wait()
 	defer cancel()
 	for range MaxUnasked {
 		data, err := events.Next()
@@ -110,13 +110,17 @@ func (w *httpWire) fromStream(ctx context.Context, events *rpc.Events, id int64)
 		case err != nil:
 			return rpc.Message{}, said(err, "an event of its answer is no message")
 		case m.Method != "" && m.ID != nil:
-			if m.Method == rpc.MethodPing || callerOf(ctx) == nil {
+			if m.Method == rpc.MethodPing || askingOf(ctx) == nil {
 				w.answer(ctx, m)
 				continue
 			}
-			asking.Go(func() { w.answer(ctx, m) }) // People take their time, and the stream goes on.
+			group.Go(func() { w.answer(ctx, m) }) // People take their time, and the stream goes on.
 		case m.Method == rpc.MethodLogged && callerOf(ctx) != nil:
 			callerOf(ctx).Logged(m.Params)
+		case m.Method == rpc.MethodElicited && callerOf(ctx) != nil:
+			callerOf(ctx).Elicited(m.Params)
+		case m.Method == rpc.MethodCancelled:
+			askingOf(ctx).withdraw(m.Params)
 		case m.Method != "":
 			w.onNotice(m)
 		case sameID(m.ID, id):
@@ -131,7 +135,7 @@ func (w *httpWire) fromStream(ctx context.Context, events *rpc.Events, id int64)
 // answer answers a request that came along with a stream. What becomes of it is the server's problem: if it waits for
 // the answer in vain, the call times out.
 func (w *httpWire) answer(ctx context.Context, m rpc.Message) {
-	if res, err := w.post(ctx, answerOf(ctx, callerOf(ctx), m), "", ""); err == nil {
+	if res, err := w.post(ctx, answerOf(ctx, m), "", ""); err == nil {
 		res.Body.Close()
 	}
 }

@@ -22,27 +22,34 @@ func (s *Servers) Open(
 	if err != nil {
 		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
 	}
-	limited, cancel := context.WithTimeout(onBehalf(ctx, t.Call), u.CallTimeout)
-	defer cancel()
-	if isAsked(t.Call.Tool.Name) {
-		return handedOver(), nil
+	if c.Refusal != nil { // The policy has said so before, if there is one.
+		return nil, &call.AttemptError{Err: c.Refusal}
 	}
-	limited, caller := withGuard(limited, t)
+	if isAsked(t.Call.Tool.Name) {
+		return handOver(ctx)
+	}
+	limited, caller := withGuard(onBehalf(ctx, t.Call), t)
 	terms := termsOf(caller)
 	meta, err := guardTerms(t, callerMeta(t.Call), &terms)
 	if err != nil {
 		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
 	}
+	limited, cancel := withLimit(limited, u.CallTimeout, &terms)
+	defer cancel()
 	meta = append(meta, traceMeta(span)...)
 	if terms.Progress {
 		defer u.listen(t.Call.ID, caller)()
 		meta = append(meta, textMember("progressToken", t.Call.ID)...)
 	}
 	meta = append(meta, terms.Meta...)
-	method, name, params := methodOf(t.Tool(), c.Upstream)
+	tool := t.Tool()
+	method, name, params := methodOf(tool, c.Upstream)
+	limited = u.withHeaders(limited, tool, &terms)
 	result, err := u.guarded(limited, method, name, func(session *session) []byte {
 		own := params
-		terms.addInputs(&own)
+		if session.modern {
+			terms.addInputs(&own)
+		}
 		own.Add("_meta", session.meta(meta, terms.Capabilities))
 		return own.Bytes()
 	})

@@ -17,9 +17,14 @@ func (u *Server) attemptError(ctx context.Context, err error) *call.AttemptError
 	var w *wireError
 	var known *signalbox.Error
 	switch {
-	case errors.As(err, &known): // There was no session to send the call in, or no credential to send it with.
-		return &call.AttemptError{Err: known}
+	case errors.As(err, &known): // There was no session to send the call in, or no credential to send it with, or it was ended by us.
+		return &call.AttemptError{Err: known, Sent: errors.As(err, &w) && w.sent}
 	case errors.As(err, &answered):
+		if answered.Code == rpc.CodeHeaderMismatch { // The tool may have changed since it was listed.
+			u.mu.Lock()
+			u.toolShelf.forget()
+			u.mu.Unlock()
+		}
 		return &call.AttemptError{Err: u.refused(answered), Sent: true, Undone: undone(answered)}
 	case errors.As(err, &w):
 		return &call.AttemptError{Err: u.broken(ctx, err), HTTPStatus: w.status, Sent: w.sent}
@@ -31,7 +36,8 @@ func (u *Server) attemptError(ctx context.Context, err error) *call.AttemptError
 // that the tool itself reports included.
 func undone(e *rpc.Error) bool {
 	switch e.Code {
-	case rpc.CodeInvalidParams, rpc.CodeInvalidRequest, rpc.CodeMethodNotFound, rpc.CodeResourceNotFound, rpc.CodeMissingCapability:
+	case rpc.CodeInvalidParams, rpc.CodeInvalidRequest, rpc.CodeMethodNotFound, rpc.CodeResourceNotFound, rpc.CodeMissingCapability,
+		rpc.CodeHeaderMismatch, rpc.CodeURLRequired:
 		return true
 	}
 	return false
@@ -52,6 +58,10 @@ func (u *Server) refused(e *rpc.Error) *signalbox.Error {
 	case rpc.CodeMissingCapability:
 		return signalbox.Errorf(signalbox.CodeInvalid, "The MCP server %q needs a capability that the caller has not declared, or that the policy does not permit the server to use: %s", u.ID, rpc.Clip(e.Message)).
 			WithField("params._meta." + rpc.MetaCapabilities).WithRemedy("Declare it, and have it permitted.").WithCause(errors.Join(e, f))
+	}
+	if e.Code == rpc.CodeURLRequired { // What it says of the URLs is handed on once it is permitted.
+		return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q wants its user to visit a URL first: %s", u.ID, rpc.Clip(e.Message)).
+			WithRemedy("Visit it, and make the call again.").WithCause(errors.Join(e, f))
 	}
 	f.Code = rpc.CodeOf(signalbox.CodeUpstream)
 	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q answered with error %d: %s", u.ID, e.Code, rpc.Clip(e.Message)).

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -21,6 +22,8 @@ type Caller interface {
 	// Ask asks him what a legacy server wants to know while it works for him, if that is permitted, and gives the result as
 	// he has written it. The method is one that Terms permits. The text of an error is told to the server.
 	Ask(ctx context.Context, method string, params json.Value) (json.Value, error)
+	// Elicited tells him that what he was sent to a URL for is done: the parameters of the notification.
+	Elicited(params json.Value)
 }
 
 // Terms are what a server is told of the caller that it works for.
@@ -30,6 +33,7 @@ type Terms struct {
 	Meta         []json.Member // More members of _meta.
 	Responses    json.Value    // What he gives to a server that has asked; nil: nothing.
 	State        json.Value    // What the server said to be given back; nil: nothing.
+	Headers      http.Header   // His Mcp-Param-…; nil where he is one who repeats nothing in headers.
 }
 
 // addInputs adds what the server has asked for to the parameters of a request.
@@ -99,28 +103,6 @@ func (u *Server) progressed(m rpc.Message) {
 	if c != nil {
 		c.Progressed(m.Params)
 	}
-}
-
-// answerOf gives the response to what a legacy server asks. Without a caller who could be asked, we know nothing but ping.
-func answerOf(ctx context.Context, c Caller, m rpc.Message) []byte {
-	capability := rpc.CapabilityFor(m.Method)
-	permitted, err := json.Object(termsOf(c).Capabilities)
-	if c == nil || capability == "" || err != nil || !permitted.Has(capability) {
-		return rpc.Reply(m)
-	}
-	params := m.Params
-	if params == nil {
-		params = json.Value("{}")
-	}
-	result, err := c.Ask(ctx, m.Method, params)
-	if err != nil {
-		return (&rpc.Error{Code: rpc.CodeNotAnswered, Message: rpc.Clip(err.Error()), Data: json.Value("null")}).Response(m.ID)
-	}
-	var o rpc.Object
-	o.Text("jsonrpc", "2.0")
-	o.Add("id", m.ID)
-	o.Add("result", result)
-	return o.Bytes()
 }
 
 // isAsked reports whether the name of an act is what a server asks of its caller.

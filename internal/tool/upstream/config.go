@@ -51,6 +51,7 @@ type Config struct {
 	Command []string          // A program that speaks over standard input and output, and its arguments.
 	Dir     string            // Its working directory; "" is ours.
 	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.
+	Asks    bool              // The program, if it speaks an older version, may ask callers; it has one call at a time.
 	Limits  Limits            // Of the child and its descendants; on Linux only. Files 0 is [keeper.DefaultFiles].
 	Price   *signalbox.Price  // Of a call; nil where nobody has said.
 
@@ -115,6 +116,9 @@ func (s Config) complete() (Config, error) {
 	setDefault(&s.PlaceWait, DefaultPlaceWait)
 	if s.MaxCalls <= 0 {
 		s.MaxCalls = DefaultMaxCalls
+	}
+	if s.Asks = s.Asks && len(s.Command) > 0; s.Asks {
+		s.MaxCalls = 1
 	}
 	if len(s.Command) > 0 && s.Limits.Files == 0 {
 		s.Limits.Files = keeper.DefaultFiles

@@ -36,8 +36,9 @@
 // # What servers say and ask
 //
 // What a server says while it works goes to the [Caller] who waits, whom the context of the call carries: progress under a
-// token of ours, log lines, and questions of legacy servers over HTTP. Who that is, whether he may be asked and how he is told,
-// is not known here. Of changes hears who watches ([Server.Watch]); the server is listened to as long as somebody does.
+// token of ours, log lines, and questions of legacy servers. While one is open the limit of the call stands still. Who that is, whether
+// he may be asked and how he is told, is not known here. A question belongs to the call in whose stream it comes; a child has one call at a time
+// where it may ask (Config.Asks), and is ended with a call that it leaves unanswered. Of changes hears who watches ([Server.Watch]); the server is listened to as long as somebody does.
 //
 // # Prices
 //
@@ -75,9 +76,10 @@
 //   - A child sees PATH, HOME, LANG, TMPDIR and what is configured for it; it and all its descendants are dead when Close
 //     returns, and soon after Signalbox was killed (other systems than Linux: see package keeper).
 //   - An unreachable server is an error, never an empty list of tools.
-//   - What a server asks reaches only the caller on whose behalf it works.
+//   - What a server asks reaches only the caller on whose behalf it works. What can not be told whose it is reaches nobody.
+//   - Headers that repeat arguments are written from the arguments that were checked.
 //
 // # Not built yet
 //
-// Headers that mirror parameters (x-mcp-header), tasks of servers, questions of children to anybody.
+// Tasks of servers, questions that a legacy server asks outside of a call's stream.
 package upstream

@@ -1,12 +1,15 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/mirror"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -49,6 +52,13 @@ func (g guardedCaller) Logged(params json.Value) {
 	}
 }
 
+// Elicited tells that something is done, if word of it passes.
+func (g guardedCaller) Elicited(params json.Value) {
+	if passes, err := g.beside.ToCaller(params); err == nil {
+		g.Caller.Elicited(passes)
+	}
+}
+
 // Ask asks what passes, and gives what passes of the answer.
 func (g guardedCaller) Ask(ctx context.Context, method string, params json.Value) (json.Value, error) {
 	question, err := g.beside.ToCaller(params)
@@ -76,6 +86,9 @@ func guardTerms(t *call.Track, meta []json.Member, terms *Terms) ([]json.Member,
 		}
 		terms.Responses = passes
 	}
+	if err := guardHeaders(beside, terms); err != nil {
+		return nil, err
+	}
 	if len(meta) == 0 {
 		return meta, nil
 	}
@@ -93,6 +106,38 @@ func guardTerms(t *call.Track, meta []json.Member, terms *Terms) ([]json.Member,
 	}
 	members, err := root.Object()
 	return members.All(), err
+}
+
+// guardHeaders leaves out the headers of a caller of which something is masked: nobody knows what they repeat, so that
+// nobody could tell whether what is left still does.
+func guardHeaders(beside call.Beside, terms *Terms) error {
+	own := http.Header{}
+	for name, values := range terms.Headers {
+		passes, err := headerPasses(beside, values)
+		if err != nil {
+			return err
+		}
+		if passes {
+			own[name] = values
+		}
+	}
+	if terms.Headers != nil {
+		terms.Headers = own
+	}
+	return nil
+}
+
+// headerPasses reports whether a header passes as it is, in the text that it stands for.
+func headerPasses(beside call.Beside, values []string) (bool, error) {
+	for _, v := range values {
+		text, _ := mirror.Decode(v)
+		quoted := json.Quote(text)
+		passed, err := beside.ToServer(quoted)
+		if err != nil || !bytes.Equal(passed, quoted) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // guardedError is the error of an attempt, as far as the guard lets it pass.

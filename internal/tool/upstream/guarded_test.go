@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/mirror"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -40,6 +43,8 @@ func (l *listener) Terms() Terms                 { return l.terms }
 func (l *listener) Progressed(params json.Value) { l.told = append(l.told, string(params)) }
 func (l *listener) Logged(params json.Value)     { l.told = append(l.told, string(params)) }
 
+func (l *listener) Elicited(params json.Value) { l.told = append(l.told, string(params)) }
+
 func (l *listener) Ask(_ context.Context, _ string, params json.Value) (json.Value, error) {
 	l.told = append(l.told, string(params))
 	if l.answer == "" {
@@ -63,7 +68,10 @@ func TestGuardedCallerHearsWhatPasses(t *testing.T) {
 	for _, params := range []string{`{"level":"info","data":{"kim":"kim"}}`, `{"data":"stop"}`} {
 		c.Logged(json.Value(params))
 	}
-	want := []string{`{"progressToken":"kim","message":"x"}`, `{"progressToken":1,"progress":2}`, `{"level":"info","data":{"x":"x"}}`}
+	for _, params := range []string{`{"elicitationId":"kim"}`, `{"elicitationId":"stop"}`} {
+		c.Elicited(json.Value(params))
+	}
+	want := []string{`{"progressToken":"kim","message":"x"}`, `{"progressToken":1,"progress":2}`, `{"level":"info","data":{"x":"x"}}`, `{"elicitationId":"x"}`}
 	if !slices.Equal(l.told, want) {
 		t.Errorf("heard %q, want %q", l.told, want)
 	}
@@ -104,6 +112,21 @@ func TestNobodyIsGuardedWithoutAGuard(t *testing.T) {
 	terms := Terms{Responses: json.Value(`"kim stop"`)}
 	if _, err := guardTerms(call.NewTrack(&signalbox.Call{}), nil, &terms); err != nil || string(terms.Responses) != `"kim stop"` {
 		t.Errorf("got %s, %v", terms.Responses, err)
+	}
+}
+
+func TestGuardHeaders(t *testing.T) {
+	kim := mirror.Encode("kím kim")
+	terms := Terms{Headers: http.Header{"Mcp-Param-A": {"ann"}, "Mcp-Param-B": {kim}, "Mcp-Param-C": {"ann", "kim"}}}
+	if _, err := guardTerms(guardedTrack(), nil, &terms); err != nil {
+		t.Fatal(err)
+	}
+	if want := (http.Header{"Mcp-Param-A": {"ann"}}); !reflect.DeepEqual(terms.Headers, want) {
+		t.Errorf("got %v, want %v", terms.Headers, want)
+	}
+	terms.Headers = http.Header{"Mcp-Param-D": {"stop"}}
+	if _, err := guardTerms(guardedTrack(), nil, &terms); !errors.Is(err, errStopped) {
+		t.Errorf("got %v, want %v", err, errStopped)
 	}
 }
 

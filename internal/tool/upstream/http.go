@@ -147,6 +147,11 @@ func (w *httpWire) head(req *http.Request, method, name string) {
 		if name != "" {
 			req.Header.Set(rpc.HeaderName, rpc.EncodeName(name))
 		}
+		for name, values := range headersOf(req.Context()) {
+			if req.Header[name] == nil { // What is configured stands.
+				req.Header[name] = values
+			}
+		}
 	}
 }
 

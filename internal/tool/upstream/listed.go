@@ -7,6 +7,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/mirror"
 	"github.com/signalbox/signalbox/internal/tool/pin"
 )
 
@@ -16,6 +17,8 @@ type Tool struct {
 	Name        string
 	Annotations *signalbox.Annotations // What the server says of the tool. Nothing here believes it.
 	schema      [32]byte               // SHA-256 of the entry as canonical JSON: it changes with whatever the server changes.
+	mirrored    []mirror.Param         // What of its arguments is repeated in headers.
+	unfit       error                  // Why it can not be used over HTTP.
 	form        [32]byte               // As [Pins] tells forms apart; zero without them.
 }
 
@@ -23,6 +26,7 @@ func readListed(raw json.Value) (Tool, error) {
 	var entry struct {
 		Name        string     `json:"name"`
 		Annotations json.Value `json:"annotations"`
+		Input       json.Value `json:"inputSchema"`
 	}
 	if err := json.Unmarshal(raw, &entry); err != nil || entry.Name == "" {
 		return Tool{}, errors.New("the list of tools has an entry without a name")
@@ -31,7 +35,9 @@ func readListed(raw json.Value) (Tool, error) {
 	if err != nil {
 		return Tool{}, fmt.Errorf("the entry of %q in the list of tools can not be read: %w", entry.Name, err)
 	}
-	return Tool{
+	t := Tool{
 		Raw: raw, Name: entry.Name, Annotations: pin.Annotations(entry.Annotations), schema: sha256.Sum256(canonical),
-	}, nil
+	}
+	t.mirrored, t.unfit = mirror.Read(entry.Input)
+	return t, nil
 }

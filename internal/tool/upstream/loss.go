@@ -8,6 +8,9 @@ import (
 // errExpired says that the upstream has forgotten the session in which a request was sent, and has not looked at the request.
 var errExpired = errors.New("the server has ended the session")
 
+// errGivenUp says that a child was ended by us, because a call that has no answer yet could still ask something.
+var errGivenUp = errors.New("a call that might still ask was given up")
+
 // loss is why a request got no answer, in words that a caller may read: ours, without anything that an upstream has written.
 type loss struct {
 	text string

@@ -115,7 +115,7 @@ func (u *Server) bury() {
 	u.toolShelf.value, u.resourceShelf.value, u.templateShelf.value, u.promptShelf.value = nil, nil, nil, nil
 	u.wg.Go(dead.wire.close)
 	why := dead.lossOf()
-	if errors.Is(why, errExpired) {
+	if errors.Is(why, errExpired) || errors.Is(why, errGivenUp) {
 		return
 	}
 	if u.now().Sub(dead.started) >= stable {
@@ -158,14 +158,21 @@ func (u *Server) dial(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// offered are the capabilities that an older server is told once for all callers: those that some of them may be asked for.
-// Over standard input and output it is told of none: it does not say for whom it asks.
+// offered are the capabilities that an older server is told once for all callers: those that some of them may be asked for. A
+// child that has several calls at a time is told of none: it does not say for whom it asks. What callers have as roots no child is told:
+// it would take them for those of all.
 func (u *Server) offered() json.Value {
 	var o rpc.Object
 	for _, capability := range rpc.Questions() {
-		if u.URL != "" && u.mayAsk != nil && u.mayAsk(u.ID, rpc.MethodFor(capability)) {
-			o.Add(capability, []byte("{}"))
+		method := rpc.MethodFor(capability)
+		if u.URL == "" && (!u.Asks || method == rpc.MethodRoots) || u.mayAsk == nil || !u.mayAsk(u.ID, method) {
+			continue
 		}
+		value := "{}"
+		if method == rpc.MethodElicit {
+			value = `{"form":{},"url":{}}` // Who can do which of them is seen when he is asked.
+		}
+		o.Add(capability, []byte(value))
 	}
 	return o.Bytes()
 }

@@ -77,7 +77,7 @@ func (s *Servers) Backends() map[string]call.Backend {
 }
 
 // Resolve gives the one candidate for a call of kind tool, and no route. Errors: not_found, upstream or timeout where the
-// server's tools can not be known, frozen where the tool is held, cancelled. What tools there are is not said: it is for the policy to say who may know.
+// server's tools can not be known, cancelled. That the tool is held is a refusal of the candidate. What tools there are is not said: it is for the policy to say who may know.
 func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalbox.Candidate, error) {
 	tool := t.Call.Tool
 	u, err := s.Find(tool.Server)
@@ -98,22 +98,23 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 		return "", nil, signalbox.Errorf(signalbox.CodeNotFound, "The MCP server %q has no tool %q.", u.ID, rpc.Clip(tool.Name)).
 			WithField("name").WithRemedy("Use one of the names that tools/list gives, exactly as they are written there.")
 	}
-	if err := u.withheld(&listed); err != nil {
-		return "", nil, err
-	}
 	return "", []signalbox.Candidate{{
 		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,
 		Price: u.priceOf(tool.Name), Annotations: listed.Annotations, Schema: listed.schema,
-		Refusal: u.refusal(tool),
+		Refusal: u.refusal(ctx, &listed, tool),
 	}}, nil
 }
 
-// refusal is what is wrong with the arguments of a call, where that is known before it is sent.
-func (u *Server) refusal(r *signalbox.ToolRequest) *signalbox.Error {
-	if u.API == nil || u.API.Tool(r.Name) == nil {
-		return nil
+// refusal is why a call can not be made, where that is known before it is sent. Who may not make it does not learn it: the
+// policy is asked first.
+func (u *Server) refusal(ctx context.Context, t *Tool, r *signalbox.ToolRequest) *signalbox.Error {
+	if err := u.withheld(t); err != nil {
+		return signalbox.AsError(err)
 	}
-	return u.API.Tool(r.Name).Refuse(r.Arguments)
+	if u.API != nil && u.API.Tool(r.Name) != nil {
+		return u.API.Tool(r.Name).Refuse(r.Arguments)
+	}
+	return mismatch(ctx, t, r)
 }
 
 // Find gives the server of an id, or an error of code not_found. Which others there are is not said: it is for the policy to say who may know.

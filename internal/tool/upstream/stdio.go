@@ -25,7 +25,12 @@ type stdioWire struct {
 	minute   time.Time // In which unasked messages are counted. Of the reader alone, as they are.
 	unasked  int
 
+	asks bool // It may ask on behalf of the one call that it has.
+
 	mu      sync.Mutex
+	spoken  string          // The protocol version, once it is agreed on.
+	askers  int             // Calls under way whose callers can be asked: at most one.
+	behalf  context.Context //nolint:containedctx // Of the call on whose behalf it asks; nil where there is none.
 	last    int64
 	waiting map[int64]chan rpc.Message
 	reason  error // Why it is gone.
@@ -47,7 +52,7 @@ func newStdioWire(s Config, onNotice func(rpc.Message), logger *slog.Logger, now
 	}
 	w := &stdioWire{
 		process: p, onNotice: onNotice, queue: make(chan []byte, writeQueue), gone: make(chan struct{}),
-		waiting: map[int64]chan rpc.Message{}, now: now,
+		waiting: map[int64]chan rpc.Message{}, now: now, asks: s.Asks,
 	}
 	w.wg.Go(w.write)
 	w.wg.Go(w.read)
@@ -55,11 +60,17 @@ func newStdioWire(s Config, onNotice func(rpc.Message), logger *slog.Logger, now
 }
 
 func (w *stdioWire) lost() <-chan struct{} { return w.gone }
-func (w *stdioWire) version(string)        {}
+
+func (w *stdioWire) version(v string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spoken = v
+}
 
 func (w *stdioWire) request(ctx context.Context, method, _ string, params []byte) (json.Value, error) {
 	id, response := w.register()
 	defer w.forget(id)
+	defer w.during(ctx)()
 	if err := w.send(ctx, rpc.Encode(id, method, params)); err != nil {
 		return nil, err
 	}
@@ -76,6 +87,7 @@ func (w *stdioWire) request(ctx context.Context, method, _ string, params []byte
 		case w.queue <- rpc.Encode(0, rpc.MethodCancelled, cancelParams(id)):
 		default: // The child does not read; it is about to be taken for dead.
 		}
+		w.giveUp()
 		return nil, &wireError{err: context.Cause(ctx), sent: true}
 	}
 }
@@ -180,11 +192,13 @@ func (w *stdioWire) countUnasked() error {
 // dispatch hands a message to whom it concerns, and reports whether it answers something.
 func (w *stdioWire) dispatch(m rpc.Message) (asked bool, err error) {
 	switch {
+	case m.Method != "" && m.ID != nil && w.asked(m):
 	case m.Method != "" && m.ID != nil:
 		select {
 		case w.queue <- rpc.Reply(m):
 		default: // A child that asks and does not read gets no answer.
 		}
+	case m.Method != "" && w.told(m):
 	case m.Method != "":
 		w.onNotice(m)
 	default:

@@ -15,7 +15,9 @@ import (
 type ToolList struct {
 	Tools    []Tool
 	index    map[string]int
-	Reserved []string    // Names of tools that are left out: they are those of methods.
+	Reserved []string // Names of tools that are left out: they are those of methods.
+	Unfit    []Tool   // They are left out: nobody can tell which headers their calls have.
+	overHTTP bool
 	Joint    *JointNames // Of Tools.
 }
 
@@ -36,8 +38,11 @@ func (u *Server) Tools(ctx context.Context) (*ToolList, error) {
 
 // readTools reads the list, and once more where the server has forgotten the session meanwhile.
 func (u *Server) readTools(ctx context.Context) (*ToolList, error) {
-	list := &ToolList{index: map[string]int{}}
+	list := &ToolList{index: map[string]int{}, overHTTP: u.URL != ""}
 	err := u.readPages(ctx, rpc.MethodListTools, "tools", list.add)
+	for i := range list.Unfit {
+		u.logger.WarnContext(ctx, "a tool is left out", "server", u.ID, "tool", rpc.Clip(list.Unfit[i].Name), "error", list.Unfit[i].unfit)
+	}
 	names := make([]string, 0, len(list.Tools))
 	for _, tool := range list.Tools {
 		names = append(names, tool.Name)
@@ -57,6 +62,10 @@ func (l *ToolList) add(raw json.Value) error {
 	}
 	if rpc.Reserved(tool.Name) {
 		l.Reserved = append(l.Reserved, tool.Name)
+		return nil
+	}
+	if l.overHTTP && tool.unfit != nil {
+		l.Unfit = append(l.Unfit, tool)
 		return nil
 	}
 	if _, twice := l.index[tool.Name]; twice {

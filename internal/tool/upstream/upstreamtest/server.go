@@ -30,11 +30,18 @@ const stderrLines = 180
 
 // Main is the TestMain of packages whose tests start children.
 func Main(m *testing.M) {
-	if role := os.Getenv(childRole); role != "" {
-		playChild(role)
-		return
+	if !Play() {
+		goleak.VerifyTestMain(m)
 	}
-	goleak.VerifyTestMain(m)
+}
+
+// Play plays the child that this process is, until it ends, and reports whether it is one.
+func Play() bool {
+	role := os.Getenv(childRole)
+	if role != "" {
+		playChild(role)
+	}
+	return role != ""
 }
 
 // Child gives the command and the environment of a child that plays a role: "server" is one of the SDK with the tools of
@@ -61,6 +68,10 @@ func playChild(role string) {
 		sleepOn()
 	case "legacy":
 		playLegacy(os.Stdin, os.Stdout)
+	case "asker":
+		if err := NewAsker().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
+			os.Exit(0)
+		}
 	case "hangs": // Shakes hands, and then says nothing more.
 		in, out := bufio.NewReader(os.Stdin), os.Stdout
 		line, _ := in.ReadBytes('\n')

@@ -1,0 +1,202 @@
+// Package asks runs the real binary between clients and servers of different versions of the protocol: servers of the older
+// versions ask in the middle of a call, and clients of the newest one are asked and come back with their answers.
+package asks
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
+	"github.com/signalbox/signalbox/tests/harness"
+)
+
+func TestMain(m *testing.M) {
+	if !upstreamtest.Play() {
+		os.Exit(harness.Main(m))
+	}
+}
+
+// config has a server over HTTP and the same one as a child. Everybody may call their tools, and Eve can not be asked.
+const config = `agents:
+  - {id: anna, permissions: {tools: [{name: "*", operations: [read, write], resources: ["*"]}]}}
+  - {id: otto, permissions: {tools: [{name: "*", operations: [read, write], resources: ["*"]}]}}
+  - {id: eve, permissions: {tools: [{name: "web.elicit", operations: [read, write], resources: ["*"]}]}}
+approvals: {tiers: {medium: {approvers: 0}}}
+mcp_servers:
+  web: {url: %q, tools: {elicit: {operation: read}, twice: {operation: read}}}
+  child: {command: [%q], env: {%s: asker}, asks: true, timeouts: {place: 20s}}
+`
+
+type world struct {
+	*harness.Instance
+	*upstreamtest.Asker
+}
+
+func launch(t *testing.T) *world {
+	t.Helper()
+	asker := upstreamtest.NewAsker()
+	command, environment := upstreamtest.Child("asker")
+	var variable string
+	for name, value := range environment {
+		if value == "asker" {
+			variable = name
+		}
+	}
+	return &world{harness.Start(t, harness.Options{
+		Config: harness.Simulated + fmt.Sprintf(config, upstreamtest.ServeSessions(t, asker.Server), command[0], variable),
+	}), asker}
+}
+
+// agent sends the key and the name of an agent.
+type agent struct {
+	base *http.Transport
+	id   string
+}
+
+func (a agent) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+harness.Agent)
+	r.Header.Set("X-Signalbox-Agent", a.id)
+	return a.base.RoundTrip(r)
+}
+
+// client is an agent behind which somebody answers with his name.
+func (w *world) client(t *testing.T, id, path, version string) *sdk.ClientSession {
+	t.Helper()
+	transport := &http.Transport{}
+	c := sdk.NewClient(&sdk.Implementation{Name: "client", Version: "1"}, &sdk.ClientOptions{
+		ElicitationHandler: func(context.Context, *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+			return &sdk.ElicitResult{Action: "accept", Content: map[string]any{"name": id}}, nil
+		},
+	})
+	session, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{
+		Endpoint: w.URL + path, HTTPClient: &http.Client{Transport: agent{transport, id}}, MaxRetries: -1,
+	}, &sdk.ClientSessionOptions{ProtocolVersion: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		session.Close()
+		transport.CloseIdleConnections()
+	})
+	return session
+}
+
+func called(t *testing.T, s *sdk.ClientSession, tool string) string {
+	t.Helper()
+	res, err := s.CallTool(t.Context(), &sdk.CallToolParams{Name: tool})
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	return res.Content[0].(*sdk.TextContent).Text
+}
+
+// raw makes a call of the newest version by hand.
+func (w *world) raw(t *testing.T, key, id, tool, more string) harness.Answer {
+	t.Helper()
+	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}`
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","arguments":{}` + more + `,` + meta + `}}`
+	return w.Send(t, http.MethodPost, "/mcp/web", key, body, "Content-Type", "application/json", "Accept", "application/json, text/event-stream",
+		"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", tool, "X-Signalbox-Agent", id)
+}
+
+const hello = `"inputResponses":{"q1":{"action":"accept","content":{"name":"anna"}}}`
+
+// asked begins a call that asks, and gives the state to come back with.
+func (w *world) asked(t *testing.T) string {
+	t.Helper()
+	answer := w.raw(t, harness.Agent, "anna", "elicit", "").Body
+	_, state, _ := strings.Cut(answer, `"requestState":"`)
+	state, _, found := strings.Cut(state, `"`)
+	if !found {
+		t.Fatalf("got %s", answer)
+	}
+	return `,"requestState":"` + state + `",` + hello
+}
+
+func TestQuestionsBetweenTheEras(t *testing.T) {
+	t.Parallel()
+	w := launch(t)
+	for _, version := range []string{"2026-07-28", "2025-11-25"} {
+		for path, prefix := range map[string]string{"/mcp/web": "", "/mcp/child": "", "/mcp": "web__"} {
+			if got := called(t, w.client(t, "anna", path, version), prefix+"twice"); got != "hello anna, hello anna" {
+				t.Errorf("%s %s: got %q", version, path, got)
+			}
+		}
+		if got := called(t, w.client(t, "eve", "/mcp/web", version), "elicit"); !strings.HasPrefix(got, "nobody") {
+			t.Errorf("%s: who may not be asked was: %q", version, got)
+		}
+	}
+	t.Run("each at one child hears its own", func(t *testing.T) {
+		var wg sync.WaitGroup
+		for _, id := range []string{"anna", "otto"} {
+			s := w.client(t, id, "/mcp/child", "2026-07-28")
+			wg.Go(func() {
+				for range 3 {
+					if got := called(t, s, "twice"); got != "hello "+id+", hello "+id {
+						t.Errorf("%s: got %q", id, got)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+	t.Run("a state is its caller's, for one use", func(t *testing.T) {
+		runs, state := w.Runs.Load(), w.asked(t)
+		for name, c := range map[string]struct{ key, id, tool string }{
+			"another tenant": {harness.Other, "anna", "elicit"}, "another agent": {harness.Agent, "otto", "elicit"}, "another tool": {harness.Agent, "anna", "twice"},
+		} {
+			if got := w.raw(t, c.key, c.id, c.tool, state); strings.Contains(got.Body, "hello") || !strings.Contains(got.Body, `"error"`) {
+				t.Errorf("%s: got %s", name, got.Body)
+			}
+		}
+		if got := w.raw(t, harness.Agent, "anna", "elicit", state); !strings.Contains(got.Body, "hello anna") {
+			t.Errorf("got %s", got.Body)
+		}
+		if got := w.raw(t, harness.Agent, "anna", "elicit", state); !strings.Contains(got.Body, `"code":"conflict"`) || w.Runs.Load() != runs+1 {
+			t.Errorf("after %d runs: got %s", w.Runs.Load()-runs, got.Body)
+		}
+	})
+	w.Complete(t)
+}
+
+// What the process holds ends with it. Its successor says that it knows nothing, and makes nothing anew.
+func TestTheProcessThatHoldsIsGone(t *testing.T) {
+	t.Parallel()
+	w := launch(t)
+	state := w.asked(t)
+	if code := w.Stop(); code != 0 {
+		t.Fatalf("it ends with %d:\n%s", code, w.Stderr())
+	}
+	next, err := harness.Launch(harness.Options{File: w.Config, Dir: w.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Instance = next
+	defer func() {
+		if code := next.Stop(); code != 0 {
+			t.Errorf("it ends with %d:\n%s", code, next.Stderr())
+		}
+	}()
+	if got := w.raw(t, harness.Agent, "anna", "elicit", state); !strings.Contains(got.Body, `"code":"conflict"`) || !strings.Contains(got.Body, "may have acted already") || w.Runs.Load() != 1 {
+		t.Errorf("after %d runs: got %d %s", w.Runs.Load(), got.Status, got.Body)
+	}
+	var ends []signalbox.Outcome
+	for _, r := range w.Log(t) {
+		if r.What.ToolName == "web.elicit" && r.Outcome != nil && r.Stations.Attempt != signalbox.StatusNotRun {
+			ends = append(ends, *r.Outcome)
+		}
+	}
+	if len(ends) != 1 || ends[0] != signalbox.OutcomeCancelled {
+		t.Errorf("the call has ended as %v", ends)
+	}
+}
