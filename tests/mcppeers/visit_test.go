@@ -84,7 +84,6 @@ func (v visit) serverSteps(server string) (list []step) {
 		case v.server == "" && (s.through || s.empty): // Nothing to be seen there: two servers have the resource, or all have lists.
 		case v.sdk == goSDK && v.era == modern && s.asks == "roots/list": // This SDK fails by itself at a question without parameters.
 		case v.direct && s.through, !v.direct && v.era == modern && s.sessions:
-		case !v.direct && s.asks != "" && (server == junction || server == everything && v.era == modern): // Not built.
 		default:
 			list = append(list, s)
 		}
