@@ -39,6 +39,7 @@ type cli struct {
 	Approval    approvalCmd    `cmd:"" help:"Calls that wait for people."`
 	BreakGlass  breakGlassCmd  `cmd:"" help:"Grants that go beyond permissions for a while."`
 	Tool        toolCmd        `cmd:"" help:"Tools of MCP servers: what is pinned of them, and what waits for review."`
+	Search      searchCmd      `cmd:"" help:"Look for tools and agents."`
 	Incident    incidentCmd    `cmd:"" help:"Harm that calls and runs have done."`
 	Session     sessionCmd     `cmd:"" help:"Logins of the console."`
 	Projections projectionsCmd `cmd:"" help:"Rebuild what is projected from the log."`

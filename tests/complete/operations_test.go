@@ -120,6 +120,7 @@ var operations = map[string]act{
 	"get-pin":              read("/pins/%s", unaccepted),
 	"accept-pin":           reviews(signalbox.ActionPinAccepted, "accept", unaccepted),
 	"reject-pin":           reviews(signalbox.ActionPinRejected, "reject", unrejected),
+	"search":               read("/search?q=work", unaccepted),
 	"list-sessions":        read("/sessions", loggedIn),
 	"revoke-session":       does(signalbox.ActionSessionRevoked, http.MethodPost, "/sessions/%s/revoke", "", loggedIn),
 	"list-login-providers": read("/login"),

@@ -85,6 +85,8 @@ func TestSameServers(t *testing.T) {
 		{"another line", "# Hello\n" + base, true},
 		{"trusted", strings.Replace(base, "command", "annotations: trusted, command", 1), true},
 		{"other pins", strings.Replace(base, "command", "pins: {first: hold}, command", 1), true},
+		{"another title", strings.Replace(base, "command", "title: S, description: It serves., command", 1), true},
+		{"for one tenant", "tenants: [{id: a}]\n" + strings.Replace(base, "command", "tenants: [a], command", 1), true},
 		{"another operation", strings.Replace(base, "read", "write", 1), true},
 		{"a mapping gone", strings.Replace(base, ", b: {operation: read}", "", 1), true},
 		{"another price", strings.Replace(base, "per_call: 1", "per_call: 2", 1), false},

@@ -100,12 +100,17 @@ type Options struct {
 	BreakGlass   BreakGlass
 	Incidents    Incidents
 	Pins         Pins
+	Search       Search
 	OpenSessions OpenSessions
 	Providers    func() []LoginProvider // That people can log in with, by the configuration in force.
 	Stopping     <-chan struct{}        // Closed when the server stops, so that nobody waits on; nil: never.
 	Tenants      func() []string        // Those of the configuration in force.
-	Now          func() time.Time
-	Version      string
+
+	// ServesTo reports whether an MCP server exists for a tenant; one that is not configured any more does for all.
+	ServesTo func(server, tenant string) bool
+
+	Now     func() time.Time
+	Version string
 }
 
 type server struct {
@@ -150,6 +155,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerBreakGlass(api)
 	s.registerIncidents(api)
 	s.registerPins(api)
+	s.registerSearch(api)
 	s.registerSessions(api)
 	s.registerHealth(api)
 }
