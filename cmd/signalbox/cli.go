@@ -40,6 +40,7 @@ type cli struct {
 	Guard       guardCmd       `cmd:"" help:"What is found in calls of tools, and masked or blocked there."`
 	BreakGlass  breakGlassCmd  `cmd:"" help:"Grants that go beyond permissions for a while."`
 	Tool        toolCmd        `cmd:"" help:"Tools of MCP servers: what is pinned of them, and what waits for review."`
+	Search      searchCmd      `cmd:"" help:"Look for tools and agents."`
 	Incident    incidentCmd    `cmd:"" help:"Harm that calls and runs have done."`
 	Session     sessionCmd     `cmd:"" help:"Logins of the console."`
 	Projections projectionsCmd `cmd:"" help:"Rebuild what is projected from the log."`

@@ -89,6 +89,7 @@ var commands = map[string]command{
 	"tool show":          asks(unaccepted, "%s"),
 	"tool accept":        {action: signalbox.ActionPinAccepted, prepare: unaccepted, args: []string{"%s", "--reason", "looked at it"}},
 	"tool reject":        {action: signalbox.ActionPinRejected, prepare: unrejected, args: []string{"%s", "--reason", "looked at it"}},
+	"search":             asks(unaccepted, "work"),
 	"session list":       asks(loggedIn),
 	"session revoke":     {action: signalbox.ActionSessionRevoked, prepare: loggedIn, args: []string{"%s"}},
 

@@ -124,6 +124,7 @@ var operations = map[string]act{
 	"get-server":           read("/servers/shelf"),
 	"list-tools":           read("/servers/shelf/tools", unaccepted),
 	"get-tool":             read("/tools/%s", unaccepted),
+	"search":               read("/search?q=work", unaccepted),
 	"list-sessions":        read("/sessions", loggedIn),
 	"revoke-session":       does(signalbox.ActionSessionRevoked, http.MethodPost, "/sessions/%s/revoke", "", loggedIn),
 	"list-login-providers": read("/login"),

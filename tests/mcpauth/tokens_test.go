@@ -219,11 +219,15 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%q: %d %s", path, r.Status, r.Body)
 		}
 	}
+	cards(t, a, i)
 	none := harness.Start(t, harness.Options{})
 	if r := none.Send(t, http.MethodGet, base+"/mcp", "", ""); r.Status != http.StatusNotFound {
 		t.Errorf("without an authorization server: %d %s", r.Status, r.Body)
 	}
 	if r := call(t, none, files, "", "whoami"); r.Status != http.StatusUnauthorized || r.Header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("without an authorization server: %d %v", r.Status, r.Header)
+	}
+	if r := none.Send(t, http.MethodGet, files+"/server-card", "", ""); r.Status != http.StatusUnauthorized || r.Header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("without an authorization server: %d %v", r.Status, r.Header)
 	}
 }

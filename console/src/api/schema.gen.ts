@@ -790,6 +790,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tools that the caller could use, and agents, what fits best first */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/servers": {
         parameters: {
             query?: never;
@@ -1687,6 +1704,40 @@ export interface components {
             index: number | null;
             problem: string;
         };
+        Found: {
+            /** @description As the tool's server writes it, at most 1000 characters of it; null for a tool that is held. Of an agent its role. */
+            description: string | null;
+            /** @description Whether the tool waits for a review, or was rejected, so that nobody can call it; null for an agent. */
+            held: boolean | null;
+            /** @description server.tool, or the agent's id. */
+            id: string;
+            /** @enum {string} */
+            kind: "tool" | "agent";
+            /** @description As its server calls it, or as people call the agent. */
+            name: string;
+            /**
+             * @description The most that a call of the tool does.
+             * @enum {string|null}
+             */
+            operation: "read" | "write" | "delete" | null;
+            /** @description US dollars; null where nobody has said. */
+            price_per_call: string | null;
+            /** @description Of a tool. */
+            server: string | null;
+            title: string | null;
+        };
+        FoundPage: {
+            /**
+             * Format: date-time
+             * @description The projections hold everything up to this time.
+             */
+            as_of: string;
+            items: components["schemas"]["Found"][];
+            /** @description Servers whose tools could not be looked at, of those that the caller may use. */
+            missing: components["schemas"]["Missing"][];
+            /** @description Cursor of the next page; null on the last one. */
+            next: string | null;
+        };
         Grant: {
             active: boolean;
             agent_id: string;
@@ -1832,6 +1883,11 @@ export interface components {
         };
         LoginProviders: {
             providers: components["schemas"]["LoginProvider"][];
+        };
+        Missing: {
+            /** @description Of the error: timeout where it was only slow. */
+            code: string;
+            server: string;
         };
         NewIncident: {
             call_id?: string;
@@ -4658,6 +4714,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerError"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                limit?: number;
+                cursor?: string;
+                /** @description What to look for: each word must be somewhere. */
+                q: string;
+                /** @description Looks as this agent; the key's own unless given. */
+                agent?: string;
+                kind?: "tool" | "agent";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPage"];
                 };
             };
             /** @description Error */

@@ -36,6 +36,14 @@ func (p *Policy) Operations(server, name string, a *signalbox.Annotations) []sig
 	return p.tool(signalbox.ToolRequest{Server: server, Name: name}).operations(a)
 }
 
+// Operation is the most that a call of the tool does.
+func (p *Policy) Operation(server, name string, a *signalbox.Annotations) signalbox.Operation {
+	all := signalbox.Operations()
+	return slices.MaxFunc(p.tool(signalbox.ToolRequest{Server: server, Name: name}).operations(a), func(x, y signalbox.Operation) int {
+		return slices.Index(all, x) - slices.Index(all, y)
+	})
+}
+
 // Reaches reports whether some permission of the caller's agent is about the server, or a break-glass grant is. Rules of
 // Cedar files do not count.
 func (p *Policy) Reaches(c signalbox.Caller, server string, grants ...signalbox.Grant) bool {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -176,13 +177,16 @@ type Agent struct {
 	Permissions *signalbox.Permissions `json:"permissions"` // Nil: models, and no tools.
 }
 
-// MCPServer is a tool server, reached by URL or started as a child process, or an HTTP API whose operations are its tools.
+// MCPServer is a tool server, reached by URL, found by its card or started as a child process, or an HTTP API whose operations are its tools.
 type MCPServer struct {
 	URL     Endpoint          `json:"url"`     // None for a command.
+	Card    Endpoint          `json:"card"`    // Where the server's card is, which names its URL; none for a URL or a command.
 	OpenAPI OpenAPIFile       `json:"openapi"` // What describes the HTTP API at URL; none for an MCP server.
 	Command []string          `json:"command"` // Program and arguments; empty for a URL. They are visible to the machine's users: secrets belong in Env.
 	Env     map[string]Secret `json:"env"`     // Added to the environment of the child.
 	Headers map[string]Secret `json:"headers"` // Sent with every request.
+
+	CardOrigins []string `json:"card_origins"` // Where Headers may be sent besides the card's origin; as "https://host:8443", in small letters, without a usual port.
 
 	Credential *Credential `json:"credential"` // Nil: the headers say all.
 
@@ -196,7 +200,10 @@ type MCPServer struct {
 	Tools    map[string]Tool `json:"tools"`       // By the name that the server gives them; only those that differ.
 	Pins     Pins            `json:"pins"`
 
-	Guard signalbox.GuardRules `json:"guard"` // Off where it does not say.
+	Title       string               `json:"title"`       // For people who look for servers; "" is none.
+	Description string               `json:"description"` // Likewise.
+	Tenants     []string             `json:"tenants"`     // For which it exists; none: for all.
+	Guard       signalbox.GuardRules `json:"guard"`       // Off where it does not say.
 }
 
 // GuardOf is what the guard looks for in calls of a tool of the server.
@@ -247,6 +254,17 @@ const (
 	PinAccept PinRule = "accept" // It is pinned as it is.
 	PinHold   PinRule = "hold"   // It is held until somebody has accepted it.
 )
+
+// For reports whether the server exists for a tenant.
+func (m MCPServer) For(tenant string) bool {
+	return len(m.Tenants) == 0 || slices.Contains(m.Tenants, tenant)
+}
+
+// ServesTo reports whether an MCP server exists for a tenant; one that is not configured exists for all, as far as that goes.
+func (c *Config) ServesTo(server, tenant string) bool {
+	m, found := c.MCPServers[server]
+	return !found || m.For(tenant)
+}
 
 // PerCall is what one call of a tool of the server costs.
 func (m MCPServer) PerCall(tool string) signalbox.Money {

@@ -169,6 +169,30 @@ func TestPins(t *testing.T) {
 	}
 }
 
+func TestCards(t *testing.T) {
+	c, err := parseFile(t, filepath.Join("testdata", "mcp_cards.good.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "card", c.MCPServers["a"].Card.Reveal(), "https://cards.example.com/mcp/server-card?key="+environment["APP_KEY"])
+	equal(t, "origins", c.MCPServers["b"].CardOrigins, []string{"https://mcp.example.com", "https://other.example.com:8443"})
+}
+
+func TestListedServers(t *testing.T) {
+	c, err := parseFile(t, filepath.Join("testdata", "mcp_listed.good.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "title", c.MCPServers["files"].Title, "Files of the team")
+	equal(t, "description", len([]rune(c.MCPServers["files"].Description)), MaxListedText)
+	for _, who := range []struct {
+		server, tenant string
+		want           bool
+	}{{"files", "acme", true}, {"files", "globex", false}, {"both", "globex", true}, {"open", "acme", true}, {"open", "nobody", true}, {"files", "", false}} {
+		equal(t, who.server+" for "+who.tenant, c.MCPServers[who.server].For(who.tenant), who.want)
+	}
+}
+
 func TestGoodFileValues(t *testing.T) {
 	load := func(name string) *Config {
 		c, err := parseFile(t, filepath.Join("testdata", name+".good.yml"))

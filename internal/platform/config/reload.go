@@ -41,7 +41,7 @@ func Reloadable(running, next *Config) (changed []string, err error) {
 }
 
 // SameServers reports whether two sets of servers are reached and priced alike, so that what is connected can stay. What is
-// declared of their tools, and whether they are trusted, is policy and does not count, nor does what becomes of new ones.
+// declared of their tools, and whether they are trusted, is policy and does not count, nor does what becomes of new ones, for whom a server is, or what people are told of it.
 func SameServers(a, b map[string]MCPServer) bool {
 	return maps.EqualFunc(a, b, func(a, b MCPServer) bool { return reflect.DeepEqual(a.connection(), b.connection()) })
 }
@@ -55,6 +55,7 @@ func (m MCPServer) connection() MCPServer {
 		}
 	}
 	m.Tools, m.Trusted, m.Pins, m.Guard = prices, false, Pins{}, signalbox.GuardRules{}
+	m.Title, m.Description, m.Tenants = "", "", nil
 	return m
 }
 

@@ -87,6 +87,8 @@ func TestSameServers(t *testing.T) {
 		{"other pins", strings.Replace(base, "command", "pins: {first: hold}, command", 1), true},
 		{"a guard", strings.Replace(base, "command", "guard: {results: mask}, command", 1), true},
 		{"a tool's guard", strings.Replace(base, "read", "read, guard: {results: mask}", 1), true},
+		{"another title", strings.Replace(base, "command", "title: S, description: It serves., command", 1), true},
+		{"for one tenant", "tenants: [{id: a}]\n" + strings.Replace(base, "command", "tenants: [a], command", 1), true},
 		{"another operation", strings.Replace(base, "read", "write", 1), true},
 		{"a mapping gone", strings.Replace(base, ", b: {operation: read}", "", 1), true},
 		{"another price", strings.Replace(base, "per_call: 1", "per_call: 2", 1), false},

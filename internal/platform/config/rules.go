@@ -10,6 +10,7 @@ import (
 	"time"
 	_ "time/tzdata" // Time zones work on machines without a zone database.
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -24,6 +25,7 @@ type rule struct {
 const (
 	MaxNameLength = 128 // Of a name of anything, in bytes.
 	MinSecret     = 16  // Characters of a static API key.
+	MaxListedText = 100 // Of a title or description that is listed, in characters.
 )
 
 var (
@@ -87,6 +89,23 @@ var notReserved = rule{check: func(r *reader, text, shown string, where place) {
 		r.problem(where, shown+" is reserved: a request for it asks for a route to be chosen", "use another name")
 	}
 }}
+
+// ServerCardID would be the id of a server at whose path the joint endpoint has its card.
+const ServerCardID = "server-card"
+
+// noCard keeps the path of that card free.
+var noCard = rule{check: func(r *reader, text, shown string, where place) {
+	if text == ServerCardID {
+		r.problem(where, shown+" is reserved: /mcp/server-card is the card of all servers together", "use another name")
+	}
+}}
+
+// listedText is a title or description of a server in lists for people; their formats take 100 characters.
+var listedText = each(singleLine, rule{check: func(r *reader, text, _ string, where place) {
+	if utf8.RuneCountInString(text) > MaxListedText {
+		r.problem(where, "is longer than "+strconv.Itoa(MaxListedText)+" characters", "shorten it")
+	}
+}})
 
 // singleLine refuses control characters.
 var singleLine = rule{check: func(r *reader, text, _ string, where place) {

@@ -23,7 +23,7 @@ func configTable(c *Config) object {
 		key("models", "What clients may ask for, by name.", dictOf(&c.Models, each(modelNameText, notReserved, declares(aModel)), modelTable)),
 		key("routes", "Choices of a model by condition, in order.", listOf(&c.Routes, routeTable)),
 		key("agents", "Agents by id.", listOf(&c.Agents, agentTable)),
-		key("mcp_servers", "Tool servers, by name.", dictOf(&c.MCPServers, serverText, mcpServerTable)),
+		key("mcp_servers", "Tool servers, by name.", dictOf(&c.MCPServers, each(serverText, noCard), mcpServerTable)),
 		key("limits", "Bounds of what the server takes on.", limitsTable(&c.Limits)),
 		key("retention", "How long what can be rebuilt from the log is kept.", retentionTable(&c.Retention)),
 		key("records", "What a record holds.", recordsTable(&c.Records)),

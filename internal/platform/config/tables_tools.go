@@ -18,6 +18,8 @@ func mcpServerTable(_ string, m *MCPServer) value {
 	var annotations string
 	return object{fields: []field{
 		key("url", "Address of a Streamable HTTP server, or where the paths of an HTTP API begin.", endpoint{into: &m.URL, query: true}),
+		key("card", "Address of the server's card, which says where the server is.", cardEndpoint{&m.Card}),
+		key("card_origins", "Origins to which headers may be sent besides the card's own, where the card names them.", listOf(&m.CardOrigins, func(s *string) value { return originValue{s} }).atLeastOne()),
 		key("openapi", "File with the OpenAPI document (3.0 or 3.1, YAML or JSON) of the HTTP API at url, whose operations are the tools.", openAPIFile(&m.OpenAPI)),
 		key("command", "Program and arguments of a stdio server.", listOf(&m.Command, func(s *string) value { return textInto(s, singleLine) }).atLeastOne()),
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
@@ -33,9 +35,15 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("annotations", "Whether what the server says of its tools (read-only, destructive) is believed; untrusted by default.", oneOf(&annotations, annotationsUntrusted, annotationsTrusted)),
 		key("pins", "What becomes of tools that are seen for the first time.", pinsTable(&m.Pins)),
 		key("guard", "What is done about personal data and secrets in calls of its tools; off by default.", guardTable(&m.Guard)),
+		key("title", "What people call the server who look for one.", textInto(&m.Title, listedText)),
+		key("description", "What it is good for, for people who look for one.", textInto(&m.Description, listedText)),
+		key("tenants", "The tenants that it exists for; for all unless given.", listOf(&m.Tenants, func(s *string) value {
+			return textInto(s, refers(aTenant))
+		}).atLeastOne()),
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
+		once(s, "tenants", m.Tenants, "tenant")
 		checkAsks(s, m)
 		checkCredential(s, m)
 		checkGuard(s, m)
@@ -142,7 +150,9 @@ func checkAsks(s seen, m *MCPServer) {
 }
 
 func checkMCPServer(s seen) {
+	checkCard(s)
 	switch {
+	case s.has("card"):
 	case s.has("openapi") && s.has("command"):
 		s.problem("command", "a server has either a command or an openapi document", "remove one")
 	case s.has("openapi") && !s.has("url"):
@@ -157,6 +167,6 @@ func checkMCPServer(s seen) {
 	case s.has("command"):
 		s.refuse("belongs to servers with a url", "headers", "credential")
 	default:
-		s.r.problem(s.self, "has neither url nor command", "add one; an HTTP API has url and openapi")
+		s.r.problem(s.self, "has neither url nor card nor command", "add one; an HTTP API has url and openapi")
 	}
 }

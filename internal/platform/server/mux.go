@@ -34,6 +34,7 @@ func (s *Server) handler() http.Handler {
 	tools := s.mcp(chain)
 	r.handle(mcp.Pattern, ClassCall, tools)
 	r.handle(mcp.JointPattern, ClassCall, tools)
+	s.serveDiscovery(r)
 	r.HandleFunc("GET "+people.MetadataPath, s.protectedResource)
 	r.HandleFunc("GET "+people.MetadataPath+"/{path...}", s.protectedResource)
 	api.New(r, s.api())
@@ -71,10 +72,10 @@ func (s *Server) api() api.Options {
 		AuditStatus: s.auditStatus, AuditKeeping: newKeeping(s).api(),
 		Prices: func() []api.Price { r := s.runtimes.current(); return r.models.prices(r.config.Models) },
 		Runs:   s.runs, RunView: views.RunByID, Accounts: accounts{s}, Alerts: brakes{s.data.db, s}, Subjects: &subjects{Server: s},
-		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants,
+		Archives: &archivist{server: s}, Export: s.exportLog, Tenants: s.tenants, ServesTo: s.servesTo,
 		OpenSessions: openSessions{s.keys.sessions}, Providers: s.loginProviders,
 		Approvals: approvals{s.approvals, s}, Edit: s.edit, Policy: policies{s}, BreakGlass: &breakGlass{Server: s}, Incidents: &incidents{Server: s}, Pins: pins{s.pins},
-		Servers: toolServers{s}, Stopping: s.life.Done(),
+		Servers: toolServers{s}, Search: s.search, Stopping: s.life.Done(),
 		Reconcile: (&reconciler{server: s, recent: map[string]correction{}}).reconcile,
 		Now:       s.options.Now, Version: s.options.Version,
 	}

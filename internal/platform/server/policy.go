@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/policy"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // CompilePolicy makes the policy of a configuration, with what is probably not meant in it.
@@ -166,9 +167,20 @@ func (x policies) agents(c *config.Config) []api.AgentInForce {
 
 // Explain says what would become of a call.
 func (x policies) Explain(_ context.Context, q api.PolicyQuestion) (api.PolicyAnswer, error) {
-	p := x.runtimes.current().permissions.policy
-	e := p.Explain(Question(q, x.runtimes.current().roles[q.Agent], x.grants.of(q.Tenant, q.Agent)))
+	r := x.runtimes.current()
+	e := r.permissions.policy.Explain(Question(q, r.roles[q.Agent], x.grants.of(q.Tenant, q.Agent)))
+	if server, _, _ := strings.Cut(q.Tool, "."); q.Tool != "" && !r.config.ServesTo(server, q.Tenant) {
+		return absent(e, server), nil
+	}
 	return Answer(e), nil
+}
+
+// absent is the answer about a server that does not exist for the tenant: resolve refuses before the policy is asked.
+func absent(e policy.Explanation, server string) api.PolicyAnswer {
+	err := upstream.Unknown(server)
+	return Answer(policy.Explanation{Decision: policy.Decision{
+		PolicyResult: call.PolicyResult{Version: e.Version, Risk: signalbox.RiskHigh, Rule: "the server is not there"}, Message: err.Message,
+	}, WouldChange: []string{err.Remedy}})
 }
 
 // Question is a question of the control API as a request to the policy.

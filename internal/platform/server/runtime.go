@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -25,6 +26,7 @@ type runtime struct {
 	alerts      *alerting
 	apis        apis
 	roles       map[string]string // Of agents, by their id.
+	since       time.Time         // When it was made.
 	inner       call.Handler      // The stations from resolve on.
 
 	mu      sync.Mutex
@@ -127,7 +129,7 @@ func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &runtime{config: c, policy: policy, alerts: alerts, roles: map[string]string{}}
+	r := &runtime{config: c, policy: policy, alerts: alerts, roles: map[string]string{}, since: s.options.Now().UTC()}
 	for _, a := range c.Agents {
 		r.roles[a.ID] = a.Role
 	}
@@ -177,7 +179,7 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		h := handlers[servers]
 		if h == nil {
 			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
-				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
+				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
 				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
 				mcp.HoldCalls(s.held))
 			clear(handlers)
@@ -211,6 +213,11 @@ func (s *Server) permits(c signalbox.Caller, server, method string, arguments []
 // reaches reports whether anything of an MCP server could be for a caller.
 func (s *Server) reaches(c signalbox.Caller, server string) bool {
 	return s.runtimes.current().permissions.policy.Reaches(c, server, s.grants.of(c.Tenant, c.Agent)...)
+}
+
+// servesTo reports whether an MCP server exists for a tenant. One that is not configured is nobody's secret.
+func (s *Server) servesTo(server, tenant string) bool {
+	return s.runtimes.current().config.ServesTo(server, tenant)
 }
 
 // keyBudgets gives the budgets of a key, or of a client with tokens, limits included.

@@ -29,7 +29,7 @@ func (s *Server) stations() call.Handler {
 func (s *Server) innerStations(r *runtime) call.Handler {
 	return call.Stations{
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{
-			signalbox.KindModel: r.models.router, signalbox.KindTool: r.tools.servers,
+			signalbox.KindModel: r.models.router, signalbox.KindTool: tenantTools{r.tools.servers, r.config},
 		}),
 		Policy: s.policyStation(r.permissions), Guard: guardStation(r.config, r.permissions), Approval: s.approvalStation(),
 		Attempt: &call.Attempter{

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
 	"github.com/signalbox/signalbox/internal/tool/breaker"
@@ -21,6 +23,21 @@ import (
 type tools struct {
 	servers *upstream.Servers
 	users   atomic.Int64 // Runtimes.
+}
+
+// tenantTools are the servers as the callers of each tenant know them.
+type tenantTools struct {
+	servers *upstream.Servers
+	config  *config.Config
+}
+
+// Resolve gives the candidate of a call. A server that does not exist for the caller's tenant is refused like one that nobody
+// has configured.
+func (t tenantTools) Resolve(ctx context.Context, track *call.Track) (string, []signalbox.Candidate, error) {
+	if server := track.Call.Tool.Server; !t.config.ServesTo(server, track.Gate.Caller.Tenant) {
+		return "", nil, upstream.Unknown(server)
+	}
+	return t.servers.Resolve(ctx, track)
 }
 
 // release ends the servers with the last runtime that uses them.
@@ -63,7 +80,7 @@ func (s *Server) mayAsk(server, method string) bool {
 
 func toolServer(id string, c config.MCPServer, api *openapi.API) upstream.Config {
 	out := upstream.Config{
-		ID: id, URL: c.URL.Reveal(), API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env), Asks: c.Asks,
+		ID: id, URL: c.URL.Reveal(), Card: c.Card.Reveal(), CardOrigins: c.CardOrigins, API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env), Asks: c.Asks,
 		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total, PlaceWait: c.Timeouts.Place,
 		MaxCalls: int(c.MaxCalls), Breaker: upstream.DefaultBreaker(), Limits: upstream.Limits(c.Limits),
 	}
@@ -103,7 +120,7 @@ func (t *tools) health() []api.Component {
 
 // toolHealth is down where calls are refused at once, and degraded where the next one may fail or have to wait.
 func toolHealth(s upstream.State) api.Component {
-	c := api.Component{Name: "mcp " + s.Server, Status: statusOK}
+	c := api.Component{Name: "mcp " + s.Server, Status: statusOK, Server: s.Server}
 	detail := []string{connectionText(s)}
 	if s.InFlight > 0 {
 		detail = append(detail, fmt.Sprintf("%d of %d calls in flight", s.InFlight, s.Places))

@@ -139,9 +139,9 @@ func mismatch(field, what string) *signalbox.Error {
 
 func unsupported(version string) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "The version of the protocol is none that Signalbox speaks.").
-		WithField(rpc.HeaderVersion).WithRemedy("Use one of: " + strings.Join(append([]string{rpc.ModernVersion}, rpc.LegacyVersions...), ", ") + ".").
+		WithField(rpc.HeaderVersion).WithRemedy("Use one of: " + strings.Join(rpc.Versions(), ", ") + ".").
 		WithCause(&rpc.CodeError{Code: rpc.CodeUnsupportedVersion, More: func(data *rpc.Object) {
-			data.Add("supported", rpc.Texts(append([]string{rpc.ModernVersion}, rpc.LegacyVersions...)))
+			data.Add("supported", rpc.Texts(rpc.Versions()))
 			data.Text("requested", rpc.Clip(version))
 		}})
 }

@@ -50,6 +50,7 @@ type Handler struct {
 	permits  Permits  // Nil likewise.
 	reaches  Reaches  // Nil likewise.
 	held     *Held    // Nil: modern callers are asked nothing while a server works for them.
+	servesTo ServesTo // Nil: all servers exist for all tenants.
 	tasks    Tasks    // Nil: no call becomes a task.
 	waiter   Waiter   // Nil: nothing waits for an approval.
 	wait     time.Duration
@@ -85,7 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.recovered(r.Context(), x)
-	x.endpoint, err = h.endpoint(r.PathValue("server"))
+	x.endpoint, err = h.endpoint(r.PathValue("server"), x.call.Caller.Tenant)
 	if r.Method != http.MethodPost && err == nil {
 		h.other(w, r, x)
 		return
@@ -139,7 +140,10 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, x *exchange, nowh
 	c.Tool = &signalbox.ToolRequest{Server: r.PathValue("server"), Name: x.toolName(), Arguments: x.arguments}
 	setHeaders(w.Header(), c, c.Invalid != nil || x.act())
 	switch {
-	case c.Invalid != nil || (nowhere != nil && x.act()):
+	case c.Invalid != nil:
+		x.response.refusal(c, h.refuse(r.Context(), c))
+	case nowhere != nil && x.act():
+		c.Invalid = signalbox.AsError(nowhere) // Whatever the stations would find now, by a configuration that is newer.
 		x.response.refusal(c, h.refuse(r.Context(), c))
 	case unfit != nil:
 		x.response.refusal(c, unfit)

@@ -16,7 +16,7 @@ const discoverTTL = time.Minute
 func (h *Handler) discover(x *exchange) json.Value {
 	var o, meta rpc.Object
 	o.Text("resultType", "complete")
-	o.Add("supportedVersions", rpc.Texts(append([]string{rpc.ModernVersion}, rpc.LegacyVersions...)))
+	o.Add("supportedVersions", rpc.Texts(rpc.Versions()))
 	o.Add("capabilities", h.capabilities(true))
 	cacheable(&o, discoverTTL)
 	meta.Add(rpc.MetaServer, h.introduction(x.endpoint))

@@ -40,6 +40,15 @@ func FilterLists(callerOf CallerOf, visible Visible, permits Permits, reaches Re
 	return func(h *Handler) { h.callerOf, h.visible, h.permits, h.reaches = callerOf, visible, permits, reaches }
 }
 
+// ServesTo reports whether a server exists for a tenant. It is safe for concurrent use.
+type ServesTo func(server, tenant string) bool
+
+// KeepTenants lets servers exist for some tenants alone: the paths of all others do as if these were not there. Calls are
+// none of its business: the stations decide about them. Without this option all servers exist for all.
+func KeepTenants(servesTo ServesTo) HandlerOption {
+	return func(h *Handler) { h.servesTo = servesTo }
+}
+
 // Waiter waits for the decisions of people. It is safe for concurrent use.
 type Waiter interface {
 	// Wait gives the approval once it is no longer pending. It may give a pending one earlier, when the process is about

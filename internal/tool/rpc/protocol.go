@@ -85,6 +85,9 @@ const (
 // LegacyVersions are those that begin with initialize, newest first.
 var LegacyVersions = slices.DeleteFunc(sdk.SupportedProtocolVersions(), func(v string) bool { return v >= ModernVersion })
 
+// Versions are all that callers may speak, newest first.
+func Versions() []string { return append([]string{ModernVersion}, LegacyVersions...) }
+
 // Types of results, which are also the reasons why a call finished.
 const (
 	TypeComplete      = "complete"

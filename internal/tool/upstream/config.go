@@ -39,12 +39,15 @@ const (
 // Limits of a child.
 type Limits = keeper.Limits
 
-// Config is one configured MCP server, or an HTTP API that stands for one. Either URL or Command is set.
+// Config is one configured MCP server, or an HTTP API that stands for one. One of URL, Card and Command is set.
 type Config struct {
 	ID      string            // As in /mcp/{id}: letters a to z, digits and "-".
 	URL     string            // A Streamable HTTP endpoint, or where the paths of API begin.
 	API     *openapi.API      // The HTTP API at URL, whose operations are the tools; nil for an MCP server.
 	Headers map[string]string // Sent to URL with every request, such as an Authorization.
+
+	Card        string   // Where the card of a server is that names its URL, read whenever it is connected. Headers go there too.
+	CardOrigins []string // To which Headers may be sent besides the card's own, as [card.Source] has them.
 
 	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
 
@@ -91,17 +94,19 @@ func (s Config) complete() (Config, error) {
 	if !serverID.MatchString(s.ID) {
 		return fail("", "%q is not a valid id of a server: use letters a to z, digits and \"-\".", s.ID)
 	}
-	if (s.URL == "") == (len(s.Command) == 0) {
-		return fail("", "The server needs either a url or a command.")
+	if ways := s.ways(); ways != 1 {
+		return fail("", "The server needs one of url, card and command, and has %d.", ways)
 	}
-	if s.URL != "" {
-		u, err := url.Parse(s.URL)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return fail(".url", "The url of the server is not a valid http or https address.")
-		}
-	} else if s.API != nil {
+	switch {
+	case s.URL != "" && !address(s.URL):
+		return fail(".url", "The url of the server is not a valid http or https address.")
+	case s.Card != "" && !address(s.Card):
+		return fail(".card", "The card of the server is not at a valid http or https address.")
+	case s.URL == "" && s.API != nil:
 		return fail(".url", "An HTTP API needs a url.")
-	} else if s.Command[0] == "" {
+	case s.Card != "" && s.Authorizer != nil:
+		return fail(".credential", "Tokens are for servers with a url.")
+	case len(s.Command) > 0 && s.Command[0] == "":
 		return fail(".command", "The command of the server is empty.")
 	}
 	for tool, price := range s.ToolPrices {
@@ -127,6 +132,24 @@ func (s Config) complete() (Config, error) {
 		s.Breaker = DefaultBreaker()
 	}
 	return s, nil
+}
+
+// overHTTP reports whether the server is spoken to over HTTP: its URL is configured, or said by its card.
+func (s Config) overHTTP() bool { return s.URL != "" || s.Card != "" }
+
+// ways is in how many ways it is said how to reach the server.
+func (s Config) ways() (n int) {
+	for _, said := range []bool{s.URL != "", s.Card != "", len(s.Command) > 0} {
+		if said {
+			n++
+		}
+	}
+	return n
+}
+
+func address(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // priceOf is what a call of the tool costs; nil where nobody has said.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/tool/openapi"
 	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
@@ -21,6 +22,10 @@ func TestConfigurationIsChecked(t *testing.T) {
 		{"empty command", "mcp_servers.a.command", []Config{{ID: "a", Command: []string{""}}}},
 		{"bad url", "mcp_servers.a.url", []Config{{ID: "a", URL: "127.0.0.1:80"}}},
 		{"other scheme", "mcp_servers.a.url", []Config{{ID: "a", URL: "file:///etc/passwd"}}},
+		{"a card besides", "mcp_servers.a", []Config{{ID: "a", URL: "http://127.0.0.1", Card: "http://127.0.0.1/card"}}},
+		{"bad card", "mcp_servers.a.card", []Config{{ID: "a", Card: "127.0.0.1/card"}}},
+		{"tokens for a card", "mcp_servers.a.credential", []Config{{ID: "a", Card: "http://127.0.0.1/card", Authorizer: &keys{}}}},
+		{"an API by its card", "mcp_servers.a.url", []Config{{ID: "a", Card: "http://127.0.0.1/card", API: &openapi.API{}}}},
 		{"twice", "mcp_servers.a", []Config{{ID: "a", URL: "http://127.0.0.1"}, {ID: "a", URL: "http://127.0.0.1"}}},
 	}
 	for _, c := range cases {

@@ -2,7 +2,7 @@
 //
 // # Concepts
 //
-// Each configured server is an upstream: a Streamable HTTP endpoint, or a child process that speaks over its standard
+// Each configured server is an upstream: a Streamable HTTP endpoint (configured, or named by a card), or a child process that speaks over its standard
 // input and output, or a REST API whose OpenAPI document stands for one. [Servers] holds them all. It is the [call.Backend]
 // that sends what the stations have let pass, and knows which tools exist ([Servers.Resolve]). What acts on a server is a
 // [signalbox.Call] of kind tool: tools/call under the tool's name, resources/read, prompts/get and completion/complete under

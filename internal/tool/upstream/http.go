@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/card"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -49,18 +50,36 @@ func newHTTPWire(s Config, onNotice func(rpc.Message)) *httpWire {
 	return &httpWire{url: s.URL, headers: s.Headers, auth: s.Authorizer, onNotice: onNotice, gone: make(chan struct{}), client: newClient(s)}
 }
 
+// newCardWire reads the server's card, and speaks to the server that it names as long as that is where it may be.
+func newCardWire(ctx context.Context, s Config, onNotice func(rpc.Message)) (*httpWire, error) {
+	remote, err := card.Source{Server: s.ID, URL: s.Card, Headers: s.Headers, Origins: s.CardOrigins}.Fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.URL = remote.URL
+	w := newHTTPWire(s, onNotice)
+	dialer := &net.Dialer{Timeout: s.ConnectTimeout, Control: remote.Control}
+	transport := newTransport(s)
+	transport.Proxy, transport.DialContext = nil, dialer.DialContext
+	w.client.Transport = once{transport}
+	return w, nil
+}
+
 // newClient makes the HTTP client of one upstream. An API is not spoken to over HTTP/2, by which requests without a body would
 // be sent again; see [once].
 func newClient(s Config) *http.Client {
+	// A redirect would carry the configured headers, and the call, to another place than the one configured.
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: once{newTransport(s)}, CheckRedirect: noRedirect}
+}
+
+func newTransport(s Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: s.ConnectTimeout}
-	transport := &http.Transport{
+	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: s.ConnectTimeout,
 		MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: s.API == nil,
 		MaxResponseHeaderBytes: MaxHeader, HTTP2: &http.HTTP2Config{SendPingTimeout: min(s.CallTimeout, silence), PingTimeout: min(s.CallTimeout, silence)},
 	}
-	// A redirect would carry the configured headers, and the call, to another place than the one configured.
-	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &http.Client{Transport: once{transport}, CheckRedirect: noRedirect}
 }
 
 func (w *httpWire) lost() <-chan struct{} { return w.gone }

@@ -15,7 +15,7 @@ type headersKey struct{}
 // withHeaders gives the context of a call with the headers that repeat its arguments. Those of the caller that we do not know go
 // on: somebody behind us may.
 func (u *Server) withHeaders(ctx context.Context, t *signalbox.ToolRequest, terms *Terms) context.Context {
-	if u.URL == "" || u.API != nil || rpc.Reserved(t.Name) {
+	if !u.overHTTP() || u.API != nil || rpc.Reserved(t.Name) {
 		return ctx
 	}
 	params := u.mirrored(t.Name)

@@ -146,7 +146,7 @@ func (u *Server) connect(ctx context.Context, pass breaker.Pass) (*session, erro
 }
 
 func (u *Server) dial(ctx context.Context) (*session, error) {
-	w, err := u.newWire()
+	w, err := u.newWire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (u *Server) offered() json.Value {
 	var o rpc.Object
 	for _, capability := range rpc.Questions() {
 		method := rpc.MethodFor(capability)
-		if u.URL == "" && (!u.Asks || method == rpc.MethodRoots) || u.mayAsk == nil || !u.mayAsk(u.ID, method) {
+		if !u.overHTTP() && (!u.Asks || method == rpc.MethodRoots) || u.mayAsk == nil || !u.mayAsk(u.ID, method) {
 			continue
 		}
 		value := "{}"
@@ -177,7 +177,14 @@ func (u *Server) offered() json.Value {
 	return o.Bytes()
 }
 
-func (u *Server) newWire() (wire, error) {
+func (u *Server) newWire(ctx context.Context) (wire, error) {
+	if u.Card != "" {
+		w, err := newCardWire(ctx, u.Config, u.notice)
+		if err != nil {
+			return nil, err
+		}
+		return w, nil
+	}
 	if u.API != nil {
 		w, err := newAPIWire(u.Config, u.version)
 		if err != nil {

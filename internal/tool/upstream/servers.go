@@ -117,11 +117,17 @@ func (u *Server) refusal(ctx context.Context, t *Tool, r *signalbox.ToolRequest)
 	return mismatch(ctx, t, r)
 }
 
-// Find gives the server of an id, or an error of code not_found. Which others there are is not said: it is for the policy to say who may know.
+// Find gives the server of an id, or the error of [Unknown].
 func (s *Servers) Find(id string) (*Server, error) {
 	if u := s.byID[id]; u != nil {
 		return u, nil
 	}
-	return nil, signalbox.Errorf(signalbox.CodeNotFound, "There is no MCP server %q.", rpc.Clip(id)).WithField("server").
+	return nil, Unknown(id)
+}
+
+// Unknown is the error, of code not_found, for a server that is not there. Which others there are is not said: it is for the
+// policy to say who may know.
+func Unknown(id string) *signalbox.Error {
+	return signalbox.Errorf(signalbox.CodeNotFound, "There is no MCP server %q.", rpc.Clip(id)).WithField("server").
 		WithRemedy("Use the id of a server exactly as the operator has written it in mcp_servers.")
 }

@@ -38,7 +38,7 @@ func (u *Server) Tools(ctx context.Context) (*ToolList, error) {
 
 // readTools reads the list, and once more where the server has forgotten the session meanwhile.
 func (u *Server) readTools(ctx context.Context) (*ToolList, error) {
-	list := &ToolList{index: map[string]int{}, overHTTP: u.URL != ""}
+	list := &ToolList{index: map[string]int{}, overHTTP: u.overHTTP()}
 	err := u.readPages(ctx, rpc.MethodListTools, "tools", list.add)
 	for i := range list.Unfit {
 		u.logger.WarnContext(ctx, "a tool is left out", "server", u.ID, "tool", rpc.Clip(list.Unfit[i].Name), "error", list.Unfit[i].unfit)

@@ -58,6 +58,12 @@ func (c ctxWithCaller) maySee(tenant string) bool {
 	return all == nil || slices.Contains(all, tenant)
 }
 
+// knows reports whether an MCP server exists for the caller, or for somebody of whom he may know.
+func (s *server) knows(c ctxWithCaller, mcpServer string) bool {
+	all := c.tenants()
+	return all == nil || slices.ContainsFunc(all, func(tenant string) bool { return s.ServesTo(mcpServer, tenant) })
+}
+
 // narrow restricts what the caller may see to one tenant, if the request names one.
 func (c ctxWithCaller) narrow(tenant string) []string {
 	switch {

@@ -103,12 +103,17 @@ type Options struct {
 	Pins         Pins
 	Servers      Servers
 	ToolUses     func(ctx context.Context, q signalbox.CostQuery) (map[string]projection.ToolUse, error)
+	Search       Search
 	OpenSessions OpenSessions
 	Providers    func() []LoginProvider // That people can log in with, by the configuration in force.
 	Stopping     <-chan struct{}        // Closed when the server stops, so that nobody waits on; nil: never.
 	Tenants      func() []string        // Those of the configuration in force.
-	Now          func() time.Time
-	Version      string
+
+	// ServesTo reports whether an MCP server exists for a tenant; one that is not configured any more does for all.
+	ServesTo func(server, tenant string) bool
+
+	Now     func() time.Time
+	Version string
 }
 
 type server struct {
@@ -154,6 +159,7 @@ func New(mux humago.Mux, o Options) {
 	s.registerIncidents(api)
 	s.registerPins(api)
 	s.registerServers(api)
+	s.registerSearch(api)
 	s.registerSessions(api)
 	s.registerHealth(api)
 }

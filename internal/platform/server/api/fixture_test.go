@@ -168,7 +168,9 @@ func (s *site) serve(clock func() time.Time) {
 		AuditStatus: func(context.Context) (api.AuditStatus, error) {
 			return api.AuditStatus{Tree: api.AuditTree{Origin: "signalbox/test", Keys: []api.AuditKey{}}, Anchors: []api.AuditAnchor{}}, nil
 		},
-		Health: func(context.Context) api.Health { return api.Health{Components: []api.Component{}} },
+		Health: func(context.Context) api.Health {
+			return api.Health{Components: []api.Component{{Name: "log"}, {Name: "mcp vault", Server: "vault"}, {Name: "mcp files", Server: "files"}}}
+		},
 		Prices: func() []api.Price { return []api.Price{} },
 		Runs: runs.New(runs.Options{
 			Log: s.writer, Store: s.db, Check: budget.CheckPlan, Now: clock, Idle: func() time.Duration { return time.Hour },
@@ -177,10 +179,12 @@ func (s *site) serve(clock func() time.Time) {
 		Servers: declared{}, ToolUses: func(ctx context.Context, q signalbox.CostQuery) (map[string]projection.ToolUse, error) {
 			return projection.Tools(ctx, views, q)
 		},
+		Search:       search,
 		OpenSessions: openSessions{s.people}, Stopping: s.people.stopping,
 		Providers: func() []api.LoginProvider { return []api.LoginProvider{{ID: "corp", Issuer: "https://id.example"}} },
 		Subjects:  nobody{}, Archives: nowhere{}, Export: s.export,
 		RunView: views.RunByID, Accounts: accounts{s.db}, Alerts: alerts{s.db, s.writer}, Tenants: func() []string { return tenants },
+		ServesTo: func(server, tenant string) bool { return server != "vault" || tenant == "globex" },
 		Reconcile: func(_ context.Context, _ signalbox.Caller, call string, cost signalbox.Money) (*signalbox.Money, bool, error) {
 			if call == "call_gone" {
 				return nil, false, signalbox.Errorf(signalbox.CodeNotFound, "There is no such call.").WithField("call_id")

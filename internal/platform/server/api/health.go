@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,6 +46,8 @@ type Component struct {
 	Name   string `json:"name"`
 	Status string `json:"status" enum:"ok,degraded,down"`
 	Detail string `json:"detail"`
+
+	Server string `json:"-"` // The MCP server that it is; "" for others.
 }
 
 func (s *server) registerHealth(api huma.API) {
@@ -52,5 +55,7 @@ func (s *server) registerHealth(api huma.API) {
 }
 
 func (s *server) getHealth(ctx context.Context, _ *struct{}) (*Body[Health], error) {
-	return &Body[Health]{s.Health(ctx)}, nil
+	h := s.Health(ctx)
+	h.Components = slices.DeleteFunc(h.Components, func(c Component) bool { return c.Server != "" && !s.knows(callerOf(ctx), c.Server) })
+	return &Body[Health]{h}, nil
 }

@@ -173,7 +173,7 @@ func (s *server) listPins(ctx context.Context, q *PinQuery) (*Body[Page[Pin]], e
 		return nil, fail(c, err)
 	}
 	list = slices.DeleteFunc(list, func(p signalbox.Pin) bool {
-		return q.State != "" && string(p.State) != q.State || q.Flagged && len(p.Shown().Flags) == 0 || after != nil && byChange(p, *after) <= 0
+		return !s.knows(c, p.Server) || q.State != "" && string(p.State) != q.State || q.Flagged && len(p.Shown().Flags) == 0 || after != nil && byChange(p, *after) <= 0
 	})
 	slices.SortFunc(list, byChange)
 	if len(list) > q.Limit {
@@ -188,7 +188,7 @@ func (s *server) listPins(ctx context.Context, q *PinQuery) (*Body[Page[Pin]], e
 
 // findPin gives the pin of a tool.
 func (s *server) findPin(ctx context.Context, id string) (signalbox.Pin, error) {
-	if server, tool, named := strings.Cut(id, "."); named && server != "" {
+	if server, tool, named := strings.Cut(id, "."); named && server != "" && s.knows(callerOf(ctx), server) {
 		list, err := s.Pins.List(ctx, server)
 		if err != nil {
 			return signalbox.Pin{}, err

@@ -127,6 +127,7 @@ func (s *server) getPolicy(ctx context.Context, _ *struct{}) (*Body[PolicyView],
 	if err != nil {
 		return nil, fail(callerOf(ctx), err)
 	}
+	p.Tools = slices.DeleteFunc(slices.Clone(p.Tools), func(t ToolInForce) bool { return !s.knows(callerOf(ctx), t.Server) })
 	return &Body[PolicyView]{policyView(&p)}, nil
 }
 
