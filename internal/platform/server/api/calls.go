@@ -63,6 +63,7 @@ type CallDetail struct {
 	ApprovalID    *string            `json:"approval_id" doc:"The approval that admitted the call, or that it waits for."`
 	ApprovedBy    *string            `json:"approved_by" doc:"Who has approved it, separated by commas."`
 	BreakGlass    *string            `json:"break_glass" doc:"The grant without which the call had been denied."`
+	ReplayOf      *string            `json:"replay_of" doc:"The call with the same idempotency key whose end was given again; no other was made."`
 	Route         *string            `json:"route"`
 	Record        RecordIndices      `json:"record"`
 	AsOf          time.Time          `json:"as_of"`
@@ -237,6 +238,7 @@ func (d *CallDetail) fill(r signalbox.Record) {
 	d.PolicyVersion, d.Route = OrNull(r.Context.PolicyVersion), OrNull(r.Context.Route)
 	d.PolicyRule, d.BreakGlass = OrNull(r.Context.PolicyRule), OrNull(r.Context.BreakGlass)
 	d.ApprovalID, d.ApprovedBy = OrNull(r.Context.ApprovalID), OrNull(r.Context.ApprovedBy)
+	d.ReplayOf = OrNull(r.Context.ReplayOf)
 	if r.Error != nil {
 		d.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}
 	}
