@@ -23,6 +23,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
 		key("credential", "How to get the tokens that the server demands.", credentialKey{&m.Credential}),
+		key("idempotency_header", "Whether an HTTP API is sent what stands for a call's idempotency key, as Idempotency-Key of POST and PATCH; false by default.", boolean(&m.IdempotencyHeader)),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
 		key("max_concurrent_calls", "Calls of its tools that may be in flight in this process.", integer(&m.MaxCalls, 1, 100_000)),
 		key("breaker", "When calls are refused at once, because the server fails.", breakerTable(&m.Breaker)),
@@ -34,6 +35,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 	}, check: func(s seen) {
 		m.Trusted = annotations == annotationsTrusted
 		checkMCPServer(s)
+		checkIdempotencyHeader(s, m)
 		checkCredential(s, m)
 	}}
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
+	"github.com/signalbox/signalbox/internal/orchestration/idempotency"
 	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/tool/pin"
@@ -80,6 +81,7 @@ type Server struct {
 	pins      *pin.Keeper
 	approvals *approval.Keeper
 	tasks     *task.Keeper
+	once      *idempotency.Keeper // Of calls with an idempotency key.
 	chain     call.Handler // The stations.
 	links     links
 	cluster   *cluster // Nil with SQLite.
