@@ -13,8 +13,10 @@ import (
 func (s *Server) newIdempotency() {
 	s.once = idempotency.New(idempotency.Options{
 		Store: s.data.db, Claims: s.approvals, Sealer: s.data.vault, Now: s.data.now, Asks: asksCaller,
-		Keep:   func() time.Duration { return s.runtimes.current().config.Idempotency.Keep },
-		Report: func(err error) { s.options.Logger.Error("a call with an idempotency key can not be answered again", "error", err) },
+		Keep: func() time.Duration { return s.runtimes.current().config.Idempotency.Keep },
+		Report: func(err error) {
+			s.options.Logger.Error("a call with an idempotency key can not be answered again", "error", err)
+		},
 	})
 }
 

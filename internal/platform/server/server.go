@@ -82,7 +82,7 @@ type Server struct {
 	approvals *approval.Keeper
 	tasks     *task.Keeper
 	once      *idempotency.Keeper // Of calls with an idempotency key.
-	chain     call.Handler // The stations.
+	chain     call.Handler        // The stations.
 	links     links
 	cluster   *cluster // Nil with SQLite.
 	http      *http.Server

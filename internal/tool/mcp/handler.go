@@ -165,6 +165,9 @@ func (h *Handler) fit(r *http.Request, x *exchange) *signalbox.Error {
 	if err := x.checkHead(r.Header); err != nil {
 		return err
 	}
+	if err := x.readKey(r.Header); err != nil {
+		return err
+	}
 	id := r.Header.Get(rpc.HeaderSession)
 	if id == "" || x.modern() || x.method == rpc.MethodInitialize {
 		return nil

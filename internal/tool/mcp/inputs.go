@@ -131,7 +131,7 @@ func readQuestions(data json.Value) ([]question, json.Members, error) {
 // answer. It is recorded, and refused unless the method is permitted.
 func (h *Handler) judgeQuestion(ctx context.Context, x *exchange, q question) error {
 	c := h.again(x.call)
-	c.Tool = &signalbox.ToolRequest{Server: x.call.Tool.Server, Name: q.method, Arguments: q.params}
+	c.Tool, c.IdempotencyKey = &signalbox.ToolRequest{Server: x.call.Tool.Server, Name: q.method, Arguments: q.params}, ""
 	c.Span = x.call.Span.Child()
 	_, err := h.serve(ctx, call.NewTrack(c))
 	return err

@@ -34,6 +34,7 @@ func (s *Servers) Open(
 		defer u.listen(t.Call.ID, caller)()
 		meta = append(meta, textMember("progressToken", t.Call.ID)...)
 	}
+	meta = append(meta, textMember(rpc.MetaIdempotency, forwarded(t.Idempotency.Forward, &terms))...)
 	meta = append(meta, terms.Meta...)
 	method, name, params := methodOf(t.Call.Tool, c.Upstream)
 	result, err := u.guarded(limited, method, name, func(session *session) []byte {
@@ -52,8 +53,8 @@ func (s *Servers) Open(
 	return r, err
 }
 
-// callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, and not the
-// token for progress, which nobody would carry back.
+// callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, not the
+// token for progress, which nobody would carry back, and not his idempotency key, which means something for him alone.
 func callerMeta(c *signalbox.Call) []json.Member {
 	if c.Protocol != signalbox.ProtocolMCP || len(c.Body) == 0 {
 		return []json.Member{}
@@ -73,7 +74,7 @@ func callerMeta(c *signalbox.Call) []json.Member {
 	own := []json.Member{}
 	for _, m := range meta.All() {
 		switch {
-		case strings.HasPrefix(m.Name, rpc.MetaPrefix), m.Name == "progressToken": // Which we replace.
+		case strings.HasPrefix(m.Name, rpc.MetaPrefix), m.Name == "progressToken", m.Name == rpc.MetaIdempotency: // Which we replace.
 		case m.Name == "traceparent", m.Name == "tracestate", m.Name == "baggage":
 		default:
 			own = append(own, m)

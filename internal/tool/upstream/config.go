@@ -46,6 +46,8 @@ type Config struct {
 	API     *openapi.API      // The HTTP API at URL, whose operations are the tools; nil for an MCP server.
 	Headers map[string]string // Sent to URL with every request, such as an Authorization.
 
+	IdempotencyHeader bool // POST and PATCH of API carry Idempotency-Key, where the call has a key.
+
 	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
 
 	Command []string          // A program that speaks over standard input and output, and its arguments.

@@ -121,6 +121,7 @@ func (w *httpWire) send(ctx context.Context, body []byte, method, name, authoriz
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
+	sendOnce(req.Header)
 	res, err := w.client.Do(req)
 	if err != nil {
 		var dial *net.OpError
