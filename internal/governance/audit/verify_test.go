@@ -333,8 +333,6 @@ func TestVerifyFollowsCalls(t *testing.T) {
 	unintended.Outcome, unintended.Attempts = signalbox.OutcomeOK, nil
 	again := unintended
 	again.Context.ReplayOf = "call_0"
-	attempted := someRecord(signalbox.RecordOutcome, 1)
-	attempted.Context.ReplayOf = "call_0"
 	silent := someRecord(signalbox.RecordOutcome, 1)
 	silent.Outcome = ""
 	nameless := someRecord(signalbox.RecordIntent, 1)
@@ -358,7 +356,6 @@ func TestVerifyFollowsCalls(t *testing.T) {
 		"no outcome":              {[]signalbox.Record{admin, intent}, "no outcome", 1},
 		"intent after outcome":    {[]signalbox.Record{refused, intent}, "after an outcome", 1},
 		"given again":             {[]signalbox.Record{again}, "", 0},
-		"given again, attempted":  {[]signalbox.Record{attempted}, "no intent before", 0},
 		"good without intent":     {[]signalbox.Record{unintended}, "no intent before", 0},
 		"outcome without intent":  {[]signalbox.Record{outcome}, "no intent before", 0},
 		"attempt without intent":  {[]signalbox.Record{attempt}, "no call of its tenant", 0},
