@@ -27,23 +27,24 @@ const (
 // Call is one act of an agent, parsed once by the protocol adapter and immutable from then on. Decisions are made about
 // Body, and Body is what is forwarded.
 type Call struct {
-	ID        string // "call_…", ours, sorts by time.
-	RequestID string // The caller's X-Request-Id where valid, else ours.
-	Kind      Kind
-	Protocol  Protocol // The caller's wire format; answers and errors have its shape.
-	Caller    Caller
-	Claims    Claims
-	Span      Span
-	Received  time.Time
-	Source    string // The caller's address without the port.
-	Stream    bool   // The caller asked for a stream.
-	Body      []byte // The bytes received; they have passed the strict parser unless Invalid is set.
-	Model     *ModelRequest
-	Tool      *ToolRequest
-	Invalid   *Error  // Why the request is not sane; the gate refuses it with this error.
-	Edits     string  // The approval whose arguments a person has changed to make this call; "" for all others.
-	Approval  string  // The one approval that may admit this call, which asks for no other; "" for all that a caller makes himself.
-	Bearer    *Bearer // The token that the call came with in place of an API key; nil for all others.
+	ID             string // "call_…", ours, sorts by time.
+	RequestID      string // The caller's X-Request-Id where valid, else ours.
+	Kind           Kind
+	Protocol       Protocol // The caller's wire format; answers and errors have its shape.
+	Caller         Caller
+	Claims         Claims
+	Span           Span
+	Received       time.Time
+	Source         string // The caller's address without the port.
+	Stream         bool   // The caller asked for a stream.
+	Body           []byte // The bytes received; they have passed the strict parser unless Invalid is set.
+	Model          *ModelRequest
+	Tool           *ToolRequest
+	Invalid        *Error  // Why the request is not sane; the gate refuses it with this error.
+	Edits          string  // The approval whose arguments a person has changed to make this call; "" for all others.
+	Approval       string  // The one approval that may admit this call, which asks for no other; "" for all that a caller makes himself.
+	IdempotencyKey string  // With which a caller makes a call of a tool at most once; "" for all others.
+	Bearer         *Bearer // The token that the call came with in place of an API key; nil for all others.
 }
 
 // Claims is what the caller said of itself in X-Signalbox-… headers. The gate checks it against what the key is bound

@@ -203,6 +203,7 @@ type Context struct {
 	ApprovalID     string   `json:"approval_id,omitzero"`
 	PolicyRule     string   `json:"policy_rule,omitzero"` // What permitted or denied the call, for people.
 	BreakGlass     string   `json:"break_glass,omitzero"` // Id of the [Grant] without which the call had been denied.
+	ReplayOf       string   `json:"replay_of,omitzero"`   // The call with the same idempotency key whose end was given again; no other was made.
 	Replica        string   `json:"replica,omitzero"`     // The process that serves the call; [LocalReplica] where there is one.
 	Guard          *Guarded `json:"guard,omitzero"`       // Nil where the guard did not look.
 }

@@ -64,6 +64,8 @@ type TaskContent struct {
 	Span   TaskTrace `json:"trace,omitzero"`
 	Body   string    `json:"body,omitzero"` // The request, byte for byte.
 
+	IdempotencyKey string `json:"idempotency_key,omitzero"` // Which the call uses when it is made.
+
 	Result string       `json:"result,omitzero"` // Of a completed task: the tool's, byte for byte.
 	Error  *TaskFailure `json:"error,omitzero"`  // Of a failed one.
 }

@@ -3,7 +3,7 @@
 //	record ─ intent and outcome of every call, refused ones too
 //	 └ gate ─ limits, claims, sanity
 //	   └ resolve ─ ordered candidates
-//	     └ policy ─ guard ─ approval
+//	     └ policy ─ guard ─ idempotency ─ approval
 //	       └ attempt ─ for each candidate until one serves: record intent, send, settle
 //
 // A protocol adapter parses its wire format into a [signalbox.Call], hands it to the first [Handler] in a [Track], and

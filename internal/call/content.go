@@ -140,7 +140,7 @@ func (r *Recorder) context(t *Track) signalbox.Context {
 		Purpose: r.short(t.Call.Claims.Purpose), RiskLevel: string(t.Policy.Risk), PolicyVersion: t.Policy.Version,
 		Route: t.Resolve.Route, Protocol: t.Call.Protocol, Stream: t.Call.Stream, ApprovedBy: t.Approval.By,
 		ApprovalStatus: approvalStatus(t.Approval.State), ApprovalID: t.Approval.ID, PolicyRule: t.Policy.Rule, BreakGlass: t.Policy.BreakGlass,
-		Replica: r.Replica, Downgraded: t.Resolve.Downgraded, Guard: t.guarded(),
+		ReplayOf: t.Idempotency.ReplayOf, Replica: r.Replica, Downgraded: t.Resolve.Downgraded, Guard: t.guarded(),
 	}
 	if t.Call.Model != nil {
 		c.RequestedModel = r.name(t, t.Call.Model.Model)

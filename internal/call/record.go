@@ -152,6 +152,9 @@ func (r *Recorder) end(ctx context.Context, t *Track, terminal []byte, err error
 	}
 	appendErr := r.append(ctx, rec, more)
 	r.leave(t, rec, appendErr)
+	if t.Over != nil {
+		t.Over()
+	}
 	if appendErr != nil {
 		return appendErr
 	}

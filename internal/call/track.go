@@ -7,21 +7,24 @@ import (
 // Track is one call's way through the stations: the call, and each station's own result. The zero result of a station is
 // "not run".
 type Track struct {
-	Call     *signalbox.Call
-	Gate     GateResult
-	Resolve  ResolveResult
-	Policy   PolicyResult
-	Guard    GuardResult
-	Approval ApprovalResult
-	Tab      Tab                 // What the call pays from; set by the gate, nil where there is no ledger.
-	Attempts []signalbox.Attempt // Added by the attempt station, one for each try that has ended or is under way.
-	Excerpt  string              // Text of the answer for its summary; set by the attempt station.
+	Call        *signalbox.Call
+	Gate        GateResult
+	Resolve     ResolveResult
+	Policy      PolicyResult
+	Guard       GuardResult
+	Approval    ApprovalResult
+	Idempotency IdempotencyResult
+	Tab         Tab                 // What the call pays from; set by the gate, nil where there is no ledger.
+	Attempts    []signalbox.Attempt // Added by the attempt station, one for each try that has ended or is under way.
+	Excerpt     string              // Text of the answer for its summary; set by the attempt station.
 
-	// Begun and Ended give what else is written in the transactions of the first intent and of the outcome, for who makes the
-	// call in another's place and keeps what it comes to. Ended is given the terminal part, nil where none came, and the error
-	// that the caller is to see. They are called once, on the call's own way. Nil: nothing is.
+	// Begun and Ended give what else is written in the transactions of the first intent and of the outcome, for who keeps what
+	// the call comes to. Ended is given the terminal part, nil where none came, and the error that the caller is to see. Over
+	// is told once the outcome is durable, or can not be written. They are called once, on the call's own way. Nil: nothing is.
+	// Who sets one calls the one that was there before.
 	Begun func() []signalbox.Effect
 	Ended func(terminal []byte, err error) []signalbox.Effect
+	Over  func()
 
 	input string // The summary of what was asked, once the record station has made it.
 }
@@ -85,6 +88,14 @@ type ApprovalResult struct {
 	State   signalbox.ApprovalState
 	By      string             // Who approved it, separated by commas.
 	Effects []signalbox.Effect // Of the first intent: they use the approval up.
+}
+
+// IdempotencyResult is what became of a call's idempotency key.
+type IdempotencyResult struct {
+	// Forward is what servers are given in place of the key, so that those who know such keys act once. It is another one for
+	// every caller and every request; "" where the call has no key, or is not made.
+	Forward  string
+	ReplayOf string // The call whose end is given again in place of making this one; "" for all others.
 }
 
 // NewTrack starts a call's way. Until the gate has run, the caller is who the key says.

@@ -1445,6 +1445,8 @@ export interface components {
             /** @description The rates of the attempt that served. */
             rates: components["schemas"]["Rates"];
             record: components["schemas"]["RecordIndices"];
+            /** @description The call with the same idempotency key whose end was given again; no other was made. */
+            replay_of: string | null;
             request_id: string | null;
             /** @description Null until a policy assesses it. */
             risk_level: string | null;
@@ -1492,6 +1494,7 @@ export interface components {
             protocol?: string;
             provider?: string;
             purpose?: string;
+            replay_of?: string;
             replica?: string;
             request_id?: string;
             requested_model?: string;

@@ -28,7 +28,7 @@ func sameSays(t interface {
 		return
 	}
 	r, err := Decode(e)
-	want := says{tenant: r.Who.TenantID, outcome: r.Outcome, attempted: len(r.Attempts) > 0, action: r.What.Action}
+	want := says{tenant: r.Who.TenantID, outcome: r.Outcome, attempted: len(r.Attempts) > 0, replay: r.Context.ReplayOf != "", action: r.What.Action}
 	if err != nil || got != want {
 		t.Fatalf("got %+v, want %+v (%v), of %q", got, want, err, content)
 	}

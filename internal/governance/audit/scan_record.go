@@ -97,6 +97,7 @@ func (s *scan) context(v *signalbox.Context) {
 	maybe(s, "approval_id", &v.ApprovalID)
 	maybe(s, "policy_rule", &v.PolicyRule)
 	maybe(s, "break_glass", &v.BreakGlass)
+	maybe(s, "replay_of", &v.ReplayOf)
 	maybe(s, "replica", &v.Replica)
 	if s.object("guard") {
 		v.Guard = &signalbox.Guarded{}

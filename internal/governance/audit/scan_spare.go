@@ -23,6 +23,7 @@ type says struct {
 	tenant    string
 	outcome   signalbox.Outcome
 	attempted bool
+	replay    bool // It gives again what another call came to.
 	action    string
 }
 
@@ -36,7 +37,7 @@ func (p *spare) read(e *signalbox.Entry) (says, bool) {
 	if s.odd || s.s != "" {
 		return says{}, false
 	}
-	v := says{tenant: e.Tenant, attempted: len(r.Attempts) > 0, action: signalbox.ActionModelCall}
+	v := says{tenant: e.Tenant, attempted: len(r.Attempts) > 0, replay: r.Context.ReplayOf != "", action: signalbox.ActionModelCall}
 	if r.Who.TenantID != e.Tenant {
 		v.tenant = strings.Clone(r.Who.TenantID)
 	}

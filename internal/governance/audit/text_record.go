@@ -106,6 +106,7 @@ func (w *text) context(v *signalbox.Context) {
 	w.optional("approval_id", v.ApprovalID)
 	w.optional("policy_rule", v.PolicyRule)
 	w.optional("break_glass", v.BreakGlass)
+	w.optional("replay_of", v.ReplayOf)
 	w.optional("replica", v.Replica)
 	if g := v.Guard; g != nil {
 		w.name("guard")

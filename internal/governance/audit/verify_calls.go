@@ -81,7 +81,7 @@ func (c *calls) outcome(v *verifier, at *checked) {
 		v.found(CheckCall, e.Index, e.Call, "The outcome does not say how the call ended.")
 	case intended && was.tenant != e.Tenant:
 		v.found(CheckCall, e.Index, e.Call, "The outcome is of tenant %q, the call of %q.", e.Tenant, was.tenant)
-	case !intended && (at.attempted || at.outcome == signalbox.OutcomeOK):
+	case !intended && (at.attempted || at.outcome == signalbox.OutcomeOK && !at.replay):
 		v.found(CheckCall, e.Index, e.Call, "The call was attempted, but there is no intent before its outcome.")
 	}
 	delete(c.open, e.Call)

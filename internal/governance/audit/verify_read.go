@@ -28,6 +28,7 @@ type checked struct {
 	tenant     string // What the content says of itself, from here on; of a destroyed one what the header says.
 	outcome    signalbox.Outcome
 	attempted  bool
+	replay     bool
 	evidence   *signalbox.Record // A record of destroyed content; nil for all others.
 }
 
@@ -134,7 +135,7 @@ func (c *checked) check(scratch []byte, room *spare) []byte {
 		return scratch
 	}
 	if v, ok := room.read(&c.entry); ok && v.action != signalbox.ActionContentDestroyed {
-		c.tenant, c.outcome, c.attempted = v.tenant, v.outcome, v.attempted
+		c.tenant, c.outcome, c.attempted, c.replay = v.tenant, v.outcome, v.attempted, v.replay
 	} else {
 		c.decode()
 	}
@@ -150,7 +151,7 @@ func (c *checked) decode() {
 	if err != nil {
 		c.contentErr = signalbox.AsError(err).Cause
 	}
-	c.tenant, c.outcome, c.attempted = r.Who.TenantID, r.Outcome, len(r.Attempts) > 0
+	c.tenant, c.outcome, c.attempted, c.replay = r.Who.TenantID, r.Outcome, len(r.Attempts) > 0, r.Context.ReplayOf != ""
 	if r.Type == signalbox.RecordAdmin && r.What.Action == signalbox.ActionContentDestroyed {
 		c.evidence = &r
 	}

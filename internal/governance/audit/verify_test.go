@@ -329,6 +329,10 @@ func TestVerifyFollowsCalls(t *testing.T) {
 	withCall.Call = "call_1"
 	refused := someRecord(signalbox.RecordOutcome, 1)
 	refused.Outcome, refused.Attempts = signalbox.OutcomeDenied, nil
+	unintended := someRecord(signalbox.RecordOutcome, 1)
+	unintended.Outcome, unintended.Attempts = signalbox.OutcomeOK, nil
+	again := unintended
+	again.Context.ReplayOf = "call_0"
 	silent := someRecord(signalbox.RecordOutcome, 1)
 	silent.Outcome = ""
 	nameless := someRecord(signalbox.RecordIntent, 1)
@@ -351,6 +355,8 @@ func TestVerifyFollowsCalls(t *testing.T) {
 		"second intent":           {[]signalbox.Record{intent, intent, outcome}, "second intent; the first is record 0", 1},
 		"no outcome":              {[]signalbox.Record{admin, intent}, "no outcome", 1},
 		"intent after outcome":    {[]signalbox.Record{refused, intent}, "after an outcome", 1},
+		"given again":             {[]signalbox.Record{again}, "", 0},
+		"good without intent":     {[]signalbox.Record{unintended}, "no intent before", 0},
 		"outcome without intent":  {[]signalbox.Record{outcome}, "no intent before", 0},
 		"attempt without intent":  {[]signalbox.Record{attempt}, "no call of its tenant", 0},
 		"attempt of another":      {[]signalbox.Record{intent, foreignAttempt, outcome}, "no call of its tenant", 1},

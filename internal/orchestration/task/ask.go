@@ -106,6 +106,19 @@ func notFound() error {
 		WithRemedy("Ask for a task by the id that your call was answered with, with the same key and at the same server.")
 }
 
+// Of gives the task of an approval that has not ended, if who asks has made it.
+func (k *Keeper) Of(ctx context.Context, who signalbox.Caller, approval string) (signalbox.Task, bool, error) {
+	t, found, err := k.o.Store.TaskOf(ctx, approval)
+	if err != nil || !found {
+		return signalbox.Task{}, false, err
+	}
+	t, _, err = k.own(ctx, who, "", t.ID)
+	if signalbox.CodeOf(err) == signalbox.CodeNotFound {
+		return signalbox.Task{}, false, nil
+	}
+	return t, err == nil, err
+}
+
 // Get gives a task, and what it came to once it is final, to who made it; to everybody else it is not found.
 func (k *Keeper) Get(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error) {
 	return k.own(ctx, who, server, id)

@@ -21,7 +21,8 @@ func contentOf(c *signalbox.Call, who signalbox.Caller) (signalbox.TaskContent, 
 	}
 	return signalbox.TaskContent{
 		Guest: guest, User: who.User, Subject: c.Claims.Subject, Caller: c.Caller, Claims: c.Claims, Source: c.Source, Body: string(c.Body),
-		Span: signalbox.TaskTrace{Parent: c.Span.Parent, Flags: c.Span.Flags, State: c.Span.State, Baggage: c.Span.Baggage},
+		IdempotencyKey: c.IdempotencyKey,
+		Span:           signalbox.TaskTrace{Parent: c.Span.Parent, Flags: c.Span.Flags, State: c.Span.State, Baggage: c.Span.Baggage},
 	}, nil
 }
 

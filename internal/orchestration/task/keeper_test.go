@@ -98,6 +98,9 @@ func TestMadeOnceWhenItIsApproved(t *testing.T) {
 		if again := d.open("appr_1"); again.ID != task.ID {
 			t.Errorf("opened twice for one approval: %s, %s", task.ID, again.ID)
 		}
+		if of, found, err := d.keepers[1].Of(t.Context(), kim, "appr_1"); err != nil || !found || of.ID != task.ID {
+			t.Errorf("the task of the approval is %q (%v, %v)", of.ID, found, err)
+		}
 		if c := d.came(task.ID, signalbox.TaskWaiting); c.Error != nil || c.Result != "" {
 			t.Errorf("got %+v", c)
 		}
@@ -107,6 +110,9 @@ func TestMadeOnceWhenItIsApproved(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		d.ran("appr_1", 1)
+		if _, found, err := d.keepers[1].Of(t.Context(), kim, "appr_1"); found || err != nil {
+			t.Errorf("one that has ended is found (%v)", err)
+		}
 		want := []string{"admin task_opened", "intent ", "outcome "}
 		if got := d.actions(); !slices.Equal(got, want) {
 			t.Errorf("got records %q, want %q", got, want)
@@ -117,6 +123,7 @@ func TestMadeOnceWhenItIsApproved(t *testing.T) {
 func TestTheCallIsThatOfItsCaller(t *testing.T) {
 	k := newWorld().process("one", nil)
 	asked := newWorld().asking("appr_1")
+	asked.IdempotencyKey = "once"
 	c, err := contentOf(asked, kim)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +139,7 @@ func TestTheCallIsThatOfItsCaller(t *testing.T) {
 		t.Errorf("got %+v", made)
 	}
 	if made.Caller != asked.Caller || made.Claims.Subject != "customer-9" || *made.Claims.Step != 3 || made.Source != asked.Source ||
-		made.RequestID != "req_1" || string(made.Body) != body || made.Protocol != asked.Protocol || made.Tool.ID() != "files.write" {
+		made.RequestID != "req_1" || string(made.Body) != body || made.Protocol != asked.Protocol || made.Tool.ID() != "files.write" || made.IdempotencyKey != "once" {
 		t.Errorf("got %+v", made)
 	}
 }
@@ -226,6 +233,9 @@ func TestToldToNobodyElse(t *testing.T) {
 			}
 			if err := k.Cancel(t.Context(), who, "files", task.ID); signalbox.CodeOf(err) != signalbox.CodeNotFound {
 				t.Errorf("another %s cancels: %v", name, err)
+			}
+			if _, found, err := k.Of(t.Context(), who, "appr_1"); found || err != nil {
+				t.Errorf("another %s is told of the task of the approval: %v", name, err)
 			}
 			if _, err := k.Open(t.Context(), d.asking("appr_1"), who, "appr_1"); signalbox.CodeOf(err) != signalbox.CodeNotFound {
 				t.Errorf("another %s opens: %v", name, err)

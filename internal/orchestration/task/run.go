@@ -251,6 +251,7 @@ func (k *Keeper) call(t signalbox.Task, c signalbox.TaskContent) (*signalbox.Cal
 		ID: signalbox.NewID(signalbox.CallPrefix, now), RequestID: t.Request, Kind: signalbox.KindTool,
 		Protocol: signalbox.ProtocolMCP, Caller: c.Caller, Claims: c.Claims, Span: span, Received: now, Source: c.Source,
 		Body: []byte(c.Body), Tool: tool, Approval: t.Approval,
+		IdempotencyKey: c.IdempotencyKey,
 	}
 	if c.Guest != nil && k.o.Again != nil {
 		made.Bearer = k.o.Again(*c.Guest)

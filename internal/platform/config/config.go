@@ -34,7 +34,10 @@ type Config struct {
 	Approvals  Approvals            `json:"approvals"`
 	BreakGlass BreakGlass           `json:"break_glass"`
 	OIDC       []OIDC               `json:"oidc"`
-	Warnings   []Warning            `json:"-"` // What Options.CheckPolicy has found.
+
+	Idempotency Idempotency `json:"idempotency"`
+
+	Warnings []Warning `json:"-"` // What Options.CheckPolicy has found.
 }
 
 // TLS names the files of a certificate and its key, both in PEM. Both are set or none.
@@ -190,6 +193,9 @@ type MCPServer struct {
 
 	Credential *Credential `json:"credential"` // Nil: the headers say all.
 
+	// Of an HTTP API: what stands for the caller's idempotency key is sent with POST and PATCH, as Idempotency-Key.
+	IdempotencyHeader bool `json:"idempotency_header"`
+
 	Timeouts ToolTimeouts    `json:"timeouts"`
 	MaxCalls int64           `json:"max_concurrent_calls"` // In flight; beyond it a call waits for Timeouts.Place.
 	Asks     bool            `json:"asks"`                 // A command may ask callers while it works for them, and has one call at a time.
@@ -308,6 +314,11 @@ type Approvals struct {
 	DeniedFor     time.Duration                            `json:"denied_for"`     // Of a denied one: the same call is refused meanwhile; 0: not at all.
 	EscalateAfter time.Duration                            `json:"escalate_after"` // Of a pending one; 0: never.
 	Channels      []string                                 `json:"channels"`       // That are told of new and escalated ones; none: nobody is told.
+}
+
+// Idempotency says what becomes of the idempotency keys of calls.
+type Idempotency struct {
+	Keep time.Duration `json:"keep"` // How long a key makes no second call, from the end of the first one on.
 }
 
 // BreakGlass says who may give grants that go beyond the permissions.

@@ -62,7 +62,8 @@ func TestDefaultsOfAFileThatSaysNothing(t *testing.T) {
 			},
 			ExpireAfter: 24 * time.Hour, UseWithin: 15 * time.Minute, DeniedFor: 10 * time.Minute,
 		},
-		BreakGlass: BreakGlass{Roles: []signalbox.Role{"operator", "admin"}, MaxDuration: 4 * time.Hour, ReviewWithin: 24 * time.Hour},
+		BreakGlass:  BreakGlass{Roles: []signalbox.Role{"operator", "admin"}, MaxDuration: 4 * time.Hour, ReviewWithin: 24 * time.Hour},
+		Idempotency: Idempotency{Keep: 24 * time.Hour},
 	}
 	equal(t, "config", got, want)
 	equal(t, "TLS", got.TLS.Enabled(), true)

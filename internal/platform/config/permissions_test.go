@@ -241,8 +241,8 @@ func TestDocumentedPolicy(t *testing.T) {
 	_, rest, _ := strings.Cut(string(page), "\n## Permissions\n")
 	part, _, found := strings.Cut(rest, "\n## Retention of content\n")
 	blocks := yamlBlock.FindAllStringSubmatch(part, -1)
-	if !found || len(blocks) != 8 {
-		t.Fatalf("found %d examples, want 8", len(blocks))
+	if !found || len(blocks) != 9 {
+		t.Fatalf("found %d examples, want 9", len(blocks))
 	}
 	const base = "tenants: [{id: acme}]\nchannels: {ops: {kind: webhook, url: 'https://h', secret: 0123456789abcdef}}\n"
 	text := base

@@ -204,3 +204,10 @@ func TestLinesDoNotCount(t *testing.T) {
 		}
 	}
 }
+
+func TestIdempotency(t *testing.T) {
+	c := goodFile(t, "idempotency")
+	equal(t, "idempotency", c.Idempotency, Idempotency{Keep: 90 * time.Minute})
+	equal(t, "the header is sent", c.MCPServers["pets"].IdempotencyHeader, true)
+	equal(t, "the header is not sent", c.MCPServers["shop"].IdempotencyHeader, false)
+}

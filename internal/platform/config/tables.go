@@ -37,6 +37,7 @@ func configTable(c *Config) object {
 		key("policy", "What decides besides the permissions of agents.", policyTable(&c.Policy)),
 		key("approvals", "Which calls wait for people, and how long.", approvalsTable(&c.Approvals)),
 		key("break_glass", "Grants for a while that go beyond the permissions.", breakGlassTable(&c.BreakGlass)),
+		key("idempotency", "The idempotency keys with which callers make a call of a tool at most once.", idempotencyTable(&c.Idempotency)),
 		key("oidc", "Identity providers (OpenID Connect) whose people may log in.", listOf(&c.OIDC, oidcTable())),
 		later("flows"), later("guardrails"), later("sampling"), later("slos"), later("rollouts"), later("compliance"),
 		later("cache"), later("a2a"),

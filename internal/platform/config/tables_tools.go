@@ -25,6 +25,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
 		key("credential", "How to get the tokens that the server demands.", credentialKey{&m.Credential}),
+		key("idempotency_header", "Whether an HTTP API is sent what stands for a call's idempotency key, as Idempotency-Key of POST and PATCH; false by default.", boolean(&m.IdempotencyHeader)),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
 		key("max_concurrent_calls", "Calls of its tools that may be in flight in this process.", integer(&m.MaxCalls, 1, 100_000)),
 		key("asks", "The program may ask its callers while it works for them, if the permissions allow it; it then gets one call at a time.", boolean(&m.Asks)),
@@ -45,6 +46,7 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		checkMCPServer(s)
 		once(s, "tenants", m.Tenants, "tenant")
 		checkAsks(s, m)
+		checkIdempotencyHeader(s, m)
 		checkCredential(s, m)
 		checkGuard(s, m)
 	}}

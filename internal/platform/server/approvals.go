@@ -30,6 +30,7 @@ func (s *Server) startApprovals(context.Context) error {
 		Bound: s.bound, Current: s.asksStill, Asked: s.asked, Escalated: s.escalated, Decided: s.telemetry.Decided,
 	})
 	s.newTasks()
+	s.newIdempotency()
 	key := s.data.vault.Subject("approval links", "v1") // No tenant has a space in its name.
 	s.links = links{key[:]}
 	s.every("claims of approvals", releaseInterval, func(ctx context.Context) {

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/projection"
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
+	"github.com/signalbox/signalbox/internal/orchestration/idempotency"
 	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
@@ -44,6 +45,8 @@ type database interface {
 	approval.Store
 	task.Store
 	ForgetTasks(ctx context.Context, before time.Time, limit int) (int, error)
+	idempotency.Store
+	ForgetIdempotency(ctx context.Context, before time.Time, limit int) (int, error)
 	governance
 	Brakes(ctx context.Context) ([]signalbox.Brake, error)
 	FindBrakes(ctx context.Context, ids []string) ([]signalbox.Brake, error)

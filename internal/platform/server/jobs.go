@@ -28,6 +28,7 @@ func (s *Server) jobs(ctx context.Context) {
 	all.Go(func() { loop(ctx, expireInterval, keeper.keep) })
 	all.Go(func() { loop(ctx, idleInterval, s.expireRuns) })
 	all.Go(func() { loop(ctx, forgetInterval, s.forgetTasks) })
+	all.Go(func() { loop(ctx, forgetInterval, s.forgetIdempotency) })
 	all.Go(func() { loop(ctx, rotateInterval, s.rotateMaster) })
 	all.Go(func() { loop(ctx, sweepInterval, s.sweepApprovals) })
 	all.Go(func() { loop(ctx, reviewInterval, s.reviewGrants) })

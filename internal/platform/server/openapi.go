@@ -42,6 +42,9 @@ func readAPIs(c *config.Config) (apis, error) {
 // fixed are the names that the configuration sends with each request.
 func fixed(m config.MCPServer) openapi.Options {
 	o := openapi.Options{Headers: slices.Sorted(maps.Keys(m.Headers))}
+	if m.IdempotencyHeader {
+		o.Headers = append(o.Headers, "Idempotency-Key")
+	}
 	if u, err := url.Parse(m.URL.Reveal()); err == nil {
 		o.Query = slices.Sorted(maps.Keys(u.Query()))
 	}

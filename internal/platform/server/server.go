@@ -31,6 +31,7 @@ import (
 	"github.com/signalbox/signalbox/internal/observability/alert"
 	"github.com/signalbox/signalbox/internal/observability/telemetry"
 	"github.com/signalbox/signalbox/internal/orchestration/approval"
+	"github.com/signalbox/signalbox/internal/orchestration/idempotency"
 	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
@@ -81,8 +82,9 @@ type Server struct {
 	pins      *pin.Keeper
 	approvals *approval.Keeper
 	tasks     *task.Keeper
-	held      *mcp.Held    // Calls whose callers are asked something.
-	chain     call.Handler // The stations.
+	held      *mcp.Held           // Calls whose callers are asked something.
+	once      *idempotency.Keeper // Of calls with an idempotency key.
+	chain     call.Handler        // The stations.
 	links     links
 	cluster   *cluster // Nil with SQLite.
 	http      *http.Server

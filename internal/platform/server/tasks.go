@@ -49,11 +49,16 @@ func (s *Server) serveTask(ctx context.Context, t *call.Track) error {
 
 // forgetTasks removes tasks that have ended long ago.
 func (s *Server) forgetTasks(ctx context.Context) {
+	s.forget(ctx, "old tasks could not be removed", s.data.db.ForgetTasks)
+}
+
+// forget removes what nobody is to find any more, in batches.
+func (s *Server) forget(ctx context.Context, failed string, batch func(ctx context.Context, before time.Time, limit int) (int, error)) {
 	for n := forgetBatch; n == forgetBatch; {
 		var err error
-		if n, err = s.data.db.ForgetTasks(ctx, s.data.now(), forgetBatch); err != nil {
+		if n, err = batch(ctx, s.data.now(), forgetBatch); err != nil {
 			if ctx.Err() == nil {
-				s.options.Logger.WarnContext(ctx, "old tasks could not be removed", "error", err)
+				s.options.Logger.WarnContext(ctx, failed, "error", err)
 			}
 			return
 		}

@@ -84,6 +84,10 @@ func failure(request, call string, err error) *rpc.Error {
 		approval.Text("url", e.ApprovalURL())
 		data.Add("approval", approval.Bytes())
 	}
+	var again *replayedError
+	if errors.As(err, &again) {
+		data.Text("replay_of", again.call)
+	}
 	if e.RetryAfter > 0 {
 		data.Add("retry_after_ms", strconv.AppendInt(nil, e.RetryAfter.Milliseconds(), 10))
 	}

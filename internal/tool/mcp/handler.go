@@ -171,6 +171,9 @@ func (h *Handler) fit(r *http.Request, x *exchange) *signalbox.Error {
 	if err := x.checkHead(r.Header); err != nil {
 		return err
 	}
+	if err := x.readKey(r.Header); err != nil {
+		return err
+	}
 	if x.modern() {
 		x.mirrored = mirror.Others(nil, r.Header)
 	}

@@ -2,6 +2,8 @@ package mcp
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/signalbox/signalbox"
 )
@@ -12,6 +14,8 @@ const (
 	headerCost     = "X-Signalbox-Cost-Usd" // As plain decimal.
 	headerApproval = "X-Signalbox-Approval" // The approval that the call waits for.
 	headerRetry    = "X-Should-Retry"
+
+	headerRetryAfter = "Retry-After"
 )
 
 // headline is what the head of an answer says of its call.
@@ -19,6 +23,8 @@ type headline struct {
 	call     string
 	cost     *signalbox.Money
 	approval string
+	replayOf string
+	retry    time.Duration // When to come back; 0 is not said.
 }
 
 func (l *headline) write(h http.Header) {
@@ -30,4 +36,15 @@ func (l *headline) write(h http.Header) {
 		h.Set(headerApproval, l.approval)
 		h.Set(headerRetry, "false")
 	}
+	if l.replayOf != "" {
+		h.Set(headerReplayOf, l.replayOf)
+	}
+	if l.retry > 0 {
+		h.Set(headerRetryAfter, seconds(l.retry))
+	}
+}
+
+// seconds writes a time in whole seconds, rounded up.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }

@@ -132,7 +132,7 @@ func readQuestions(data json.Value) ([]question, json.Members, error) {
 // answers, and a part of the act.
 func (h *Handler) judgeQuestion(ctx context.Context, x *exchange, q question) (json.Value, error) {
 	c := h.again(x.call)
-	c.Tool = &signalbox.ToolRequest{Server: x.call.Tool.Server, Name: q.method, Arguments: q.params}
+	c.Tool, c.IdempotencyKey = &signalbox.ToolRequest{Server: x.call.Tool.Server, Name: q.method, Arguments: q.params}, ""
 	c.Span = x.call.Span.Child()
 	return h.serve(ctx, call.NewTrack(c))
 }

@@ -37,7 +37,7 @@ var (
 	messageNames = json.NewNames("jsonrpc", "id", "method", "params", "result", "error")
 	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId", "uri", "ref", "argument", "context")
 	refNames     = json.NewNames("type", "name", "uri")
-	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", rpc.MetaVersion, rpc.MetaClient, rpc.MetaCapabilities, rpc.MetaLogLevel)
+	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", rpc.MetaVersion, rpc.MetaClient, rpc.MetaCapabilities, rpc.MetaLogLevel, rpc.MetaIdempotency)
 )
 
 // parseRequest reads a message. The error is of code invalid and names the field; what was read before it stays, so that

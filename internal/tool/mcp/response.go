@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-	"strconv"
 	"sync"
-	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -137,7 +135,7 @@ func (a *response) refusal(c *signalbox.Call, err error) {
 		a.w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if e.RetryAfter > 0 {
-		a.w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+		a.w.Header().Set(headerRetryAfter, seconds(e.RetryAfter))
 	}
 	a.finish(e.Code.Status(), rpcFailure(c, err).Response(a.id))
 }

@@ -29,6 +29,8 @@ const TaskPoll = 2 * time.Second
 type Tasks interface {
 	// Open gives the task of a call that waits for an approval, durable. For one approval it gives one task.
 	Open(ctx context.Context, c *signalbox.Call, who signalbox.Caller, approval string) (signalbox.Task, error)
+	// Of gives the task of an approval that has not ended, if it is of who asks.
+	Of(ctx context.Context, who signalbox.Caller, approval string) (signalbox.Task, bool, error)
 	// Get gives a task of who asks, made at the server ("": at any), and what it came to.
 	Get(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error)
 	// Cancel notes that who asks does not want the task any more. Doing it again changes nothing.
@@ -119,6 +121,23 @@ func (h *Handler) openTask(ctx context.Context, c *signalbox.Call, approval stri
 	t, err := h.tasks.Open(ctx, c, who, approval)
 	if err != nil {
 		return nil, err
+	}
+	return encodeTask("task", t, signalbox.TaskContent{}), nil
+}
+
+// sameTask answers a call whose idempotency key is used by the call of a task, with that task. Where that has ended by now the
+// refusal stays: sent once more, the call is answered with what it came to.
+func (h *Handler) sameTask(ctx context.Context, x *exchange, refused *signalbox.Error) (json.Value, error) {
+	who, err := h.who(x.call)
+	if err != nil {
+		return nil, err
+	}
+	t, found, err := h.tasks.Of(ctx, who, refused.Approval)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, refused
 	}
 	return encodeTask("task", t, signalbox.TaskContent{}), nil
 }

@@ -21,6 +21,8 @@ func (h *Handler) attend(ctx context.Context, x *exchange) (json.Value, error) {
 	data, err := h.present(ctx, x)
 	e := signalbox.AsError(err)
 	switch {
+	case err != nil && e.Code == signalbox.CodeConflict && e.Approval != "" && h.becomesTask(x): // Its key is used by a task.
+		return h.sameTask(ctx, x, e)
 	case err == nil || e.Code != signalbox.CodeApprovalRequired || e.Approval == "":
 	case h.becomesTask(x):
 		return h.openTask(ctx, x.call, e.Approval)
@@ -37,15 +39,19 @@ func (h *Handler) attend(ctx context.Context, x *exchange) (json.Value, error) {
 func (h *Handler) present(ctx context.Context, x *exchange) (json.Value, error) {
 	t := call.NewTrack(x.call)
 	data, err := h.serve(ctx, t)
-	said := &headline{call: x.call.ID}
+	said := &headline{call: x.call.ID, replayOf: t.Idempotency.ReplayOf}
 	if cost, _ := t.Cost(); cost != nil && len(t.Attempts) > 0 {
 		said.cost = cost
 	}
-	if err != nil {
-		said.approval = signalbox.AsError(err).Approval
+	switch e := signalbox.AsError(err); {
+	case err == nil:
+	case e.Code == signalbox.CodeConflict:
+		said.retry = e.RetryAfter
+	default:
+		said.approval = e.Approval
 	}
 	x.response.headline(said)
-	return data, err
+	return replayed(data, err, said.replayOf)
 }
 
 // again makes a new call of the same bytes, by the same caller with the same claims.

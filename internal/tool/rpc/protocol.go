@@ -71,6 +71,15 @@ const (
 	MetaServer       = MetaPrefix + "serverInfo"
 )
 
+// Names of ours in _meta.
+const (
+	MetaIdempotency = "signalbox/idempotency-key" // Of a tools/call: from callers their key, to servers what stands for it.
+	MetaReplayOf    = "signalbox/replay-of"       // Of a result that was given before: the id of the call that it is of.
+)
+
+// HeaderIdempotency is the header with the idempotency key of a tools/call, and of requests to HTTP APIs.
+const HeaderIdempotency = "Idempotency-Key"
+
 // NoCapabilities is what servers are told where no caller is there who could do anything for them.
 var NoCapabilities = json.Value("{}")
 

@@ -41,6 +41,7 @@ func (s *Servers) Open(
 		defer u.listen(t.Call.ID, caller)()
 		meta = append(meta, textMember("progressToken", t.Call.ID)...)
 	}
+	meta = append(meta, textMember(rpc.MetaIdempotency, forwarded(t.Idempotency.Forward, &terms))...)
 	meta = append(meta, terms.Meta...)
 	tool := t.Tool()
 	method, name, params := methodOf(tool, c.Upstream)
@@ -63,8 +64,8 @@ func (s *Servers) Open(
 	return r, err
 }
 
-// callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, and not the
-// token for progress, which nobody would carry back.
+// callerMeta gives the members of the caller's _meta that are his own: not the protocol's, not the trace, not the
+// token for progress, which nobody would carry back, and not his idempotency key, which means something for him alone.
 func callerMeta(c *signalbox.Call) []json.Member {
 	if c.Protocol != signalbox.ProtocolMCP || len(c.Body) == 0 {
 		return []json.Member{}
@@ -84,7 +85,7 @@ func callerMeta(c *signalbox.Call) []json.Member {
 	own := []json.Member{}
 	for _, m := range meta.All() {
 		switch {
-		case strings.HasPrefix(m.Name, rpc.MetaPrefix), m.Name == "progressToken": // Which we replace.
+		case strings.HasPrefix(m.Name, rpc.MetaPrefix), m.Name == "progressToken", m.Name == rpc.MetaIdempotency: // Which we replace.
 		case m.Name == "traceparent", m.Name == "tracestate", m.Name == "baggage":
 		default:
 			own = append(own, m)

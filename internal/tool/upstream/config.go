@@ -46,8 +46,9 @@ type Config struct {
 	API     *openapi.API      // The HTTP API at URL, whose operations are the tools; nil for an MCP server.
 	Headers map[string]string // Sent to URL with every request, such as an Authorization.
 
-	Card        string   // Where the card of a server is that names its URL, read whenever it is connected. Headers go there too.
-	CardOrigins []string // To which Headers may be sent besides the card's own, as [card.Source] has them.
+	Card              string   // Where the card of a server is that names its URL, read whenever it is connected. Headers go there too.
+	CardOrigins       []string // To which Headers may be sent besides the card's own, as [card.Source] has them.
+	IdempotencyHeader bool     // POST and PATCH of API carry Idempotency-Key, where the call has a key.
 
 	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
 

@@ -23,6 +23,7 @@ type apiWire struct {
 	headers  map[string]string
 	auth     Authorizer // Nil: the headers say all.
 	agent    string     // Our name in requests.
+	keys     bool       // Requests that are not repeated by nature carry what stands for the call's idempotency key.
 	client   *http.Client
 	gone     chan struct{}
 	goneOnce sync.Once
@@ -34,7 +35,7 @@ func newAPIWire(s Config, version string) (*apiWire, error) {
 		return nil, errors.New("the url is not valid") // Its text may hold a secret.
 	}
 	return &apiWire{
-		api: s.API, base: base, headers: s.Headers, auth: s.Authorizer, agent: "signalbox/" + version, client: newClient(s), gone: make(chan struct{}),
+		api: s.API, base: base, headers: s.Headers, auth: s.Authorizer, agent: "signalbox/" + version, keys: s.IdempotencyHeader, client: newClient(s), gone: make(chan struct{}),
 	}, nil
 }
 
@@ -115,15 +116,18 @@ func (w *apiWire) send(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// head adds what is configured, and the trace. Nothing of what the caller sent to us is among it.
+// head adds what is configured, the trace, and what stands for the call's idempotency key. Nothing of what the caller sent
+// to us is among it.
 func (w *apiWire) head(req *http.Request, meta json.Node) {
 	req.Header.Set("User-Agent", w.agent)
-	trace, err := meta.Object()
-	if err == nil {
-		for _, name := range []string{"traceparent", "tracestate"} {
-			if value, err := trace.Get(name).Text(); err == nil {
-				req.Header.Set(name, value)
-			}
+	carried := map[string]string{"traceparent": "traceparent", "tracestate": "tracestate"}
+	if w.keys && (req.Method == http.MethodPost || req.Method == http.MethodPatch) {
+		carried[rpc.HeaderIdempotency] = rpc.MetaIdempotency
+	}
+	members, err := meta.Object()
+	for name, member := range carried {
+		if value, textErr := members.Get(member).Text(); err == nil && textErr == nil {
+			req.Header.Set(name, value)
 		}
 	}
 	for name, value := range w.headers {

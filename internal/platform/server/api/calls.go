@@ -64,6 +64,7 @@ type CallDetail struct {
 	ApprovedBy    *string            `json:"approved_by" doc:"Who has approved it, separated by commas."`
 	BreakGlass    *string            `json:"break_glass" doc:"The grant without which the call had been denied."`
 	Guard         *signalbox.Guarded `json:"guard" doc:"What the guard has found, in counts; null where it did not look."`
+	ReplayOf      *string            `json:"replay_of" doc:"The call with the same idempotency key whose end was given again; no other was made."`
 	Route         *string            `json:"route"`
 	Record        RecordIndices      `json:"record"`
 	AsOf          time.Time          `json:"as_of"`
@@ -239,6 +240,7 @@ func (d *CallDetail) fill(r signalbox.Record) {
 	d.PolicyRule, d.BreakGlass = OrNull(r.Context.PolicyRule), OrNull(r.Context.BreakGlass)
 	d.Guard = r.Context.Guard
 	d.ApprovalID, d.ApprovedBy = OrNull(r.Context.ApprovalID), OrNull(r.Context.ApprovedBy)
+	d.ReplayOf = OrNull(r.Context.ReplayOf)
 	if r.Error != nil {
 		d.Error = &CallFailure{r.Error.Code, r.Error.Message, r.Error.Remedy}
 	}

@@ -47,6 +47,7 @@ func destroySubjectKeys(b *pgx.Batch, e signalbox.DestroySubject) {
 	b.Queue(destroySubject, text(e.Tenant), e.Subject[:], e.At.UnixMicro())
 	b.Queue(eraseApprovals, text(e.Tenant), e.Subject[:])
 	b.Queue(eraseTasks, text(e.Tenant), e.Subject[:])
+	b.Queue(eraseIdempotency, text(e.Tenant), e.Subject[:])
 }
 
 // Approval gives one approval; not_found where there is none of that id.

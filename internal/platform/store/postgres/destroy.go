@@ -31,7 +31,7 @@ func destroyContent(b *pgx.Batch, entry *signalbox.Entry, d signalbox.DestroyCon
 }
 
 // sweepTables are those from which something about people is ever removed.
-const sweepTables = "audit_records, audit_pending, subject_keys, calls, approvals, tasks, sessions"
+const sweepTables = "audit_records, audit_pending, subject_keys, calls, approvals, tasks, idempotency, sessions"
 
 // Sweep gives back the room of what was removed or destroyed before it was called, but for rows that an older
 // transaction may still see, so that it is written over; it is a VACUUM. PostgreSQL does not overwrite by itself: until

@@ -25,9 +25,12 @@ func TestStatementsOfEffects(t *testing.T) {
 			effects: []signalbox.Effect{signalbox.PutApproval{}, signalbox.Post{}}, topics: []string{TopicApprovals}, statements: 1,
 			post: true,
 		},
-		"grant":    {effects: []signalbox.Effect{signalbox.PutGrant{}}, topics: []string{TopicGrants}, statements: 1},
-		"policy":   {effects: []signalbox.Effect{signalbox.PutPolicyVersion{}}, statements: 1},
-		"pins":     {effects: []signalbox.Effect{signalbox.PutPins{Pins: make([]signalbox.Pin, 3)}}, topics: []string{TopicPins}, statements: 1},
+		"grant":  {effects: []signalbox.Effect{signalbox.PutGrant{}}, topics: []string{TopicGrants}, statements: 1},
+		"policy": {effects: []signalbox.Effect{signalbox.PutPolicyVersion{}}, statements: 1},
+		"pins":   {effects: []signalbox.Effect{signalbox.PutPins{Pins: make([]signalbox.Pin, 3)}}, topics: []string{TopicPins}, statements: 1},
+		"idempotency": {
+			effects: []signalbox.Effect{signalbox.PutIdempotency{}, signalbox.DropIdempotency{}}, statements: 2,
+		},
 		"incident": {effects: []signalbox.Effect{signalbox.PutIncident{}}, statements: 1},
 		"sessions": {
 			effects: []signalbox.Effect{signalbox.PutSession{}, signalbox.EndSession{}}, topics: []string{TopicSessions}, statements: 3,

@@ -16,11 +16,12 @@ const (
 )
 
 // isDecision reports whether an effect is one of what people decide: approvals, grants, policies, incidents, sessions,
-// tasks that wait for them, and pins of tools.
+// tasks that wait for them, pins of tools, and the use of idempotency keys.
 func isDecision(effect signalbox.Effect) bool {
 	switch effect.(type) {
 	case signalbox.PutApproval, signalbox.PutGrant, signalbox.PutPolicyVersion, signalbox.PutIncident, signalbox.PutSession,
-		signalbox.EndSession, signalbox.PutTask, signalbox.CancelTask, signalbox.PutPins:
+		signalbox.EndSession, signalbox.PutTask, signalbox.CancelTask, signalbox.PutPins,
+		signalbox.PutIdempotency, signalbox.DropIdempotency:
 		return true
 	}
 	return false
@@ -46,6 +47,10 @@ func queueDecision(b *pgx.Batch, effect signalbox.Effect) error {
 		b.Queue(cancelTask, text(e.ID), e.At.UnixMicro())
 	case signalbox.PutPins:
 		return putPins(b, e.Pins)
+	case signalbox.PutIdempotency:
+		putIdempotency(b, &e.Idempotency)
+	case signalbox.DropIdempotency:
+		b.Queue(dropIdempotency, e.Slot[:], text(e.Call))
 	}
 	return nil
 }

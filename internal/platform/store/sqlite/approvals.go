@@ -48,7 +48,10 @@ func destroySubjectKeys(t *transaction, e signalbox.DestroySubject) error {
 	if err := t.exec(eraseApprovals, e.Tenant, e.Subject[:]); err != nil {
 		return err
 	}
-	return t.exec(eraseTasks, e.Tenant, e.Subject[:])
+	if err := t.exec(eraseTasks, e.Tenant, e.Subject[:]); err != nil {
+		return err
+	}
+	return t.exec(eraseIdempotency, e.Tenant, e.Subject[:])
 }
 
 // Approval gives one approval; not_found where there is none of that id.

@@ -15,7 +15,7 @@ const (
 )
 
 // applyDecision applies the effects of what people decide: approvals, grants, policies, incidents, sessions, tasks
-// that wait for them, and pins of tools. It is false where the effect is none of them.
+// that wait for them, pins of tools, and the use of idempotency keys. It is false where the effect is none of them.
 func applyDecision(t *transaction, effect signalbox.Effect) (bool, error) {
 	switch e := effect.(type) {
 	case signalbox.PutApproval:
@@ -36,6 +36,10 @@ func applyDecision(t *transaction, effect signalbox.Effect) (bool, error) {
 		return true, t.exec(cancelTask, e.At.UnixMicro(), e.ID)
 	case signalbox.PutPins:
 		return true, putPins(t, e.Pins)
+	case signalbox.PutIdempotency:
+		return true, putIdempotency(t, &e.Idempotency)
+	case signalbox.DropIdempotency:
+		return true, t.exec(dropIdempotency, e.Slot[:], e.Call)
 	}
 	return false, nil
 }

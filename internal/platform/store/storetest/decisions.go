@@ -31,8 +31,8 @@ type Claims interface {
 	Unclaim(ctx context.Context, name, holder string) error
 }
 
-// RunDecisions tests what people decide, claims and tasks, which Run does not touch. The store's Log has to be [Decisions],
-// [Claims] and [Tasks] too.
+// RunDecisions tests what people decide, claims, tasks and idempotency keys, which Run does not touch. The store's Log has to
+// be [Decisions], [Claims], [Tasks] and [Idempotency] too.
 func RunDecisions(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	runGroups(t, open, []group{
@@ -46,6 +46,7 @@ func RunDecisions(t *testing.T, open func(t *testing.T) Store) {
 		{"claims", claimTests},
 		{"tasks", taskTests},
 		{"tasks erased", taskErasureTests},
+		{"idempotency", idempotencyTests},
 	})
 }
 
