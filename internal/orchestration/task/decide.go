@@ -176,12 +176,6 @@ func Expired() error {
 		WithRemedy("Check with the server before the call is made again; ask for a task until it has ended.")
 }
 
-// Forgotten is the error of a task that its server does not know any more.
-func Forgotten(server string) error {
-	return signalbox.Errorf(signalbox.CodeUpstream, "The MCP server %q does not know the task any more: what it came to is not known.", server).
-		WithRemedy("Check with the server before the call is made again.")
-}
-
 // Unknown is the error of a task whose call was begun and of which nobody knows what it came to.
 func Unknown() error {
 	return signalbox.Errorf(signalbox.CodeInternal, "The call was begun, and Signalbox stopped before its outcome was known: whether the tool has acted is not known.").

@@ -117,12 +117,6 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-func TestForgotten(t *testing.T) {
-	if err := signalbox.AsError(Forgotten("files")); err.Code != signalbox.CodeUpstream || !strings.Contains(err.Message, `"files"`) || err.Remedy == "" {
-		t.Errorf("got %+v", err)
-	}
-}
-
 func TestBegin(t *testing.T) {
 	for _, state := range states() {
 		got, err := Decide(in(state), Begin{Call: "call_2", At: at(7)})

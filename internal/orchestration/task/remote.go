@@ -71,11 +71,7 @@ func (k *Keeper) finish(
 	if err != nil {
 		return err
 	}
-	f := final(c, "", why)
-	if why == nil {
-		f.Remote = c.Remote // What it came to is the server's to say.
-	}
-	effects, err := k.sealed(&n, f)
+	effects, err := k.sealed(&n, final(c, "", why)) // Without a why, what it came to is the server's to say.
 	if err != nil {
 		return err
 	}

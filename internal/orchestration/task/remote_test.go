@@ -67,10 +67,10 @@ func TestAServersTaskFailsInOurWords(t *testing.T) {
 	run(t, 1, func(t *testing.T, d *desk) {
 		task := d.accept(time.Hour)
 		c := d.came(task.ID, signalbox.TaskRunning)
-		if err := d.keepers[0].Finish(t.Context(), kim, task, c, signalbox.TaskFailed, Forgotten("files")); err != nil {
+		if err := d.keepers[0].Finish(t.Context(), kim, task, c, signalbox.TaskFailed, signalbox.Errorf(signalbox.CodeUpstream, "gone")); err != nil {
 			t.Fatal(err)
 		}
-		if c := d.came(task.ID, signalbox.TaskFailed); c.Remote != nil || c.Error == nil || c.Error.Code != signalbox.CodeUpstream {
+		if c := d.came(task.ID, signalbox.TaskFailed); c.Remote == nil || c.Error == nil || c.Error.Code != signalbox.CodeUpstream {
 			t.Errorf("got %+v", c)
 		}
 		if code := d.records[1].What.Detail[DetailCode]; code != "upstream" {
@@ -85,7 +85,7 @@ func TestAServersTaskExpires(t *testing.T) {
 		time.Sleep(time.Minute - 2*PollEvery)
 		d.came(task.ID, signalbox.TaskRunning)
 		time.Sleep(4 * PollEvery)
-		if c := d.came(task.ID, signalbox.TaskFailed); c.Error == nil || c.Error.Code != signalbox.CodeTimeout || c.Remote != nil {
+		if c := d.came(task.ID, signalbox.TaskFailed); c.Error == nil || c.Error.Code != signalbox.CodeTimeout {
 			t.Errorf("got %+v", c)
 		}
 		if got, want := d.actions(), []string{"outcome ", "admin task_ended"}; !slices.Equal(got, want) {
@@ -158,7 +158,10 @@ func TestRoomForTasksOfServers(t *testing.T) {
 		for n := range MaxRemote - 1 {
 			d.locked(func() {
 				id := fmt.Sprint("task_", n)
-				d.tasks[id] = signalbox.Task{ID: id, Kind: signalbox.TaskOfServer, Tenant: "acme", Key: "key_1", State: signalbox.TaskRunning, Expires: time.Now().Add(time.Hour)}
+				d.tasks[id] = signalbox.Task{
+					ID: id, Kind: signalbox.TaskOfServer, Tenant: "acme", Key: "key_1", State: signalbox.TaskRunning,
+					Expires: time.Now().Add(time.Hour), Content: &signalbox.Sealed{},
+				}
 			})
 		}
 		for _, want := range []bool{true, false} {

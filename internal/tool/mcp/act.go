@@ -29,6 +29,10 @@ func (h *Handler) act(ctx context.Context, x *exchange) (json.Value, error) {
 		x.call.Invalid = signalbox.AsError(err)
 		return nil, h.refuse(ctx, x.call)
 	}
+	if err := h.offerTask(ctx, x); err != nil {
+		x.call.Invalid = signalbox.AsError(err)
+		return nil, h.refuse(ctx, x.call)
+	}
 	return h.finish(upstream.WithCaller(ctx, line{x}), x)
 }
 
@@ -38,7 +42,10 @@ func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if resultType(data) == rpc.TypeInputRequired {
+	if x.handed != nil {
+		return x.handOver(data)
+	}
+	if rpc.ResultType(data) == rpc.TypeInputRequired {
 		return h.askCaller(ctx, x, data)
 	}
 	return x.complete(data)

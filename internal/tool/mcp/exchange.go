@@ -18,6 +18,8 @@ type exchange struct {
 	rounds    int            // How often the caller was asked.
 	permitted json.Value     // What of the caller's capabilities the server of an act may use.
 	inputs    inputs         // What the server asked for, and the caller now gives.
+	tasks     bool           // The server may make a task of the call.
+	handed    *handed        // The one that it has made; nil where it has not.
 }
 
 // modern reports whether the message is one of the newest kind, which names its version.

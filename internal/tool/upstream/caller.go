@@ -3,7 +3,9 @@ package upstream
 import (
 	"context"
 	"strings"
+	"time"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
@@ -21,6 +23,9 @@ type Caller interface {
 	// Ask asks him what a legacy server wants to know while it works for him, if that is permitted, and gives the result as
 	// he has written it. The method is one that Terms permits. The text of an error is told to the server.
 	Ask(ctx context.Context, method string, params json.Value) (json.Value, error)
+	// Tasked tells him that the server has made a task of the call, and how long that lives (0: no end). It is told before the
+	// result, which says so too, and only where Terms has said that he knows tasks.
+	Tasked(task signalbox.ServerTask, ttl time.Duration)
 }
 
 // Terms are what a server is told of the caller that it works for.
@@ -30,6 +35,8 @@ type Terms struct {
 	Meta         []json.Member // More members of _meta.
 	Responses    json.Value    // What he gives to a server that has asked; nil: nothing.
 	State        json.Value    // What the server said to be given back; nil: nothing.
+	Tasks        bool          // A server of the newest version may make a task of the call.
+	Task         json.Value    // A server of an older version is to make a task of the call: how, a JSON object; nil: it is not.
 }
 
 // addInputs adds what the server has asked for to the parameters of a request.
