@@ -35,7 +35,7 @@ mcp_servers:
 
 func TestTasksOfServerEverything(t *testing.T) {
 	t.Parallel()
-	script := filepath.Join(harness.Node(t), "node_modules", "@modelcontextprotocol", "server-everything", "dist", "index.js")
+	script := filepath.Join(harness.Packages(t, "tests/mcppeers/node"), "node_modules", "@modelcontextprotocol", "server-everything", "dist", "index.js")
 	i := harness.Start(t, harness.Options{Config: "  - {id: twin, secret: twin-key-of-acme-000001, tenant: acme, role: agent}\n" +
 		fmt.Sprintf(everything, script, serve(t, script)) + harness.Simulated})
 	for _, server := range []string{"child", "web"} {
