@@ -39,6 +39,11 @@
 // token of ours, log lines, and questions of legacy servers over HTTP. Who that is, whether he may be asked and how he is told,
 // is not known here. Of changes hears who watches ([Server.Watch]); the server is listened to as long as somebody does.
 //
+// # Tasks
+//
+// A server may make a task of a call, where it was told that its caller knows tasks, or wants one ([Terms]). The caller is
+// told ([Caller]), and the server is asked about it by [Server.AboutTask]. A task of an older version lives in one session.
+//
 // # Prices
 //
 // A call costs what is configured for its tool, else for its server. It is paid where it was sent and the server did not
@@ -79,5 +84,5 @@
 //
 // # Not built yet
 //
-// Headers that mirror parameters (x-mcp-header), tasks of servers, questions of children to anybody.
+// Headers that mirror parameters (x-mcp-header), questions of children to anybody.
 package upstream
