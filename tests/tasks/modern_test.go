@@ -19,6 +19,7 @@ agents:
   - {id: tester, permissions: {tools: [
       {name: "desk.*", operations: [read, write], resources: ["*"]},
       {name: "mute.confirm_delete", operations: [read, write], resources: ["*"]},
+      {name: "watched.*", operations: [read, write], resources: ["*"]},
       {name: "careful.*", operations: [read, write], resources: ["*"]}]}}
 approvals:
   tiers: {medium: {approvers: 0}}
@@ -26,6 +27,7 @@ approvals:
 mcp_servers:
   desk: {url: "@URL@", tools: {slow_compute: {price: {per_call: 0.25}}}}
   mute: {url: "@URL@"}
+  watched: {url: "@URL@", guard: {results: mask}}
   careful: {url: "@URL@"}
 `
 
@@ -251,6 +253,10 @@ func undeclared(t *testing.T, s *taskserver.Server, i *harness.Instance) {
 	old := legacy(t, i, "/mcp/desk", harness.Agent, "", "tools/call", `{"name":"slow_compute","arguments":{"seconds":60},"task":{"ttl":1000}}`)
 	if old.Error != nil || len(old.Result.Content) != 1 || old.Result.Task != nil {
 		t.Errorf("an older client: %s", old.body)
+	}
+	guarded := call(t, i, "/mcp/watched", "slow_compute", `{"seconds":60}`) // What it comes to would not pass the guard.
+	if guarded.Error != nil || guarded.Result.Type != "complete" || len(guarded.Result.Content) != 1 {
+		t.Errorf("a call that the guard looks at: %s", guarded.body)
 	}
 	for _, r := range s.Requests("tools/call")[before:] {
 		if r.Declared {
