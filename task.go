@@ -22,17 +22,27 @@ func (s TaskState) Final() bool {
 	return s == TaskCompleted || s == TaskFailed || s == TaskCancelled
 }
 
-// Task is a call that is made later in place of its caller, who asks what it came to.
+// TaskKind is who works on a task.
+type TaskKind string
+
+// The kinds.
+const (
+	TaskOfApproval TaskKind = "approval" // We: the call waits for people, and is made by us when they have agreed.
+	TaskOfServer   TaskKind = "server"   // The MCP server: the call was made, and the server said that it takes its time.
+)
+
+// Task is a call whose caller does not stay, and asks later what it came to.
 type Task struct {
 	ID       string // "task_…"; it can not be guessed.
+	Kind     TaskKind
 	Tenant   string
 	Key      string // Of who made it, as the gate has established him. His user is in the content.
 	Agent    string
 	Server   string // The MCP server at whose endpoint it was made, and where it is asked about.
 	Tool     string // "server.tool".
 	State    TaskState
-	Approval string // The approval without which the call is not made.
-	Asked    string // The id of the call that was refused until then.
+	Approval string // The approval without which the call is not made; "" where it needed none.
+	Asked    string // The id of the call that was refused until then; "" where none was.
 	Call     string // The id of the call that was made; "" before.
 	Request  string // The request_id of both.
 	Run      string
@@ -40,7 +50,7 @@ type Task struct {
 	Created  time.Time
 	Updated  time.Time
 	Ended    time.Time // When it became final; zero before.
-	Expires  time.Time // Until when it is kept at the least, once it is final.
+	Expires  time.Time // Until when it is kept at the least, once it is final. One that a server works on fails then.
 
 	// Cancelled is when somebody asked for its end while its call was under way; zero where nobody did. [CancelTask] sets it,
 	// [PutTask] leaves it as it is.
@@ -66,8 +76,16 @@ type TaskContent struct {
 
 	IdempotencyKey string `json:"idempotency_key,omitzero"` // Which the call uses when it is made.
 
-	Result string       `json:"result,omitzero"` // Of a completed task: the tool's, byte for byte.
+	Remote *ServerTask `json:"remote,omitzero"` // Of a task that a server works on, or has ended: what the server calls it.
+
+	Result string       `json:"result,omitzero"` // Of a completed task that was ours: the tool's, byte for byte.
 	Error  *TaskFailure `json:"error,omitzero"`  // Of a failed one.
+}
+
+// ServerTask is a task as its server knows it. It is never told to callers.
+type ServerTask struct {
+	ID      string `json:"id"`
+	Session string `json:"session,omitzero"` // Ours with a server of an older version, which knows the task in it alone; "" of a newer one.
 }
 
 // TaskTrace is the part of a trace that a task carries on beside the trace's id.

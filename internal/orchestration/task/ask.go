@@ -69,7 +69,7 @@ func (k *Keeper) open(
 
 // room says whether the tenant can have one more.
 func (k *Keeper) room(ctx context.Context, tenant string) error {
-	n, err := k.o.Store.OpenTasks(ctx, tenant)
+	n, err := k.o.Store.OpenTasks(ctx, signalbox.TaskOfApproval, tenant, "")
 	if err != nil || n < MaxOpen {
 		return err
 	}
@@ -80,8 +80,7 @@ func (k *Keeper) room(ctx context.Context, tenant string) error {
 // own gives a task to who made it, at the server ("": at any). To everybody else it is not there.
 func (k *Keeper) own(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error) {
 	t, err := k.o.Store.Task(ctx, id)
-	if signalbox.CodeOf(err) == signalbox.CodeNotFound ||
-		err == nil && (t.Tenant != who.Tenant || t.Key != who.Key || t.Agent != who.Agent || server != "" && t.Server != server) {
+	if signalbox.CodeOf(err) == signalbox.CodeNotFound || err == nil && !owns(who, server, t) {
 		return signalbox.Task{}, signalbox.TaskContent{}, notFound()
 	}
 	if err != nil {
@@ -125,11 +124,15 @@ func (k *Keeper) Get(ctx context.Context, who signalbox.Caller, server, id strin
 }
 
 // Cancel ends a task for who made it. One that waits is never made then, and its approval is withdrawn; of one whose call is
-// under way the call is given up, and what the tool has done by then is done. Of one that has ended it changes nothing.
+// under way the call is given up, and what the tool has done by then is done. Of one that a server works on it only notes that
+// it is not wanted: the server has to be told. Of one that has ended it changes nothing.
 func (k *Keeper) Cancel(ctx context.Context, who signalbox.Caller, server, id string) error {
 	t, c, err := k.own(ctx, who, server, id)
 	if err != nil {
 		return err
+	}
+	if t.Kind == signalbox.TaskOfServer && !t.State.Final() {
+		return k.giveUp(ctx, t, who, c.Subject)
 	}
 	defer k.Wake()
 	err = k.retry(ctx, func() (bool, error) {

@@ -26,9 +26,9 @@ func contentOf(c *signalbox.Call, who signalbox.Caller) (signalbox.TaskContent, 
 	}, nil
 }
 
-// final is the content of a task that has ended: the request is not kept any more.
+// final is the content of a task that has ended, or that a server works on: the request is not kept any more.
 func final(c signalbox.TaskContent, result string, err error) signalbox.TaskContent {
-	f := signalbox.TaskContent{User: c.User, Subject: c.Subject, Result: result}
+	f := signalbox.TaskContent{User: c.User, Subject: c.Subject, Remote: c.Remote, Result: result}
 	if err != nil {
 		f.Error = signalbox.Failed(err)
 	}

@@ -18,6 +18,19 @@ type Open struct {
 	Until time.Time // When nobody decides about the approval any more.
 }
 
+// Accept makes a task of nothing, of a call that was made and that its server has made a task of.
+type Accept struct {
+	Task  signalbox.Task // With its id, tenant, server and call; kind, state and times are set here.
+	At    time.Time
+	Until time.Time // When it fails unless it has ended.
+}
+
+// Hand says that the call of a task of ours was made, and that its server has made a task of it.
+type Hand struct {
+	At    time.Time
+	Until time.Time // As for [Accept].
+}
+
 // Begin says that the call of the task is made: whoever writes it with the call's intent makes it.
 type Begin struct {
 	Call string // Its id.
@@ -39,9 +52,28 @@ func (e Open) apply(t signalbox.Task) (signalbox.Task, error) {
 	if t.ID != "" || n.ID == "" || n.Tenant == "" || n.Server == "" || n.Approval == "" {
 		return t, impossible("A task needs an id, a tenant, a server and an approval, and is opened once.")
 	}
+	n.Kind = signalbox.TaskOfApproval
 	n.State, n.Created, n.Updated, n.Expires = signalbox.TaskWaiting, e.At, e.At, later(e.At, e.Until).Add(Keep)
 	n.Ended, n.Cancelled, n.Call = time.Time{}, time.Time{}, ""
 	return n, nil
+}
+
+func (e Accept) apply(t signalbox.Task) (signalbox.Task, error) {
+	n := e.Task
+	if t.ID != "" || n.ID == "" || n.Tenant == "" || n.Server == "" || n.Call == "" {
+		return t, impossible("A task of a server needs an id, a tenant, a server and a call, and is accepted once.")
+	}
+	n.Kind, n.State, n.Created, n.Updated, n.Expires = signalbox.TaskOfServer, signalbox.TaskRunning, e.At, e.At, later(e.At, e.Until)
+	n.Ended, n.Cancelled = time.Time{}, time.Time{}
+	return n, nil
+}
+
+func (e Hand) apply(t signalbox.Task) (signalbox.Task, error) {
+	if t.Kind != signalbox.TaskOfApproval || t.State != signalbox.TaskRunning {
+		return t, impossible("Only a task of ours whose call was made becomes its server's.")
+	}
+	t.Kind, t.Updated, t.Expires = signalbox.TaskOfServer, e.At, later(e.At, e.Until)
+	return t, nil
 }
 
 func (e Begin) apply(t signalbox.Task) (signalbox.Task, error) {
@@ -84,6 +116,12 @@ func Next(t signalbox.Task, a signalbox.Approval, known bool, now time.Time) (St
 	switch {
 	case t.State.Final():
 		return Wait, nil
+	case t.Content == nil && t.Kind == signalbox.TaskOfServer:
+		return Fail, Erased()
+	case t.Kind == signalbox.TaskOfServer && !now.Before(t.Expires):
+		return Fail, Expired()
+	case t.Kind == signalbox.TaskOfServer:
+		return Wait, nil // For the server, which its caller asks.
 	case t.State == signalbox.TaskRunning:
 		return Fail, Unknown()
 	case t.Content == nil:
@@ -121,6 +159,21 @@ func Came(result []byte, err error, cancelled bool) (signalbox.TaskState, error)
 			WithRemedy("Do not make the call again for its effect; ask the tool for less.")
 	}
 	return signalbox.TaskCompleted, nil
+}
+
+// Lifetime gives how long a server's task lives: as long as the server says, at the most [MaxLife]. 0 says that the server has
+// set no end.
+func Lifetime(ttl time.Duration) time.Duration {
+	if ttl <= 0 || ttl > MaxLife {
+		return MaxLife
+	}
+	return ttl
+}
+
+// Expired is the error of a server's task whose time is over before anybody has learnt of its end.
+func Expired() error {
+	return signalbox.Errorf(signalbox.CodeTimeout, "The time of the task is over: what the server has made of it is not known.").
+		WithRemedy("Check with the server before the call is made again; ask for a task until it has ended.")
 }
 
 // Unknown is the error of a task whose call was begun and of which nobody knows what it came to.

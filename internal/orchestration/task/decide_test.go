@@ -20,6 +20,7 @@ func fresh() signalbox.Task {
 // in is a task in a state.
 func in(state signalbox.TaskState) signalbox.Task {
 	t := fresh()
+	t.Kind = signalbox.TaskOfApproval
 	t.State, t.Created, t.Updated, t.Expires, t.Content = state, at(0), at(0), at(120), &signalbox.Sealed{}
 	return t
 }
@@ -35,6 +36,7 @@ func TestOpen(t *testing.T) {
 	dirty.State, dirty.Call, dirty.Ended, dirty.Cancelled = signalbox.TaskCompleted, "call_1", at(1), at(1)
 	got, err := Decide(signalbox.Task{}, Open{Task: dirty, At: at(5), Until: at(65)})
 	want := fresh()
+	want.Kind = signalbox.TaskOfApproval
 	want.State, want.Created, want.Updated, want.Expires = signalbox.TaskWaiting, at(5), at(5), at(125)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -54,6 +56,64 @@ func TestOpen(t *testing.T) {
 	}
 	if got, err := Decide(in(signalbox.TaskRunning), Open{Task: fresh(), At: at(5)}); err == nil || got.State != signalbox.TaskRunning {
 		t.Errorf("opened twice: %+v", got)
+	}
+}
+
+// remote is a task that its server works on.
+func remote(state signalbox.TaskState) signalbox.Task {
+	t := in(state)
+	t.Kind, t.Call = signalbox.TaskOfServer, "call_1"
+	return t
+}
+
+func TestAccept(t *testing.T) {
+	dirty := fresh()
+	dirty.State, dirty.Approval, dirty.Call, dirty.Ended, dirty.Cancelled = signalbox.TaskCompleted, "", "call_1", at(1), at(1)
+	got, err := Decide(signalbox.Task{}, Accept{Task: dirty, At: at(5), Until: at(65)})
+	want := fresh()
+	want.Kind, want.State, want.Approval, want.Call = signalbox.TaskOfServer, signalbox.TaskRunning, "", "call_1"
+	want.Created, want.Updated, want.Expires = at(5), at(5), at(65)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for name, change := range map[string]func(*signalbox.Task){
+		"id": func(t *signalbox.Task) { t.ID = "" }, "tenant": func(t *signalbox.Task) { t.Tenant = "" },
+		"server": func(t *signalbox.Task) { t.Server = "" }, "call": func(t *signalbox.Task) { t.Call = "" },
+	} {
+		bare := dirty
+		change(&bare)
+		if got, err := Decide(signalbox.Task{}, Accept{Task: bare, At: at(5)}); err == nil || got.ID != "" {
+			t.Errorf("accepted without its %s: %+v", name, got)
+		}
+	}
+	if got, err := Decide(remote(signalbox.TaskRunning), Accept{Task: dirty, At: at(5)}); err == nil || got.State != signalbox.TaskRunning {
+		t.Errorf("accepted twice: %+v", got)
+	}
+}
+
+func TestHand(t *testing.T) {
+	for _, state := range states() {
+		got, err := Decide(in(state), Hand{At: at(7), Until: at(60)})
+		want := in(state)
+		if state == signalbox.TaskRunning {
+			want.Kind, want.Updated, want.Expires = signalbox.TaskOfServer, at(7), at(60)
+		}
+		if (err == nil) != (state == signalbox.TaskRunning) || !reflect.DeepEqual(got, want) {
+			t.Errorf("one that is %s: %+v, %v", state, got, err)
+		}
+	}
+	if got, err := Decide(remote(signalbox.TaskRunning), Hand{At: at(7), Until: at(60)}); err == nil {
+		t.Errorf("handed twice: %+v", got)
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	for ttl, want := range map[time.Duration]time.Duration{
+		-1: MaxLife, 0: MaxLife, 1: 1, time.Hour: time.Hour, MaxLife: MaxLife, MaxLife + 1: MaxLife,
+	} {
+		if got := Lifetime(ttl); got != want {
+			t.Errorf("of %s: got %s, want %s", ttl, got, want)
+		}
 	}
 }
 
@@ -104,6 +164,8 @@ func TestNext(t *testing.T) {
 	}
 	erased := in(signalbox.TaskWaiting)
 	erased.Content = nil
+	slow, gone := remote(signalbox.TaskRunning), remote(signalbox.TaskRunning)
+	slow.Expires, gone.Content = at(10), nil
 	for name, c := range map[string]struct {
 		task     signalbox.Task
 		approval signalbox.Approval
@@ -114,6 +176,10 @@ func TestNext(t *testing.T) {
 	}{
 		"it has ended":            {task: in(signalbox.TaskCompleted), approval: approved, want: Wait},
 		"it runs":                 {task: in(signalbox.TaskRunning), approval: approved, want: Fail, code: signalbox.CodeInternal, says: "whether the tool has acted is not known"},
+		"the server works on it":  {task: remote(signalbox.TaskRunning), unknown: true, want: Wait},
+		"the server has ended it": {task: remote(signalbox.TaskFailed), unknown: true, want: Wait},
+		"the server is too late":  {task: slow, unknown: true, want: Fail, code: signalbox.CodeTimeout, says: "time of the task is over"},
+		"the server's was erased": {task: gone, unknown: true, want: Fail, code: signalbox.CodeConflict, says: "erased"},
 		"it was erased":           {task: erased, approval: approved, want: Fail, code: signalbox.CodeConflict, says: "erased"},
 		"there is no approval":    {task: in(signalbox.TaskWaiting), unknown: true, want: Fail, code: signalbox.CodeConflict, says: "no approval"},
 		"nobody has decided":      {task: in(signalbox.TaskWaiting), approval: of(signalbox.ApprovalPending), want: Wait},

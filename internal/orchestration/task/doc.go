@@ -7,6 +7,10 @@
 // [Keeper.Run] makes the call, in whichever process is the first to claim the task: as the same caller, with the same bytes,
 // through all the stations, which judge it anew.
 //
+// A call that was made may become a task of its server: then the server works on it, and here is kept whose it is and what the
+// server calls it ([Keeper.Accept]), and noted when it has ended ([Keeper.Finish]). What it came to is the server's to say. One
+// that has not ended when it expires has failed.
+//
 // [Decide] says what becomes of a task by an event, and [Next] what is to be done about one. Both are pure: all rules are in
 // them.
 //
@@ -14,6 +18,7 @@
 //
 // A task is opened by an admin record. That its call is under way is written with the call's intent, in the transaction that
 // uses up the approval; what the call came to with its outcome. Where a task ends without a call, that is an admin record.
+// A server's task is opened by the outcome of its call; its end is an admin record.
 //
 // What is about people (user, request, result, error) is sealed under the key of the call's data subject, with
 //

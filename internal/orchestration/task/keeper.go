@@ -13,7 +13,11 @@ import (
 // Limits of a keeper.
 const (
 	Keep       = time.Hour             // How long a task is kept at the least once it has ended.
-	MaxOpen    = 1000                  // Tasks of a tenant that have not ended, give or take those opened at once.
+	MaxOpen    = 1000                  // Tasks of a tenant that wait for people or are made, give or take those opened at once.
+	MaxRemote  = 100                   // Tasks of servers that one key has and that have not ended, likewise.
+	MaxLife    = 7 * 24 * time.Hour    // Of a task that a server works on.
+	MaxHandle  = 4096                  // What a server calls its task, in bytes.
+	MaxListed  = 100                   // Tasks of servers that are listed for a key, the newest.
 	MaxRequest = 512 << 10             // Of the request that is kept to be made later, in bytes.
 	MaxResult  = 1 << 20               // Of the result that is kept, in bytes. A task with a larger one fails.
 	MaxMade    = 32                    // Calls that one process makes at once for those who are not there.
@@ -31,10 +35,13 @@ type Store interface {
 	Task(ctx context.Context, id string) (signalbox.Task, error)
 	// TaskOf gives the one of an approval that has not ended; false where there is none.
 	TaskOf(ctx context.Context, approval string) (signalbox.Task, bool, error)
-	// OpenTasks counts those of a tenant that have not ended.
-	OpenTasks(ctx context.Context, tenant string) (int, error)
-	// DueTasks gives those that do not only wait for an approval to be decided, without their Content.
-	DueTasks(ctx context.Context, limit int) ([]signalbox.Task, error)
+	// OpenTasks counts those of that kind that a tenant's key ("": any) has and that have not ended.
+	OpenTasks(ctx context.Context, kind signalbox.TaskKind, tenant, key string) (int, error)
+	// TasksOf gives those of that kind that a tenant's key has, the newest first, but for those that have ended and expired.
+	TasksOf(ctx context.Context, kind signalbox.TaskKind, tenant, key string, now time.Time, limit int) ([]signalbox.Task, error)
+	// DueTasks gives those of ours that do not only wait for an approval to be decided, and those of servers that have expired,
+	// without their Content.
+	DueTasks(ctx context.Context, now time.Time, limit int) ([]signalbox.Task, error)
 	// Approval gives an approval; an error of code not_found says that there is none.
 	Approval(ctx context.Context, id string) (signalbox.Approval, error)
 }
@@ -70,6 +77,8 @@ type Options struct {
 	Again func(signalbox.Guest) *signalbox.Bearer
 	// Parse gives what a request that was kept asks of its server.
 	Parse func(server string, body []byte) (*signalbox.ToolRequest, error)
+	// Handed reads a result by which a server says that it has made a task of the call; false for all others.
+	Handed func(result []byte) (remote signalbox.ServerTask, ttl time.Duration, ok bool)
 	// Serve lets a call pass the stations, and reads its answer to the end. It ends soon after ctx does.
 	Serve func(ctx context.Context, t *call.Track) error
 	// Report tells the operator what has gone wrong and is tried again.

@@ -9,6 +9,7 @@ import (
 // Details of records about tasks.
 const (
 	DetailState = "state" // The task's, after the act.
+	DetailKind  = "kind"  // The task's, where it is its server's.
 	DetailAsked = "call_id"
 	DetailMade  = "made_call_id"
 	DetailCode  = "code" // Of the error with which it failed.
@@ -22,10 +23,16 @@ func (k *Keeper) record(t signalbox.Task, action string, who signalbox.Who) sign
 		Type: signalbox.RecordAdmin, Time: now, Who: who,
 		What: signalbox.What{
 			Action: action, Kind: signalbox.KindTool, ToolName: t.Tool, ResourceID: t.ID,
-			Detail: map[string]string{DetailState: string(t.State), DetailAsked: t.Asked},
+			Detail: map[string]string{DetailState: string(t.State)},
 		},
 		When:    signalbox.When{Timestamp: now, TraceID: t.Trace},
 		Context: signalbox.Context{RunID: t.Run, ApprovalID: t.Approval, RequestID: t.Request, Protocol: signalbox.ProtocolMCP},
+	}
+	if t.Asked != "" {
+		r.What.Detail[DetailAsked] = t.Asked
+	}
+	if t.Kind == signalbox.TaskOfServer {
+		r.What.Detail[DetailKind] = string(t.Kind)
 	}
 	if t.Call != "" {
 		r.What.Detail[DetailMade] = t.Call

@@ -61,7 +61,7 @@ func (k *Keeper) Stop(ctx context.Context) {
 // round does what is to be done, as far as there is room. Those that run are somebody's, mostly: whether he is gone is only
 // looked at where all are.
 func (k *Keeper) round(ctx context.Context, all bool) error {
-	list, err := k.o.Store.DueTasks(ctx, maxDue)
+	list, err := k.o.Store.DueTasks(ctx, k.now(), maxDue)
 	if err != nil {
 		return err
 	}
@@ -190,6 +190,11 @@ func (k *Keeper) ended(ctx context.Context, t signalbox.Task, c signalbox.TaskCo
 	if waits && errors.Is(cause, errStopping) {
 		return nil // Nothing has happened: another process makes it.
 	}
+	if remote, ttl, ok := k.o.Handed(result); ok && err == nil {
+		if err = nameable(t.Server, remote); err == nil {
+			return k.handed(t, c, remote, ttl)
+		}
+	}
 	state, why := Came(result, err, errors.Is(cause, errUnwanted))
 	if state == signalbox.TaskCancelled {
 		if why = errUnwanted; waits {
@@ -212,6 +217,24 @@ func (k *Keeper) ended(ctx context.Context, t signalbox.Task, c signalbox.TaskCo
 	return append(effects, signalbox.PutTask{Task: n})
 }
 
+// handed gives the effects of the outcome of a task's call that its server has made a task of: from then on it is the
+// server's.
+func (k *Keeper) handed(t signalbox.Task, c signalbox.TaskContent, remote signalbox.ServerTask, ttl time.Duration) []signalbox.Effect {
+	now := k.now()
+	n, err := Decide(t, Hand{At: now, Until: now.Add(Lifetime(ttl))})
+	var effects []signalbox.Effect
+	if err == nil {
+		f := final(c, "", nil)
+		f.Remote = &remote
+		effects, err = k.sealed(&n, f)
+	}
+	if err != nil { // It ends once it is looked at again.
+		k.o.Report(fmt.Errorf("task %s: %w", t.ID, err))
+		return nil
+	}
+	return append(effects, signalbox.PutTask{Task: n})
+}
+
 // check ends a task whose call is over, and of which nothing could be kept with its outcome. One that still waits was not
 // begun: nothing about the call could be written, and it is tried again.
 func (k *Keeper) check(ctx context.Context, id string, served error) error {
@@ -223,7 +246,7 @@ func (k *Keeper) check(ctx context.Context, id string, served error) error {
 		return err
 	case t.State == signalbox.TaskWaiting:
 		return served
-	case t.State.Final():
+	case t.State.Final(), t.Kind == signalbox.TaskOfServer:
 		return nil
 	}
 	c, kept, err := k.content(t)

@@ -105,23 +105,44 @@ func (p *process) TaskOf(_ context.Context, approval string) (found signalbox.Ta
 	return found, ok, nil
 }
 
-func (p *process) OpenTasks(_ context.Context, tenant string) (n int, err error) {
+func (p *process) OpenTasks(_ context.Context, kind signalbox.TaskKind, tenant, key string) (n int, err error) {
 	p.locked(func() {
 		for _, t := range p.tasks {
-			if t.Tenant == tenant && !t.State.Final() {
+			if t.Kind == kind && t.Tenant == tenant && (key == "" || t.Key == key) && !t.State.Final() {
 				n++
 			}
 		}
+		if p.broken {
+			err = errGone
+		}
 	})
-	return n, nil
+	return n, err
 }
 
-func (p *process) DueTasks(_ context.Context, limit int) (list []signalbox.Task, err error) {
+func (p *process) TasksOf(_ context.Context, kind signalbox.TaskKind, tenant, key string, now time.Time, limit int) (list []signalbox.Task, err error) {
+	p.locked(func() {
+		for _, id := range slices.Backward(slices.Sorted(maps.Keys(p.tasks))) {
+			t := p.tasks[id]
+			if t.Kind == kind && t.Tenant == tenant && t.Key == key && (!t.State.Final() || t.Expires.After(now)) && len(list) < limit {
+				list = append(list, t)
+			}
+		}
+		if p.broken {
+			err = errGone
+		}
+	})
+	return list, err
+}
+
+func (p *process) DueTasks(_ context.Context, now time.Time, limit int) (list []signalbox.Task, err error) {
 	p.locked(func() {
 		for _, id := range slices.Sorted(maps.Keys(p.tasks)) {
 			t := p.tasks[id]
-			if a := p.approvals[t.Approval]; !t.State.Final() && len(list) < limit &&
-				(t.State == signalbox.TaskRunning || t.Content == nil || a.State != signalbox.ApprovalPending) {
+			due := t.State == signalbox.TaskRunning || p.approvals[t.Approval].State != signalbox.ApprovalPending
+			if t.Kind == signalbox.TaskOfServer {
+				due = !t.Expires.After(now)
+			}
+			if !t.State.Final() && len(list) < limit && (due || t.Content == nil) {
 				t.Content = nil
 				list = append(list, t)
 			}
@@ -205,7 +226,7 @@ func (p *process) put(t signalbox.Task) {
 	if !known {
 		name = "task of " + t.Approval
 	}
-	if p.claims[name] != p.name {
+	if p.claims[name] != p.name && (known || t.Kind == signalbox.TaskOfApproval) {
 		p.wrong = append(p.wrong, fmt.Sprintf("%s wrote %s without %q, which %q has", p.name, t.ID, name, p.claims[name]))
 	}
 	if known && old.State.Final() {
@@ -307,6 +328,10 @@ func (w *world) process(name string, report func(error)) *Keeper {
 				return nil, errGone
 			}
 			return &signalbox.ToolRequest{Server: server, Name: "write", Arguments: []byte("{}")}, nil
+		},
+		Handed: func(result []byte) (signalbox.ServerTask, time.Duration, bool) {
+			id, handed := strings.CutPrefix(string(result), "task ")
+			return signalbox.ServerTask{ID: id}, time.Hour, handed
 		},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/orchestration/task"
 	"github.com/signalbox/signalbox/internal/tool/mcp"
+	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
 // forgetInterval is how often tasks are looked for that nobody finds any more.
@@ -16,7 +17,7 @@ const forgetInterval = time.Minute
 func (s *Server) newTasks() {
 	s.tasks = task.New(task.Options{
 		Store: s.data.db, Approvals: s.approvals, Log: s.data.writer, Sealer: s.data.vault, Now: s.data.now,
-		Again: s.keys.people.Again, Parse: mcp.ParseCall, Serve: s.serveTask,
+		Again: s.keys.people.Again, Parse: mcp.ParseCall, Handed: upstream.TaskIn, Serve: s.serveTask,
 		Report: func(err error) { s.options.Logger.Warn("a task is left for later", "error", err) },
 	})
 }
@@ -37,9 +38,10 @@ func (s *Server) startTasks(context.Context) error {
 	return nil
 }
 
-// serveTask lets a call pass the stations like one that comes in now. What it comes to is kept with its outcome.
+// serveTask lets a call pass the stations like one that comes in now. What it comes to is kept with its outcome. Who has it
+// made knows tasks, so that its server may make one of it.
 func (s *Server) serveTask(ctx context.Context, t *call.Track) error {
-	answer, err := s.chain.Serve(ctx, t)
+	answer, err := s.chain.Serve(upstream.WithTasks(ctx), t)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 )
 
 type taskDocument struct {
-	Key     string    `json:"key,omitzero"`
 	Agent   string    `json:"agent,omitzero"`
 	Server  string    `json:"server,omitzero"`
 	Tool    string    `json:"tool,omitzero"`
@@ -21,10 +20,10 @@ type taskDocument struct {
 	Updated time.Time `json:"updated,omitzero"`
 }
 
-// EncodeTask gives the document of a task. ID, Tenant, Approval, State, Ended, Expires, Cancelled and Content have columns.
+// EncodeTask gives the document of a task. ID, Kind, Tenant, Key, Approval, State, Ended, Expires, Cancelled and Content have columns.
 func EncodeTask(t *signalbox.Task) (string, error) {
 	return encode(taskDocument{
-		Key: valid(t.Key), Agent: valid(t.Agent), Server: valid(t.Server), Tool: valid(t.Tool), Asked: valid(t.Asked),
+		Agent: valid(t.Agent), Server: valid(t.Server), Tool: valid(t.Tool), Asked: valid(t.Asked),
 		Call: valid(t.Call), Request: valid(t.Request), Run: valid(t.Run), Trace: valid(t.Trace), Created: instant(t.Created),
 		Updated: instant(t.Updated),
 	})
@@ -34,7 +33,7 @@ func EncodeTask(t *signalbox.Task) (string, error) {
 func DecodeTask(document []byte, t *signalbox.Task) error {
 	var d taskDocument
 	err := json.UnmarshalKnown(document, &d)
-	t.Key, t.Agent, t.Server, t.Tool, t.Asked, t.Call = d.Key, d.Agent, d.Server, d.Tool, d.Asked, d.Call
+	t.Agent, t.Server, t.Tool, t.Asked, t.Call = d.Agent, d.Server, d.Tool, d.Asked, d.Call
 	t.Request, t.Run, t.Trace, t.Created, t.Updated = d.Request, d.Run, d.Trace, d.Created, d.Updated
 	return err
 }

@@ -30,10 +30,14 @@ func (h *Handler) act(ctx context.Context, x *exchange) (json.Value, error) {
 		return nil, h.refuse(ctx, x.call)
 	}
 	x.call.Tool.Inputs = x.inputs.responses
-	switch {
-	case x.ticket != "":
+	if x.ticket != "" {
 		return h.resume(ctx, x)
-	case h.mayBeHeld(x):
+	}
+	if err := h.offerTask(ctx, x); err != nil {
+		x.call.Invalid = signalbox.AsError(err)
+		return nil, h.refuse(ctx, x.call)
+	}
+	if h.mayBeHeld(x) {
 		return h.hold(ctx, x)
 	}
 	return h.finish(upstream.WithCaller(ctx, line{x: x}), x)
@@ -45,7 +49,13 @@ func (h *Handler) finish(ctx context.Context, x *exchange) (json.Value, error) {
 	if err != nil {
 		return h.sendToURL(ctx, x, err)
 	}
-	if resultType(data) == rpc.TypeInputRequired {
+	if err := h.findHanded(ctx, x, data); err != nil {
+		return nil, err
+	}
+	if x.handed != nil {
+		return x.handOver(data)
+	}
+	if rpc.ResultType(data) == rpc.TypeInputRequired {
 		return h.askCaller(ctx, x, data)
 	}
 	return x.complete(data)

@@ -32,7 +32,10 @@ func (l line) Terms() upstream.Terms {
 	x := l.x
 	t := upstream.Terms{
 		Capabilities: x.permitted, Progress: x.progress != nil, Responses: x.inputs.responses, State: x.inputs.state,
-		Headers: x.mirrored,
+		Headers: x.mirrored, Tasks: x.tasks && x.modern(),
+	}
+	if x.tasks && !x.modern() {
+		t.Task = x.wish()
 	}
 	if level := x.logLevel(); level.Kind() == '"' {
 		t.Meta = []json.Member{{Name: rpc.MetaLogLevel, Value: level}}

@@ -34,7 +34,8 @@ type callerSession struct {
 	last    int64
 	waiting map[string]chan rpc.Message // Questions, by the id that we gave them.
 	uris    map[string][]string         // Resources to hear of, by server.
-	changed chan struct{}               // Closed when uris changes, and made anew.
+	tasks   []string                    // Of servers, made in the session, the newest last.
+	changed chan struct{}               // Closed when uris or tasks change, and made anew.
 	ended   chan struct{}
 }
 

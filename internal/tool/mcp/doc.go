@@ -46,10 +46,15 @@
 //
 // # Tasks
 //
-// A caller of the newest protocol who has declared the extension [ExtensionTasks] is answered with a task instead
+// A caller of the newest protocol who has declared the extension [rpc.ExtensionTasks] is answered with a task instead
 // ([KeepTasks]). What keeps tasks makes the call later, from the bytes of its request ([ParseCall]); here its states are told
 // in the words of the protocol. The messages tasks/get, tasks/update and tasks/cancel have to be repeated in their headers.
 // While a task waits nothing is asked of its caller, so that an update changes nothing.
+//
+// A server may make a task of a call too. It is kept with the call's outcome, under a name of ours; what it has come to its
+// server is asked, each time. What the server asks is judged before its caller sees it, and before his answer goes there.
+// Callers of 2025-11-25 have words of their own for the tasks of servers of that version. Who listens is told of tasks by
+// looking at them ([MaxTaskPoll]).
 //
 // # Invariants
 //
@@ -60,5 +65,5 @@
 //
 // # Not built yet
 //
-// Notifications about tasks. Taking up a call that another process holds.
+// Taking up a call that another process holds. Tasks across versions of the protocol.
 package mcp

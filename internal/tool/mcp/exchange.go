@@ -22,6 +22,9 @@ type exchange struct {
 	inputs    inputs         // What the server asked for, and the caller now gives.
 	ticket    string         // Of the held call that the request takes up; "" where it begins one.
 	mirrored  http.Header    // The headers of a modern message that repeat arguments; nil for all others.
+	tasks     bool           // The server may make a task of the call.
+	handed    *handed        // The one that it has made; nil where it has not.
+	replayOf  string         // The call whose end is given again; "" where one was made.
 }
 
 // modern reports whether the message is one of the newest kind, which names its version.

@@ -44,6 +44,7 @@ type Handler struct {
 	stopping <-chan struct{} // Closed when streams have to end; nil: never.
 	sessions callerSessions
 	flights  flights
+	judged   judged
 	stateKey []byte   // Of what callers give back for servers.
 	callerOf CallerOf // Nil: who the key says.
 	visible  Visible  // Nil: lists show everything.
@@ -202,6 +203,9 @@ func (h *Handler) answer(ctx context.Context, x *exchange) (json.Value, error) {
 			return h.task(ctx, x)
 		}
 		return nil, unknownMethod(x.method)
+	}
+	if h.tasks != nil && isLegacyTaskMethod(x.method) {
+		return h.legacyTask(ctx, x)
 	}
 	switch x.method {
 	case rpc.MethodInitialize:

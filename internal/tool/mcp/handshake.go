@@ -17,7 +17,7 @@ func (h *Handler) discover(x *exchange) json.Value {
 	var o, meta rpc.Object
 	o.Text("resultType", "complete")
 	o.Add("supportedVersions", rpc.Texts(rpc.Versions()))
-	o.Add("capabilities", h.capabilities(true))
+	o.Add("capabilities", h.capabilities(rpc.ModernVersion))
 	cacheable(&o, discoverTTL)
 	meta.Add(rpc.MetaServer, h.introduction(x.endpoint))
 	o.Add("_meta", meta.Bytes())
@@ -36,23 +36,27 @@ func (h *Handler) initialize(x *exchange) (json.Value, error) {
 	h.beginSession(x.response.w, x)
 	var o rpc.Object
 	o.Text("protocolVersion", version)
-	o.Add("capabilities", h.capabilities(false))
+	o.Add("capabilities", h.capabilities(version))
 	o.Add("serverInfo", h.introduction(x.endpoint))
 	return o.Bytes(), nil
 }
 
 // capabilities are what every endpoint can do; a server that lacks one has empty lists.
-func (h *Handler) capabilities(modern bool) json.Value {
+func (h *Handler) capabilities(version string) json.Value {
 	var o rpc.Object
 	o.Add("tools", []byte(`{"listChanged":true}`))
 	o.Add("resources", []byte(`{"listChanged":true,"subscribe":true}`))
 	o.Add("prompts", []byte(`{"listChanged":true}`))
 	o.Add("completions", []byte("{}"))
-	switch {
-	case !modern:
+	if version < rpc.ModernVersion {
 		o.Add("logging", []byte("{}"))
-	case h.tasks != nil:
-		o.Add("extensions", []byte(`{"`+ExtensionTasks+`":{}}`))
+	}
+	switch {
+	case h.tasks == nil:
+	case version == rpc.ModernVersion:
+		o.Add("extensions", []byte(`{"`+rpc.ExtensionTasks+`":{}}`))
+	case version == rpc.LegacyVersion:
+		o.Add("tasks", []byte(legacyTasks))
 	}
 	return o.Bytes()
 }

@@ -217,6 +217,46 @@ func TestACallWhoseKeyATaskUses(t *testing.T) {
 	}
 }
 
+// gives answers every call with what is kept of an earlier one.
+type gives struct{ result string }
+
+func (g gives) station(call.Handler) call.Handler {
+	return call.HandlerFunc(func(_ context.Context, t *call.Track) (call.Answer, error) {
+		t.Idempotency.ReplayOf = "call_1"
+		return &served{data: g.result}, nil
+	})
+}
+
+// What a server has called its task is told to nobody, also where the result is given again.
+func TestATaskOfAServerIsGivenAgain(t *testing.T) {
+	modern := `{"resultType":"task","taskId":"theirs","status":"working"}`
+	kept := signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs"}}
+	for _, c := range []struct {
+		name, result string
+		content      signalbox.TaskContent
+		unkept       error
+		want         string
+	}{
+		{"the same", modern, kept, nil, `"taskId":"task_1"`},
+		{"of an older server", `{"task":{"taskId":"theirs","status":"working"}}`,
+			signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs", Session: "s"}}, nil, `"task":{"taskId":"task_1"`},
+		{"it is not kept any more", modern, kept, signalbox.Errorf(signalbox.CodeNotFound, "No."), `"conflict"`},
+		{"its subject was erased", modern, signalbox.TaskContent{}, nil, `"conflict"`},
+		{"the store is down", modern, kept, signalbox.Errorf(signalbox.CodeUnavailable, "Down."), `"unavailable"`},
+		{"no task", `{"content":[],"taskId":"theirs"}`, kept, nil, `"taskId":"theirs"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk()
+			d.content, d.unkept = c.content, c.unkept
+			url, _ := gateway(t, newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"}), gives{c.result}.station, KeepTasks(d))
+			_, text := callWithKey(t, url+"files", capable)
+			if !strings.Contains(text, c.want) || strings.Contains(text, "theirs") != strings.Contains(c.want, "theirs") {
+				t.Errorf("got %s, want %s", text, c.want)
+			}
+		})
+	}
+}
+
 // callWithKey makes a call with an idempotency key of the newest version of the protocol.
 func callWithKey(t *testing.T, url, capabilities string) (status int, text string) {
 	t.Helper()

@@ -25,12 +25,8 @@ func (h *Handler) askCaller(ctx context.Context, x *exchange, data json.Value) (
 		return nil, badQuestion(x.call.Tool.Server, err)
 	}
 	for _, q := range questions {
-		capability := rpc.CapabilityFor(q.method)
-		if capability == "" {
-			return nil, badQuestion(x.call.Tool.Server, errors.New("the method is none that a caller can be asked"))
-		}
-		if declared, err := x.declared().Object(); err != nil || declared.Get(capability).Kind() != '{' {
-			return nil, missingCapability(json.Value(`{"` + capability + `":{}}`))
+		if err := askable(x, q); err != nil {
+			return nil, err
 		}
 		if _, err := h.judgeQuestion(ctx, x, q); err != nil {
 			return nil, err
@@ -55,6 +51,18 @@ func (h *Handler) askCaller(ctx context.Context, x *exchange, data json.Value) (
 	}
 	o.Text("requestState", h.seal(who, x, ofServer, own))
 	return o.Bytes(), nil
+}
+
+// askable checks that a question is one that the caller has said that he can answer.
+func askable(x *exchange, q question) error {
+	capability := rpc.CapabilityFor(q.method)
+	if capability == "" {
+		return badQuestion(x.call.Tool.Server, errors.New("the method is none that a caller can be asked"))
+	}
+	if declared, err := x.declared().Object(); err != nil || declared.Get(capability).Kind() != '{' {
+		return missingCapability(json.Value(`{"` + capability + `":{}}`))
+	}
+	return nil
 }
 
 // MaxRounds bounds how often a server asks a legacy caller before it answers his request.
@@ -135,14 +143,4 @@ func (h *Handler) judgeQuestion(ctx context.Context, x *exchange, q question) (j
 	c.Tool, c.IdempotencyKey = &signalbox.ToolRequest{Server: x.call.Tool.Server, Name: q.method, Arguments: q.params}, ""
 	c.Span = x.call.Span.Child()
 	return h.serve(ctx, call.NewTrack(c))
-}
-
-func resultType(data json.Value) string {
-	var r struct {
-		Type string `json:"resultType"`
-	}
-	if json.Unmarshal(data, &r) != nil {
-		return ""
-	}
-	return r.Type
 }

@@ -50,9 +50,8 @@ var listKinds = map[string]listKind{
 
 // list answers one of the list methods. Our lists have one page.
 func (h *Handler) list(ctx context.Context, x *exchange, kind listKind) (json.Value, error) {
-	if cursor := x.params.Get("cursor"); !cursor.Null() {
-		return nil, signalbox.Errorf(signalbox.CodeInvalid, "The cursor is none that Signalbox has given.").WithField("params.cursor").
-			WithRemedy("Ask for the list without a cursor; it has one page.")
+	if err := x.onePage(); err != nil {
+		return nil, err
 	}
 	caller, err := h.who(x.call)
 	if err != nil {
@@ -78,6 +77,15 @@ func (h *Handler) list(ctx context.Context, x *exchange, kind listKind) (json.Va
 		meta.Add(MetaRefused, rpc.Texts(l.refused))
 	}
 	return encodeList(kind.member, l.shown, u.ListTTL, meta), nil
+}
+
+// onePage refuses who asks for another page than the first: our lists have no other.
+func (x *exchange) onePage() error {
+	if cursor := x.params.Get("cursor"); !cursor.Null() {
+		return signalbox.Errorf(signalbox.CodeInvalid, "The cursor is none that Signalbox has given.").WithField("params.cursor").
+			WithRemedy("Ask for the list without a cursor; it has one page.")
+	}
+	return nil
 }
 
 func (h *Handler) unlisted(ctx context.Context, x *exchange, u *upstream.Server, err error) {
@@ -265,16 +273,9 @@ func hidden(what, server string, caller signalbox.Caller, rules []string) string
 
 // encodeList writes the result of a list method. Callers may keep it as long as we keep the servers' lists.
 func encodeList(member string, list []json.Value, ttl time.Duration, meta rpc.Object) json.Value {
-	entries := []byte{'['}
-	for i, raw := range list {
-		if i > 0 {
-			entries = append(entries, ',')
-		}
-		entries = append(entries, raw...)
-	}
 	var o rpc.Object
 	o.Text("resultType", "complete")
-	o.Add(member, append(entries, ']'))
+	o.Add(member, rpc.Array(list))
 	cacheable(&o, ttl)
 	if !meta.Empty() {
 		o.Add("_meta", meta.Bytes())

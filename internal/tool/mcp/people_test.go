@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -96,7 +97,10 @@ func answering(context.Context, *call.Track) (call.Answer, error) {
 }
 
 // served is an answer of one part.
-type served struct{ given bool }
+type served struct {
+	data  string // What else it gives than pretty.
+	given bool
+}
 
 func (*served) Head() call.Head { return call.Head{ContentType: "application/json"} }
 
@@ -107,7 +111,7 @@ func (s *served) Next(context.Context) (call.Part, error) {
 		return call.Part{}, io.EOF
 	}
 	s.given = true
-	return call.Part{Data: []byte(pretty), Terminal: true}, nil
+	return call.Part{Data: []byte(cmp.Or(s.data, pretty)), Terminal: true}, nil
 }
 
 // waitingGateway serves the handler with people behind it, over pipes, so that time can be made up.

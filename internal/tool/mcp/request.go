@@ -35,7 +35,7 @@ func (r request) act() bool {
 // Names that we read, and that nobody may spell otherwise.
 var (
 	messageNames = json.NewNames("jsonrpc", "id", "method", "params", "result", "error")
-	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId", "uri", "ref", "argument", "context")
+	paramNames   = json.NewNames("name", "arguments", "_meta", "inputResponses", "requestState", "cursor", "taskId", "task", "uri", "ref", "argument", "context")
 	refNames     = json.NewNames("type", "name", "uri")
 	metaNames    = json.NewNames("traceparent", "tracestate", "baggage", "progressToken", rpc.MetaVersion, rpc.MetaClient, rpc.MetaCapabilities, rpc.MetaLogLevel, rpc.MetaIdempotency)
 )
@@ -145,7 +145,7 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 			}
 		}
 	}
-	if isTaskMethod(r.method) {
+	if isTaskMethod(r.method) || r.method == rpc.MethodTaskResult {
 		return r.readTask(params)
 	}
 	if !r.act() {

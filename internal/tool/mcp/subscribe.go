@@ -31,6 +31,7 @@ func EndStreams(stopping <-chan struct{}) HandlerOption {
 type wanted struct {
 	methods []string            // Notifications that a list has changed.
 	uris    map[string][]string // Resources, by server.
+	tasks   []string
 }
 
 // subscribe answers a modern caller who wants to hear of changes: with a stream, which ends with a result when we stop.
@@ -57,6 +58,13 @@ func (h *Handler) subscribe(ctx context.Context, x *exchange) {
 	}
 	if len(uris) > 0 {
 		honoured.Add("resourceSubscriptions", rpc.Texts(uris))
+	}
+	if want.tasks, err = h.tasksIn(ctx, x, filter.Get("taskIds")); err != nil {
+		x.response.failure(x.call, err, true)
+		return
+	}
+	if len(want.tasks) > 0 {
+		honoured.Add("taskIds", rpc.Texts(want.tasks))
 	}
 	var params, meta rpc.Object
 	params.Add("notifications", honoured.Bytes())
@@ -129,11 +137,13 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 	if x.session != nil {
 		ended = x.session.ended
 	}
-	// The first four end it, or keep it alive; the others are the servers'.
+	told, stop := h.followTasks(ctx, x, want.tasks)
+	defer stop()
+	// The first of them end it, or keep it alive, or are of tasks; the others are the servers'.
 	keepAlive := time.NewTicker(KeepAlive)
 	defer keepAlive.Stop()
 	cases := []reflect.SelectCase{
-		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.Closing()), receive(keepAlive.C),
+		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.Closing()), receive(told), receive(keepAlive.C),
 	}
 	fixed := len(cases)
 	for _, u := range x.endpoint.servers {
@@ -148,6 +158,10 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 			return true
 		case i == fixed-1:
 			if x.response.comment() != nil {
+				return false
+			}
+		case i == fixed-2:
+			if x.response.tell(value.Bytes()) != nil {
 				return false
 			}
 		case i < fixed:
@@ -243,7 +257,7 @@ func (s *callerSession) want(server, uri string, on bool) error {
 func (s *callerSession) wishes() (wanted, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := wanted{methods: []string{rpc.MethodListChanged, rpc.MethodPromptsChanged, rpc.MethodResourcesChanged}, uris: map[string][]string{}}
+	w := wanted{tasks: slices.Clone(s.tasks), methods: []string{rpc.MethodListChanged, rpc.MethodPromptsChanged, rpc.MethodResourcesChanged}, uris: map[string][]string{}}
 	for server, uris := range s.uris {
 		w.uris[server] = slices.Clone(uris)
 	}

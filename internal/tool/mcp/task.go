@@ -12,19 +12,10 @@ import (
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
-// Methods of the extension for tasks, and its name among capabilities.
-const (
-	methodGetTask    = "tasks/get"
-	methodUpdateTask = "tasks/update"
-	methodCancelTask = "tasks/cancel"
-
-	ExtensionTasks = rpc.MetaPrefix + "tasks"
-)
-
 // TaskPoll is how often callers are told to ask for a task: people take minutes.
 const TaskPoll = 2 * time.Second
 
-// Tasks keeps calls that wait for people, in place of their callers. It is safe for concurrent use. Its errors are meant for
+// Tasks keeps calls that wait for people, in place of their callers, and what servers have made tasks of. It is safe for concurrent use. Its errors are meant for
 // the caller; code not_found says that there is no such task, or that it is somebody else's.
 type Tasks interface {
 	// Open gives the task of a call that waits for an approval, durable. For one approval it gives one task.
@@ -33,12 +24,28 @@ type Tasks interface {
 	Of(ctx context.Context, who signalbox.Caller, approval string) (signalbox.Task, bool, error)
 	// Get gives a task of who asks, made at the server ("": at any), and what it came to.
 	Get(ctx context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error)
-	// Cancel notes that who asks does not want the task any more. Doing it again changes nothing.
+	// Cancel notes that who asks does not want the task any more. Doing it again changes nothing. Of one that a server works on
+	// the server has to be told.
 	Cancel(ctx context.Context, who signalbox.Caller, server, id string) error
+	ServerTasks
 }
 
-// KeepTasks answers a caller who has declared the extension for tasks with one, where his call needs an approval. Without
-// this option nobody has declared it.
+// ServerTasks keeps what servers have made tasks of. It is safe for concurrent use.
+type ServerTasks interface {
+	// Room says whether who asks may have one more.
+	Room(ctx context.Context, who signalbox.Caller) (bool, error)
+	// Accept gives a new one of a call, and the effects that keep it, for the call's outcome. Ttl 0 is no end.
+	Accept(c *signalbox.Call, who signalbox.Caller, remote signalbox.ServerTask, ttl time.Duration) (signalbox.Task, []signalbox.Effect, error)
+	// Made gives the one that was made of a call of who asks.
+	Made(ctx context.Context, who signalbox.Caller, call string) (signalbox.Task, signalbox.TaskContent, error)
+	// Finish notes that one has ended, once. Why is nil where its server says what it came to.
+	Finish(ctx context.Context, who signalbox.Caller, t signalbox.Task, c signalbox.TaskContent, state signalbox.TaskState, why error) error
+	// List gives those of who asks, made at the server ("": at any), the newest first.
+	List(ctx context.Context, who signalbox.Caller, server string) ([]signalbox.Task, []signalbox.TaskContent, error)
+}
+
+// KeepTasks answers a caller who has declared the extension for tasks with one, where his call needs an approval or its
+// server makes a task of it. Without this option nobody has declared it.
 func KeepTasks(t Tasks) HandlerOption { return func(h *Handler) { h.tasks = t } }
 
 // ParseCall gives what the body of a tools/call asks of a server.
@@ -53,9 +60,9 @@ func ParseCall(server string, body []byte) (*signalbox.ToolRequest, error) {
 	return &signalbox.ToolRequest{Server: server, Name: m.name, Arguments: m.arguments}, nil
 }
 
-// isTaskMethod reports whether a method is about tasks as the modern protocol has them.
+// isTaskMethod reports whether a method is about tasks as the newest version has them.
 func isTaskMethod(method string) bool {
-	return method == methodGetTask || method == methodUpdateTask || method == methodCancelTask
+	return method == rpc.MethodGetTask || method == rpc.MethodUpdateTask || method == rpc.MethodCancelTask
 }
 
 // declaresTasks reports whether the message says that its sender knows tasks.
@@ -65,7 +72,7 @@ func (r request) declaresTasks() bool {
 		return false
 	}
 	extensions, err := capabilities.Get("extensions").Object()
-	return err == nil && extensions.Get(ExtensionTasks).Kind() == '{'
+	return err == nil && extensions.Get(rpc.ExtensionTasks).Kind() == '{'
 }
 
 // becomesTask reports whether the call becomes a task where it needs an approval.
@@ -76,29 +83,19 @@ func (h *Handler) becomesTask(x *exchange) bool {
 // task answers a message about a task.
 func (h *Handler) task(ctx context.Context, x *exchange) (json.Value, error) {
 	if !x.declaresTasks() {
-		return nil, missingCapability(json.Value(`{"extensions":{"` + ExtensionTasks + `":{}}}`))
+		return nil, tasksUndeclared()
 	}
-	server := "" // Of the joint path: wherever it was made.
-	if !x.endpoint.joint {
-		server = x.endpoint.servers[0].ID
+	switch x.method {
+	case rpc.MethodUpdateTask:
+		return h.updateTask(ctx, x)
+	case rpc.MethodCancelTask:
+		return h.cancelTask(ctx, x)
 	}
-	return h.taskResult(ctx, x.call, x.request, server)
+	return h.look(ctx, x, x.task)
 }
 
-// taskResult does what a message about a task asks for.
-func (h *Handler) taskResult(ctx context.Context, c *signalbox.Call, m request, server string) ([]byte, error) {
-	who, err := h.who(c)
-	if err != nil {
-		return nil, err
-	}
-	if m.method == methodCancelTask {
-		return acknowledged, h.tasks.Cancel(ctx, who, server, m.task)
-	}
-	t, content, err := h.tasks.Get(ctx, who, server, m.task)
-	if err != nil || m.method == methodUpdateTask { // Nothing was asked: there is nothing that an answer could be to.
-		return acknowledged, err
-	}
-	return encodeTask("complete", t, content), nil
+func tasksUndeclared() *signalbox.Error {
+	return missingCapability(json.Value(`{"extensions":{"` + rpc.ExtensionTasks + `":{}}}`))
 }
 
 // acknowledged is the result of what is only taken note of.
@@ -169,6 +166,12 @@ func encodeTask(resultType string, t signalbox.Task, content signalbox.TaskConte
 func shownTask(t signalbox.Task, content signalbox.TaskContent) (status, message string) {
 	if content.Error != nil {
 		message = strings.TrimSpace(content.Error.Message + " " + content.Error.Remedy)
+	}
+	if t.Kind == signalbox.TaskOfServer && t.State == signalbox.TaskRunning {
+		return rpc.TaskWorking, ""
+	}
+	if t.Kind == signalbox.TaskOfServer {
+		return string(t.State), message
 	}
 	switch t.State {
 	case signalbox.TaskWaiting:

@@ -38,8 +38,10 @@ func (h *Handler) attend(ctx context.Context, x *exchange) (json.Value, error) {
 // present sends a call through the stations, and notes what the head of the answer has to say of it.
 func (h *Handler) present(ctx context.Context, x *exchange) (json.Value, error) {
 	t := call.NewTrack(x.call)
+	t.Ended = func(_ []byte, err error) []signalbox.Effect { return h.keepTask(x, err) }
 	data, err := h.serve(ctx, t)
-	said := &headline{call: x.call.ID, replayOf: t.Idempotency.ReplayOf}
+	x.replayOf = t.Idempotency.ReplayOf
+	said := &headline{call: x.call.ID, replayOf: x.replayOf}
 	if cost, _ := t.Cost(); cost != nil && len(t.Attempts) > 0 {
 		said.cost = cost
 	}

@@ -44,6 +44,15 @@ func TextIn(data json.Value, member string) string {
 	return text
 }
 
+// Members gives those of an object that a server has written: names are its tool's, and may differ by case only.
+func Members(raw json.Value) (json.Members, error) {
+	root, err := json.Parse(raw, json.Limits{CaseVariants: true})
+	if err != nil {
+		return json.Members{}, err
+	}
+	return root.Object()
+}
+
 // Renamed gives a JSON object with another text as the value of a member.
 func Renamed(raw json.Value, member, text string) json.Value {
 	return Replaced(raw, member, json.Quote(text))
@@ -52,11 +61,7 @@ func Renamed(raw json.Value, member, text string) json.Value {
 // Replaced gives a JSON object with another value of a member. What is no object stays as it is: both what callers and what
 // servers wrote was read as one before.
 func Replaced(raw json.Value, member string, value json.Value) json.Value {
-	root, err := json.Parse(raw, json.Limits{CaseVariants: true})
-	if err != nil {
-		return raw
-	}
-	members, err := root.Object()
+	members, err := Members(raw)
 	if err != nil {
 		return raw
 	}
@@ -90,6 +95,18 @@ func Texts(list []string) json.Value {
 			b = append(b, ',')
 		}
 		b = append(b, json.Quote(s)...)
+	}
+	return append(b, ']')
+}
+
+// Array writes a list of values.
+func Array(list []json.Value) json.Value {
+	b := []byte{'['}
+	for i, value := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, value...)
 	}
 	return append(b, ']')
 }

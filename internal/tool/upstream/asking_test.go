@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
@@ -23,6 +24,9 @@ func (s someone) Terms() Terms        { return Terms{Capabilities: json.Value(s.
 func (someone) Progressed(json.Value) {}
 func (someone) Logged(json.Value)     {}
 func (someone) Elicited(json.Value)   {}
+
+func (someone) Tasked(signalbox.ServerTask, time.Duration) {}
+
 func (s someone) Ask(ctx context.Context, method string, _ json.Value) (json.Value, error) {
 	select {
 	case <-time.After(s.takes):

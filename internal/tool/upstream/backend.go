@@ -13,8 +13,8 @@ import (
 
 // Open sends a tools/call, or another act, to the candidate's server, once, and waits for its result. The result is one terminal part.
 // No other candidate could serve instead, so Next is never set. Codes: upstream (not reachable, or it answered with
-// an error), invalid (the server refused the arguments), timeout, cancelled, not_implemented (the server wants input or
-// started a task).
+// an error), invalid (the server refused the arguments), timeout, cancelled, not_implemented (the server wants input, or has
+// made a task of the call, and there is nobody who knows what to do about it).
 func (s *Servers) Open(
 	ctx context.Context, t *call.Track, c signalbox.Candidate, span signalbox.Span,
 ) (call.Upstream, error) {
@@ -46,18 +46,23 @@ func (s *Servers) Open(
 	tool := t.Tool()
 	method, name, params := methodOf(tool, c.Upstream)
 	limited = u.withHeaders(limited, tool, &terms)
+	var offer taskOffer
 	result, err := u.guarded(limited, method, name, func(session *session) []byte {
 		own := params
 		if session.modern {
 			terms.addInputs(&own)
 		}
-		own.Add("_meta", session.meta(meta, terms.Capabilities))
+		capabilities := terms.Capabilities
+		if t.Guard.Beside == nil { // What a task comes to does not pass the guard.
+			offer, capabilities = terms.offer(ctx, session, method, &own)
+		}
+		own.Add("_meta", session.meta(meta, capabilities))
 		return own.Bytes()
 	})
 	if err != nil {
 		return nil, u.guardedError(ctx, t, err)
 	}
-	r, err := newResult(u.ID, result)
+	r, err := newResult(u.ID, result, offer, caller)
 	if err == nil && r.report.Finish == rpc.TypeInputRequired && caller == nil {
 		return nil, notCarried(u.ID, rpc.TypeInputRequired) // Nobody is there who could be asked.
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
@@ -24,6 +26,9 @@ type Caller interface {
 	Ask(ctx context.Context, method string, params json.Value) (json.Value, error)
 	// Elicited tells him that what he was sent to a URL for is done: the parameters of the notification.
 	Elicited(params json.Value)
+	// Tasked tells him that the server has made a task of the call, and how long that lives (0: no end). It is told before the
+	// result, which says so too, and only where Terms has said that he knows tasks.
+	Tasked(task signalbox.ServerTask, ttl time.Duration)
 }
 
 // Terms are what a server is told of the caller that it works for.
@@ -34,6 +39,8 @@ type Terms struct {
 	Responses    json.Value    // What he gives to a server that has asked; nil: nothing.
 	State        json.Value    // What the server said to be given back; nil: nothing.
 	Headers      http.Header   // His Mcp-Param-…; nil where he is one who repeats nothing in headers.
+	Tasks        bool          // A server of the newest version may make a task of the call.
+	Task         json.Value    // A server of an older version is to make a task of the call: how, a JSON object; nil: it is not.
 }
 
 // addInputs adds what the server has asked for to the parameters of a request.

@@ -40,6 +40,11 @@
 // he may be asked and how he is told, is not known here. A question belongs to the call in whose stream it comes; a child has one call at a time
 // where it may ask (Config.Asks), and is ended with a call that it leaves unanswered. Of changes hears who watches ([Server.Watch]); the server is listened to as long as somebody does.
 //
+// # Tasks
+//
+// A server may make a task of a call, where it was told that its caller knows tasks, or wants one ([Terms]). The caller is
+// told ([Caller]), and the server is asked about it by [Server.AboutTask]. A task of an older version lives in one session.
+//
 // # Prices
 //
 // A call costs what is configured for its tool, else for its server. It is paid where it was sent and the server did not
@@ -81,5 +86,5 @@
 //
 // # Not built yet
 //
-// Tasks of servers, questions that a legacy server asks outside of a call's stream.
+// Questions that a legacy server asks outside of a call's stream.
 package upstream

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -52,6 +53,8 @@ func (l *listener) Ask(_ context.Context, _ string, params json.Value) (json.Val
 	}
 	return json.Value(l.answer), nil
 }
+
+func (*listener) Tasked(signalbox.ServerTask, time.Duration) {}
 
 func guardedTrack() *call.Track {
 	t := call.NewTrack(&signalbox.Call{Tool: &signalbox.ToolRequest{}})

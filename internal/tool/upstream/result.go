@@ -24,8 +24,9 @@ type result struct {
 	given  bool
 }
 
-// newResult looks into a result. One of a type that we do not know is an error: we can not carry it on.
-func newResult(server string, data json.Value) (*result, error) {
+// newResult looks into a result. One of a type that we do not know is an error: we can not carry it on. The caller, who may be
+// nil, is told of a task that the server has made as it was offered.
+func newResult(server string, data json.Value, offer taskOffer, caller Caller) (*result, error) {
 	var r struct {
 		Type    string       `json:"resultType"`
 		IsError bool         `json:"isError"`
@@ -35,6 +36,16 @@ func newResult(server string, data json.Value) (*result, error) {
 		return nil, &call.AttemptError{Sent: true, Err: signalbox.Errorf(signalbox.CodeUpstream,
 			"The MCP server %q gave a result that is none.", server).
 			WithRemedy("Check the server; the tool may have acted.").WithCause(err)}
+	}
+	task, ttl, err := offer.taskIn(server, r.Type, data)
+	switch {
+	case err != nil:
+		return nil, err
+	case task != nil && caller != nil:
+		caller.Tasked(*task, ttl)
+		fallthrough
+	case task != nil:
+		return &result{data: data, report: call.Report{OutputBytes: int64(len(data)), Finish: rpc.TypeTask}}, nil
 	}
 	if r.Type != "" && r.Type != rpc.TypeComplete && r.Type != rpc.TypeInputRequired {
 		return nil, notCarried(server, r.Type)

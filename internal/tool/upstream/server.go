@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type Server struct {
 	places   chan struct{} // One in it for each call in flight.
 	declined atomic.Int64  // Calls for which there was no place, or a pause.
 	started  atomic.Int64  // Sessions.
+	process  string        // What the marks of all of them begin with.
 
 	mu         sync.Mutex
 	current    *session
@@ -60,6 +62,7 @@ type Server struct {
 func newServer(s Config, o Options) *Server {
 	u := &Server{
 		Config: s, mayAsk: o.MayAsk, version: o.Version, logger: o.Logger, now: o.Now, pins: o.Pins, places: make(chan struct{}, s.MaxCalls),
+		process:  newProcess(),
 		connects: breaker.Breaker{Rules: breaker.Rules{Failures: 2, Pause: MinBackoff, MaxPause: MaxBackoff}},
 		calls:    breaker.Breaker{Rules: s.Breaker},
 	}
@@ -139,7 +142,7 @@ func (u *Server) connect(ctx context.Context, pass breaker.Pass) (*session, erro
 		return nil, err
 	}
 	u.connects.Done(pass, breaker.Unknown, u.now()) // It has to live for a while to count as good.
-	u.started.Add(1)
+	s.mark = u.process + strconv.FormatInt(u.started.Add(1), 10)
 	s.started = u.now()
 	u.current = s
 	return s, nil

@@ -46,6 +46,8 @@ type session struct {
 	spoken  string // The protocol's version.
 	client  []byte // Our introduction, a JSON object.
 	started time.Time
+	mark    string // By which a task is known to have been made in it.
+	tasks   bool   // A legacy server makes tasks of calls of tools, if it is told to.
 	level   string // Of the log lines that a legacy server was asked for; "" if it was not. The upstream's mutex guards it.
 }
 
@@ -117,12 +119,22 @@ func (s *session) initialize(ctx context.Context, offered json.Value) error {
 		return err
 	}
 	var r struct {
-		Version string `json:"protocolVersion"`
+		Version      string `json:"protocolVersion"`
+		Capabilities struct {
+			Tasks struct {
+				Requests struct {
+					Tools struct {
+						Call json.Value `json:"call"`
+					} `json:"tools"`
+				} `json:"requests"`
+			} `json:"tasks"`
+		} `json:"capabilities"`
 	}
 	if err := json.Unmarshal(result, &r); err != nil || !slices.Contains(sdk.SupportedProtocolVersions(), r.Version) {
 		return &wireError{err: fmt.Errorf("the server answered initialize with protocol version %q", r.Version), sent: true}
 	}
 	s.spoken = r.Version
+	s.tasks = len(r.Capabilities.Tasks.Requests.Tools.Call) > 0
 	s.wire.version(r.Version)
 	return s.wire.notify(ctx, rpc.MethodInitialized, nil)
 }

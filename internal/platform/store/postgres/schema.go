@@ -1,7 +1,10 @@
 package postgres
 
 // migrations are the steps from an empty schema to the newest one. A step that was released is never changed.
-var migrations = []string{logSchema + viewsSchema + ledgerSchema, subjectsSchema, governanceSchema, approvalsOfACall, tasksSchema, pinsSchema, toolViewsSchema, idempotencySchema}
+var migrations = []string{
+	logSchema + viewsSchema + ledgerSchema, subjectsSchema, governanceSchema, approvalsOfACall, tasksSchema, pinsSchema, toolViewsSchema,
+	idempotencySchema, taskKindsSchema,
+}
 
 // logSchema is what this part of the package keeps. Times of the log are in microseconds since 1970, UTC.
 const logSchema = `

@@ -14,8 +14,9 @@ import (
 type Tasks interface {
 	Task(ctx context.Context, id string) (signalbox.Task, error)
 	TaskOf(ctx context.Context, approval string) (signalbox.Task, bool, error)
-	OpenTasks(ctx context.Context, tenant string) (int, error)
-	DueTasks(ctx context.Context, limit int) ([]signalbox.Task, error)
+	OpenTasks(ctx context.Context, kind signalbox.TaskKind, tenant, key string) (int, error)
+	TasksOf(ctx context.Context, kind signalbox.TaskKind, tenant, key string, now time.Time, limit int) ([]signalbox.Task, error)
+	DueTasks(ctx context.Context, now time.Time, limit int) ([]signalbox.Task, error)
 	ForgetTasks(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -31,7 +32,7 @@ func tasks(t *testing.T, s Store) Tasks {
 // task is a task with every field set that [signalbox.PutTask] writes; one that has not ended has no such time.
 func task(n int, state signalbox.TaskState) signalbox.Task {
 	v := signalbox.Task{
-		ID: fmt.Sprintf("task_%03d", n), Tenant: "acme", Key: "key_1", Agent: "writer", Server: "files", Tool: "files.write",
+		ID: fmt.Sprintf("task_%03d", n), Kind: signalbox.TaskOfApproval, Tenant: "acme", Key: "key_1", Agent: "writer", Server: "files", Tool: "files.write",
 		State: state, Approval: fmt.Sprintf("appr_%03d", n), Asked: "call_1", Call: "call_2", Request: "req_1", Run: "run_1",
 		Trace: "trace", Created: at(n), Updated: at(n + 1), Expires: at(n + 100),
 		Content: &signalbox.Sealed{Key: "sk_1", Data: []byte{0, 0xff, '{', byte(n)}},
@@ -39,6 +40,13 @@ func task(n int, state signalbox.TaskState) signalbox.Task {
 	if state.Final() {
 		v.Ended = at(n + 2)
 	}
+	return v
+}
+
+// remote is a task that its server works on.
+func remote(n int, state signalbox.TaskState) signalbox.Task {
+	v := task(n, state)
+	v.Kind, v.Approval = signalbox.TaskOfServer, ""
 	return v
 }
 
@@ -58,7 +66,7 @@ func idOfTask(v signalbox.Task) string { return v.ID }
 
 var taskTests = map[string]func(*testing.T, Store){
 	"kept whole, found, replaced": func(t *testing.T, s Store) {
-		first, bare := task(1, signalbox.TaskCompleted), signalbox.Task{ID: "task_002", State: signalbox.TaskWaiting}
+		first, bare := task(1, signalbox.TaskCompleted), signalbox.Task{ID: "task_002", Kind: signalbox.TaskOfServer, State: signalbox.TaskWaiting}
 		complete(t, first, "Cancelled")
 		commit(t, s, signalbox.PutTask{Task: first}, signalbox.PutTask{Task: bare})
 		s = s.Reopen()
@@ -66,6 +74,10 @@ var taskTests = map[string]func(*testing.T, Store){
 		checkTask(t, s, bare)
 		_, err := tasks(t, s).Task(t.Context(), "task_003")
 		refuses(t, err, signalbox.CodeNotFound)
+	},
+	"one of ours becomes its server's": func(t *testing.T, s Store) {
+		putTasks(t, s, task(1, signalbox.TaskRunning), remote(1, signalbox.TaskRunning))
+		checkTask(t, s, remote(1, signalbox.TaskRunning))
 	},
 	"what has ended stays as it is": func(t *testing.T, s Store) {
 		waiting, ended, late := task(1, signalbox.TaskWaiting), task(1, signalbox.TaskCompleted), task(1, signalbox.TaskFailed)
@@ -106,21 +118,44 @@ var taskTests = map[string]func(*testing.T, Store){
 		putTasks(t, s, open)
 		find("appr_7", "task_002")
 	},
-	"those that have not ended are counted by tenant": func(t *testing.T, s Store) {
-		foreign := task(4, signalbox.TaskWaiting)
-		foreign.Tenant = "globex"
-		putTasks(t, s, task(1, signalbox.TaskWaiting), task(2, signalbox.TaskRunning), task(3, signalbox.TaskFailed), foreign)
-		same(t, must[int](t)(tasks(t, s).OpenTasks(t.Context(), "acme")), 2)
-		same(t, must[int](t)(tasks(t, s).OpenTasks(t.Context(), "a\x00b\xff")), 0)
+	"those that have not ended are counted by kind, tenant and key": func(t *testing.T, s Store) {
+		foreign, other := task(4, signalbox.TaskWaiting), task(5, signalbox.TaskWaiting)
+		foreign.Tenant, other.Key = "globex", "key_2"
+		putTasks(t, s, task(1, signalbox.TaskWaiting), task(2, signalbox.TaskRunning), task(3, signalbox.TaskFailed), foreign, other, remote(6, signalbox.TaskRunning))
+		count := func(kind signalbox.TaskKind, tenant, key string, want int) {
+			t.Helper()
+			same(t, must[int](t)(tasks(t, s).OpenTasks(t.Context(), kind, tenant, key)), want)
+		}
+		count(signalbox.TaskOfApproval, "acme", "", 3)
+		count(signalbox.TaskOfApproval, "acme", "key_1", 2)
+		count(signalbox.TaskOfServer, "acme", "key_1", 1)
+		count(signalbox.TaskOfServer, "acme", "key_2", 0)
+		count(signalbox.TaskOfApproval, "a\x00b\xff", "", 0)
+	},
+	"those of a key are listed by kind, the newest first, until they expire": func(t *testing.T, s Store) {
+		other, foreign := remote(5, signalbox.TaskRunning), remote(6, signalbox.TaskRunning)
+		other.Key, foreign.Tenant = "key_2", "globex"
+		putTasks(t, s, remote(1, signalbox.TaskRunning), remote(2, signalbox.TaskCompleted), task(3, signalbox.TaskWaiting), remote(4, signalbox.TaskFailed), other, foreign)
+		list := func(now time.Time, limit int, want ...string) {
+			t.Helper()
+			found := must[[]signalbox.Task](t)(tasks(t, s).TasksOf(t.Context(), signalbox.TaskOfServer, "acme", "key_1", now, limit))
+			if got := idsOf(found, idOfTask); !slices.Equal(got, want) {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+		}
+		list(at(101), 10, "task_004", "task_002", "task_001")
+		list(at(102), 10, "task_004", "task_001")
+		list(at(101), 2, "task_004", "task_002")
 	},
 	"due are those whose approval is decided, and those that run": testDueTasks,
+	"due are those of servers that have expired":                  testDueOfServers,
 	"those that nobody finds any more are forgotten":              testForgetTasks,
 }
 
 func testDueTasks(t *testing.T, s Store) {
 	check := func(limit int, want ...string) {
 		t.Helper()
-		list := must[[]signalbox.Task](t)(tasks(t, s).DueTasks(t.Context(), limit))
+		list := must[[]signalbox.Task](t)(tasks(t, s).DueTasks(t.Context(), start, limit))
 		if got := idsOf(list, idOfTask); !slices.Equal(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
@@ -145,6 +180,22 @@ func testDueTasks(t *testing.T, s Store) {
 	check(2, "task_001", "task_002")
 	putApprovals(t, s, approval(0, signalbox.ApprovalApproved))
 	check(1, "task_000")
+}
+
+func testDueOfServers(t *testing.T, s Store) {
+	check := func(now time.Time, want ...string) {
+		t.Helper()
+		list := must[[]signalbox.Task](t)(tasks(t, s).DueTasks(t.Context(), now, 10))
+		if got := idsOf(list, idOfTask); !slices.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
+	erased := remote(3, signalbox.TaskRunning)
+	erased.Content = nil
+	putTasks(t, s, remote(1, signalbox.TaskRunning), remote(2, signalbox.TaskRunning), erased, remote(4, signalbox.TaskFailed))
+	check(at(100), "task_003")
+	check(at(101), "task_001", "task_003")
+	check(at(102), "task_001", "task_002", "task_003")
 }
 
 func testForgetTasks(t *testing.T, s Store) {
@@ -180,6 +231,6 @@ var taskErasureTests = map[string]func(*testing.T, Store){
 		for _, v := range []signalbox.Task{waiting, ended, other} {
 			checkTask(t, s, v)
 		}
-		same(t, idsOf(must[[]signalbox.Task](t)(tasks(t, s).DueTasks(t.Context(), 10)), idOfTask), []string{waiting.ID})
+		same(t, idsOf(must[[]signalbox.Task](t)(tasks(t, s).DueTasks(t.Context(), start, 10)), idOfTask), []string{waiting.ID})
 	},
 }
