@@ -28,5 +28,5 @@ func asksCaller(t *call.Track) bool {
 
 // forgetIdempotency removes what is known of idempotency keys that can be used again.
 func (s *Server) forgetIdempotency(ctx context.Context) {
-	s.forget(ctx, "old idempotency keys could not be removed", s.data.db.ForgetIdempotency)
+	s.forget(ctx, "idempotency keys", s.data.db.ForgetIdempotency)
 }

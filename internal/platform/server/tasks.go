@@ -51,16 +51,16 @@ func (s *Server) serveTask(ctx context.Context, t *call.Track) error {
 
 // forgetTasks removes tasks that have ended long ago.
 func (s *Server) forgetTasks(ctx context.Context) {
-	s.forget(ctx, "old tasks could not be removed", s.data.db.ForgetTasks)
+	s.forget(ctx, "tasks", s.data.db.ForgetTasks)
 }
 
-// forget removes what nobody is to find any more, in batches.
-func (s *Server) forget(ctx context.Context, failed string, batch func(ctx context.Context, before time.Time, limit int) (int, error)) {
+// forget removes what nobody is to find any more, in batches. What it is says the log where that fails.
+func (s *Server) forget(ctx context.Context, what string, batch func(ctx context.Context, before time.Time, limit int) (int, error)) {
 	for n := forgetBatch; n == forgetBatch; {
 		var err error
 		if n, err = batch(ctx, s.data.now(), forgetBatch); err != nil {
 			if ctx.Err() == nil {
-				s.options.Logger.WarnContext(ctx, failed, "error", err)
+				s.options.Logger.WarnContext(ctx, "old rows could not be removed", "of", what, "error", err)
 			}
 			return
 		}

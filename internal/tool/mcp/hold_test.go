@@ -54,15 +54,15 @@ func newAskers(t *testing.T, options ...HandlerOption) *askers {
 // answering are the options of a client who answers everything, with his name.
 func answeringAs(name string) *sdk.ClientOptions {
 	return &sdk.ClientOptions{
-		Capabilities: &sdk.ClientCapabilities{RootsV2: &sdk.RootCapabilities{}, Elicitation: &sdk.ElicitationCapabilities{Form: &sdk.FormElicitationCapabilities{}, URL: &sdk.URLElicitationCapabilities{}}}, //nolint:staticcheck // Deprecated, and used by servers all the same.
+		Capabilities: &sdk.ClientCapabilities{RootsV2: &sdk.RootCapabilities{}, Elicitation: &sdk.ElicitationCapabilities{Form: &sdk.FormElicitationCapabilities{}, URL: &sdk.URLElicitationCapabilities{}}},
 		ElicitationHandler: func(_ context.Context, r *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
 			if r.Params.Mode == "url" {
 				return &sdk.ElicitResult{Action: "accept"}, nil
 			}
 			return &sdk.ElicitResult{Action: "accept", Content: map[string]any{"name": name + strings.TrimRight(r.Params.Message[:1], "WFSQ")}}, nil
 		},
-		CreateMessageHandler: func(context.Context, *sdk.CreateMessageRequest) (*sdk.CreateMessageResult, error) { //nolint:staticcheck // Deprecated, and used by servers all the same.
-			return &sdk.CreateMessageResult{Role: "assistant", Model: name, Content: &sdk.TextContent{Text: "4"}}, nil //nolint:staticcheck // Deprecated, and used by servers all the same.
+		CreateMessageHandler: func(context.Context, *sdk.CreateMessageRequest) (*sdk.CreateMessageResult, error) {
+			return &sdk.CreateMessageResult{Role: "assistant", Model: name, Content: &sdk.TextContent{Text: "4"}}, nil
 		},
 	}
 }
@@ -89,7 +89,7 @@ func TestLegacyServersAskCallersOfBothEras(t *testing.T) {
 				transport := &http.Transport{}
 				defer transport.CloseIdleConnections()
 				client := sdk.NewClient(&sdk.Implementation{Name: "client", Version: "1"}, answeringAs("Anna"))
-				client.AddRoots(&sdk.Root{URI: "file:///home"}) //nolint:staticcheck // Deprecated, and used by servers all the same.
+				client.AddRoots(&sdk.Root{URI: "file:///home"})
 				session, err := client.Connect(t.Context(), &sdk.StreamableClientTransport{
 					Endpoint: a.url + c.path, HTTPClient: &http.Client{Transport: withKey{base: transport}}, MaxRetries: -1,
 				}, &sdk.ClientSessionOptions{ProtocolVersion: version})

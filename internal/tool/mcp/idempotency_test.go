@@ -238,8 +238,11 @@ func TestATaskOfAServerIsGivenAgain(t *testing.T) {
 		want         string
 	}{
 		{"the same", modern, kept, nil, `"taskId":"task_1"`},
-		{"of an older server", `{"task":{"taskId":"theirs","status":"working"}}`,
-			signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs", Session: "s"}}, nil, `"task":{"taskId":"task_1"`},
+		{
+			"of an older server", `{"task":{"taskId":"theirs","status":"working"}}`,
+			signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs", Session: "s"}},
+			nil, `"task":{"taskId":"task_1"`,
+		},
 		{"it is not kept any more", modern, kept, signalbox.Errorf(signalbox.CodeNotFound, "No."), `"conflict"`},
 		{"its subject was erased", modern, signalbox.TaskContent{}, nil, `"conflict"`},
 		{"the store is down", modern, kept, signalbox.Errorf(signalbox.CodeUnavailable, "Down."), `"unavailable"`},
