@@ -19,6 +19,10 @@ type KeySource interface {
 // Keyring knows all keys, static and created ones. It is safe for concurrent use; a change takes effect for the next
 // lookup.
 type Keyring struct {
+	// changing is held by who changes created keys: from before the database is read to when what it said is in force. A list
+	// from before a key was made or revoked would else undo that.
+	changing sync.Mutex
+
 	mu      sync.RWMutex
 	static  []signalbox.Key
 	created []signalbox.Key
@@ -42,6 +46,8 @@ func (k *Keyring) SetStatic(static []signalbox.Key) error {
 
 // Load replaces the created keys by those of the source. On an error nothing changes.
 func (k *Keyring) Load(ctx context.Context, source KeySource) error {
+	k.changing.Lock()
+	defer k.changing.Unlock()
 	created, err := source.Keys(ctx)
 	if err != nil {
 		return signalbox.Errorf(signalbox.CodeUnavailable, "The API keys could not be read from the database.").
@@ -74,15 +80,22 @@ func (k *Keyring) rebuild(static, created []signalbox.Key) error {
 	return nil
 }
 
-// Put adds a created key.
+// Put adds a created key, which may have come by [Keyring.Load] already.
 func (k *Keyring) Put(key signalbox.Key) error {
+	k.changing.Lock()
+	defer k.changing.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if slices.ContainsFunc(k.created, func(c signalbox.Key) bool { return c.ID == key.ID }) {
+		return nil
+	}
 	return k.rebuild(k.static, append(slices.Clone(k.created), key))
 }
 
 // Revoke ends a created key; an unknown, static or revoked one stays as it is.
 func (k *Keyring) Revoke(id string, at time.Time) {
+	k.changing.Lock()
+	defer k.changing.Unlock()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if key := k.byID[id]; key != nil && !key.Static && key.Revoked.IsZero() {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/signalbox/signalbox"
 )
@@ -117,6 +119,63 @@ func TestKeyringRefusesCollisionsAndKeepsWhatItHad(t *testing.T) {
 
 // acme is the tenants of the tests.
 func acme() []string { return []string{"acme"} }
+
+// With several processes the news that a key was made can be here before who made it says so.
+func TestAKeyThatCameBefore(t *testing.T) {
+	key := signalbox.Key{ID: "key_1", Tenant: "acme", Role: signalbox.RoleAgent, Hash: [32]byte{1}}
+	ring, err := NewKeyring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ring.Load(t.Context(), keyList{keys: []signalbox.Key{key}}), ring.Put(key)); err != nil {
+		t.Error(err)
+	}
+	if got := ring.List(); len(got) != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// What the database said before a key was made and another one revoked is in force after neither.
+func TestAnOldListUndoesNothing(t *testing.T) {
+	old := signalbox.Key{ID: "key_1", Tenant: "acme", Role: signalbox.RoleAgent, Hash: [32]byte{1}}
+	k := ring(t)
+	if err := k.Put(old); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	err := k.Load(t.Context(), meanwhile{old, func() {
+		done := make(chan struct{})
+		wg.Go(func() {
+			defer close(done)
+			k.Revoke("key_1", noon)
+			if err := k.Put(signalbox.Key{ID: "key_2", Tenant: "acme", Role: signalbox.RoleAgent, Hash: [32]byte{2}}); err != nil {
+				t.Error(err)
+			}
+		})
+		select { // They may wait until the list is in force.
+		case <-done:
+		case <-time.After(50 * time.Millisecond):
+		}
+	}})
+	wg.Wait()
+	if revoked, _ := k.Key("key_1"); err != nil || revoked.Revoked.IsZero() {
+		t.Errorf("a key that was revoked is good again: %v", err)
+	}
+	if _, ok := k.Key("key_2"); !ok {
+		t.Error("a key that was made is not known")
+	}
+}
+
+// meanwhile gives a key that it has read before something happened.
+type meanwhile struct {
+	key     signalbox.Key
+	happens func()
+}
+
+func (m meanwhile) Keys(context.Context) ([]signalbox.Key, error) {
+	m.happens()
+	return []signalbox.Key{m.key}, nil
+}
 
 func TestIssuerCreatesAndRevokes(t *testing.T) {
 	log, k := &memoryLog{}, ring(t)

@@ -45,6 +45,9 @@ func newShelf(t *testing.T, i *harness.Instance, tools *biller.Tools) *shelf {
 		Secret string `json:"secret"`
 	}
 	a := i.Send(t, http.MethodPost, "/api/v1/keys", harness.Admin, `{"tenant":"acme","role":"approver","user":"ann"}`)
+	if a.Status != http.StatusCreated {
+		t.Fatalf("a key of an approver: %d %s", a.Status, a.Body)
+	}
 	decode(t, a.Body, &key)
 	return &shelf{i, tools, key.Secret}
 }
