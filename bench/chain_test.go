@@ -18,16 +18,23 @@ import (
 // (-cpuprofile, -memprofile). Its figures have the caller and the upstream in them.
 func BenchmarkCall(b *testing.B) {
 	for k := range slow {
-		b.Run(k.String(), func(b *testing.B) { benchmarkCall(b, k, budgets) })
-		b.Run(k.String()+" without budgets", func(b *testing.B) { benchmarkCall(b, k, neither) })
+		for _, s := range []setting{budgets, neither} {
+			b.Run(k.String()+map[setting]string{neither: " without budgets"}[s], func(b *testing.B) {
+				benchmarkCall(b, k.load(), func(dir, upstream string) (string, error) { return writeConfig(dir, upstream, s) })
+			})
+		}
 	}
+	b.Run("tool", func(b *testing.B) { benchmarkCall(b, toolLoad("/mcp/bench", toolRead), writeToolConfig) })
+	b.Run("tool joint", func(b *testing.B) { benchmarkCall(b, toolLoad("/mcp", "bench__"+toolRead), writeToolConfig) })
 }
 
-func benchmarkCall(b *testing.B, k kind, s setting) {
-	h := serving(b, s)
+// configure writes the configuration of a server before an upstream, and gives its path.
+type configure func(dir, upstream string) (string, error)
+
+func benchmarkCall(b *testing.B, l load, c configure) {
+	h := serving(b, c)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	l := k.load()
 	b.SetParallelism(connections / 2)
 	b.ReportAllocs()
 	before := used(b)
@@ -44,11 +51,11 @@ func benchmarkCall(b *testing.B, k kind, s setting) {
 }
 
 // serving starts an upstream and a server before it, until the end of the benchmark.
-func serving(b *testing.B, s setting) hop {
+func serving(b *testing.B, write configure) hop {
 	b.Helper()
 	up := httptest.NewServer(upstream())
 	b.Cleanup(up.Close)
-	path, err := writeConfig(b.TempDir(), up.URL, s)
+	path, err := write(b.TempDir(), up.URL)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -84,18 +84,24 @@ func startToolGateway(ctx context.Context, binary, dir, upstream string) (*proce
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	permitted := `    permissions: {tools: [{name: bench.read, operations: [read], resources: ["*"]}, {name: bench.write, operations: [write], resources: ["*"]}]}` + "\n"
-	settings := strings.Replace(budgets.text(), "agents:\n  - {id: bench, budgets: [{unit: usd, per: day, max: 1000000}]}",
-		"agents:\n  - id: bench\n    budgets: [{unit: usd, per: day, max: 1000000}]\n"+strings.TrimSuffix(permitted, "\n"), 1)
-	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(settings + configText + toolConfig)
-	path := filepath.Join(dir, "signalbox.yml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	path, err := writeToolConfig(dir, upstream)
+	if err != nil {
 		return nil, err
 	}
 	return startProcess(ctx, binary, dir, "serve", "--config", path)
+}
+
+// writeToolConfig writes the configuration of Signalbox before a tool server, and returns its path.
+func writeToolConfig(dir, upstream string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	permitted := `    permissions: {tools: [{name: bench.read, operations: [read], resources: ["*"]}, {name: bench.write, operations: [write], resources: ["*"]}]}`
+	settings := strings.Replace(budgets.text(), "agents:\n  - {id: bench, budgets: [{unit: usd, per: day, max: 1000000}]}",
+		"agents:\n  - id: bench\n    budgets: [{unit: usd, per: day, max: 1000000}]\n"+permitted, 1)
+	text := strings.NewReplacer("@DIR@", dir, "@URL@", upstream).Replace(settings + configText + toolConfig)
+	path := filepath.Join(dir, "signalbox.yml")
+	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
 // printTools prints the rows; what a hop adds is its quantile less the direct one of the same round.
