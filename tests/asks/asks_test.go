@@ -4,6 +4,7 @@ package asks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -199,4 +200,64 @@ func TestTheProcessThatHoldsIsGone(t *testing.T) {
 	if len(ends) != 1 || ends[0] != signalbox.OutcomeCancelled {
 		t.Errorf("the call has ended as %v", ends)
 	}
+}
+
+// Servers are replaced as a whole when one of them changes. Callers of both eras who are asked something at that moment do not
+// notice, and each call has one end.
+func TestTheServersChangeWhileCallersAreAsked(t *testing.T) {
+	t.Parallel()
+	w := launch(t)
+	state := w.asked(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c := sdk.NewClient(&sdk.Implementation{Name: "client", Version: "1"}, &sdk.ClientOptions{
+		ElicitationHandler: func(context.Context, *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+			close(asked)
+			<-answer
+			return &sdk.ElicitResult{Action: "accept", Content: map[string]any{"name": "otto"}}, nil
+		},
+	})
+	session, err := c.Connect(t.Context(), &sdk.StreamableClientTransport{
+		Endpoint: w.URL + "/mcp/web", HTTPClient: &http.Client{Transport: agent{transport, "otto"}}, MaxRetries: -1,
+	}, &sdk.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	ended := make(chan string)
+	go func() { ended <- called(t, session, "elicit") }()
+	<-asked
+	text, err := os.ReadFile(w.Config)
+	if err == nil {
+		err = os.WriteFile(w.Config, append(text, "  another: {url: \"http://127.0.0.1:1\"}\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, func() error {
+		for _, r := range w.Log(t) {
+			if r.What.Action == string(signalbox.ActionConfigReloaded) {
+				return nil
+			}
+		}
+		return errors.New("the configuration is not taken yet")
+	})
+	close(answer)
+	if got := <-ended; got != "hello otto" {
+		t.Errorf("in a session: got %q", got)
+	}
+	if got := w.raw(t, harness.Agent, "anna", "elicit", state); !strings.Contains(got.Body, "hello anna") || w.Runs.Load() != 2 {
+		t.Errorf("after %d runs: got %s", w.Runs.Load(), got.Body)
+	}
+	outcomes := map[string]int{}
+	for _, r := range w.Log(t) {
+		if r.Outcome != nil {
+			outcomes[r.What.ToolName+" "+string(*r.Outcome)]++
+		}
+	}
+	if len(outcomes) != 2 || outcomes["web.elicit ok"] != 2 || outcomes["web.elicitation/create ok"] != 2 {
+		t.Errorf("recorded %v", outcomes)
+	}
+	w.Complete(t)
 }

@@ -169,22 +169,21 @@ func (s *Server) startRuntime(context.Context) error {
 	return nil
 }
 
-// mcp serves the tool servers of the runtime in force.
+// mcp serves the tool servers of the runtime in force. What is known of callers outlives it.
 func (s *Server) mcp(chain call.Handler) http.Handler {
 	var mu sync.Mutex
-	handlers := map[*upstream.Servers]http.Handler{} // Of the servers in force; a handler holds nothing of its own.
+	var of *upstream.Servers // Those of the handler.
+	var handler *mcp.Handler
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		servers := s.runtimes.current().tools.servers
 		mu.Lock()
-		h := handlers[servers]
-		if h == nil {
-			h = mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
+		if of != servers {
+			of, handler = servers, mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
 				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
 				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
-				mcp.HoldCalls(s.held))
-			clear(handlers)
-			handlers[servers] = h
+				mcp.HoldCalls(s.held), mcp.InPlaceOf(handler))
 		}
+		h := handler
 		mu.Unlock()
 		h.ServeHTTP(w, r)
 	})

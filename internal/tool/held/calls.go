@@ -45,12 +45,13 @@ type Calls[T any] struct {
 	byID     map[string]*Call[T] // Those that have asked something.
 	byServer map[string]int      // How many of them are held.
 	byKey    map[[2]string]int
+	occupied map[string]int // What calls that end with their requests wait for, by the call.
 	closed   bool
 }
 
 // New makes the calls of this process.
 func New[T any]() *Calls[T] {
-	return &Calls[T]{holder: random(8), byID: map[string]*Call[T]{}, byServer: map[string]int{}, byKey: map[[2]string]int{}}
+	return &Calls[T]{holder: random(8), byID: map[string]*Call[T]{}, byServer: map[string]int{}, byKey: map[[2]string]int{}, occupied: map[string]int{}}
 }
 
 func random(n int) string {
@@ -139,28 +140,61 @@ func (h *Calls[T]) closing() bool {
 func (h *Calls[T]) take(c *Call[T]) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	key := [2]string{c.owner.Tenant, c.owner.Key}
-	switch {
-	case h.closed:
-		return errStopping()
-	case h.byKey[key] >= MaxPerKey, h.byServer[c.owner.Server] >= max(1, c.owner.Places/2):
-		return errFull()
+	if err := h.enter(c.owner); err != nil {
+		return err
 	}
 	if c.id == "" {
 		c.id = random(16)
 	}
-	h.byKey[key]++
-	h.byServer[c.owner.Server]++
 	h.byID[c.id] = c
 	return nil
+}
+
+// enter counts one more of an owner's, if there is room for it. The mutex is held.
+func (h *Calls[T]) enter(o Owner) error {
+	key := [2]string{o.Tenant, o.Key}
+	switch {
+	case h.closed:
+		return errStopping()
+	case h.byKey[key] >= MaxPerKey, h.byServer[o.Server] >= max(1, o.Places/2):
+		return errFull()
+	}
+	h.byKey[key]++
+	h.byServer[o.Server]++
+	return nil
+}
+
+// Occupy takes the place that a held call would have, for one that waits and ends with its request. However much the same call
+// waits for at once, it takes one. Release gives it back, once. The error is unavailable where there is none.
+func (h *Calls[T]) Occupy(o Owner, call string) (release func(), err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.occupied[call] == 0 {
+		if err := h.enter(o); err != nil {
+			return nil, err
+		}
+	}
+	h.occupied[call]++
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if lower(h.occupied, call); h.occupied[call] == 0 {
+			h.leave(o)
+		}
+	}, nil
+}
+
+// leave is the end of enter. The mutex is held.
+func (h *Calls[T]) leave(o Owner) {
+	lower(h.byKey, [2]string{o.Tenant, o.Key})
+	lower(h.byServer, o.Server)
 }
 
 // release gives the place of a call back.
 func (h *Calls[T]) release(c *Call[T]) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	lower(h.byKey, [2]string{c.owner.Tenant, c.owner.Key})
-	lower(h.byServer, c.owner.Server)
+	h.leave(c.owner)
 }
 
 func lower[K comparable](counts map[K]int, key K) {
@@ -197,8 +231,8 @@ func errUsed() error {
 }
 
 func errFull() error {
-	return signalbox.Errorf(signalbox.CodeUnavailable, "Too many calls wait for their callers to answer.").
-		WithRemedy("Answer what was asked before.")
+	return signalbox.Errorf(signalbox.CodeUnavailable, "Too many calls wait for their callers to answer, or for tasks to end.").
+		WithRemedy("Answer what was asked before; ask again in a moment for what a task came to.")
 }
 
 func errStopping() error {

@@ -334,3 +334,47 @@ func TestTheProcessStops(t *testing.T) {
 	}
 	wantCode(t, h.Begin(t.Context(), anna, nil, asking(0)).Wait(t.Context(), &me).Err, signalbox.CodeUnavailable)
 }
+
+func TestCallsThatEndWithTheirRequestsTakePlacesToo(t *testing.T) {
+	h, me := New[int](), 1
+	owner := Owner{Key: "anna", Server: "books", Places: 5}
+	var leave []func()
+	for range 2 * MaxPerKey { // However much one call waits for.
+		l, err := h.Occupy(owner, "call_1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, l)
+	}
+	turn := h.Begin(t.Context(), owner, nil, asking(1)).Wait(t.Context(), &me)
+	if len(turn.Questions) != 1 || h.Held()["books"] != 2 {
+		t.Fatalf("got %+v, held are %v", turn, h.Held())
+	}
+	_, err := h.Occupy(owner, "call_2")
+	wantCode(t, err, signalbox.CodeUnavailable)
+	for _, l := range leave[1:] {
+		l()
+	}
+	if _, err = h.Occupy(owner, "call_2"); signalbox.CodeOf(err) != signalbox.CodeUnavailable {
+		t.Errorf("call_1 still waits for something: got %v", err)
+	}
+	leave[0]()
+	l, err := h.Occupy(owner, "call_2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l()
+	c, err := h.Resume(turn.Ticket, says("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEnd(t, c.Wait(t.Context(), &me), "a")
+	if len(h.Held()) != 0 || len(h.byKey) != 0 || len(h.occupied) != 0 {
+		t.Errorf("something is left: %v %v %v", h.Held(), h.byKey, h.occupied)
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Occupy(owner, "call_3")
+	wantCode(t, err, signalbox.CodeUnavailable)
+}

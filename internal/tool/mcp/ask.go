@@ -79,6 +79,11 @@ func (l line) Ask(ctx context.Context, method string, params json.Value) (json.V
 			answer, err := l.held.Ask(ctx, method, params)
 			return answer, unasked(err)
 		}
+		leave, err := l.x.handler.occupy(l.x)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 		said, err := l.x.ask(ctx, q)
 		if err == nil && said.Err != nil {
 			err = signalbox.Errorf(signalbox.CodeCancelled, "The caller answered with an error: %s", said.Err.Message).

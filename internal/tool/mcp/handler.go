@@ -41,21 +41,27 @@ type Handler struct {
 	logger      *slog.Logger
 	crossOrigin *http.CrossOriginProtection
 
+	*memory
+
 	stopping <-chan struct{} // Closed when streams have to end; nil: never.
+	stateKey []byte          // Of what callers give back for servers.
+	callerOf CallerOf        // Nil: who the key says.
+	visible  Visible         // Nil: lists show everything.
+	permits  Permits         // Nil likewise.
+	reaches  Reaches         // Nil likewise.
+	held     *Held           // Nil: modern callers are asked nothing while a server works for them.
+	servesTo ServesTo        // Nil: all servers exist for all tenants.
+	tasks    Tasks           // Nil: no call becomes a task.
+	waiter   Waiter          // Nil: nothing waits for an approval.
+	wait     time.Duration
+}
+
+// memory is what is known of callers from one request to the next, whatever the servers are.
+type memory struct {
 	sessions callerSessions
 	flights  flights
 	judged   judged
-	stateKey []byte   // Of what callers give back for servers.
-	callerOf CallerOf // Nil: who the key says.
-	visible  Visible  // Nil: lists show everything.
-	permits  Permits  // Nil likewise.
-	reaches  Reaches  // Nil likewise.
-	held     *Held    // Nil: modern callers are asked nothing while a server works for them.
-	servesTo ServesTo // Nil: all servers exist for all tenants.
-	tasks    Tasks    // Nil: no call becomes a task.
-	waiter   Waiter   // Nil: nothing waits for an approval.
-	wait     time.Duration
-	waiting  atomic.Int64
+	waiting  atomic.Int64 // Calls that wait for an approval.
 }
 
 // NewHandler makes the handler: requests come in by the door, and calls go to next, the first station.
@@ -64,7 +70,7 @@ func NewHandler(
 ) *Handler {
 	h := &Handler{
 		servers: servers, door: door, next: next, version: version, logger: logger, crossOrigin: http.NewCrossOriginProtection(),
-		stateKey: newStateKey(),
+		memory: &memory{}, stateKey: newStateKey(),
 	}
 	for _, set := range options {
 		set(h)

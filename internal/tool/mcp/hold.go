@@ -29,11 +29,7 @@ func (h *Handler) mayBeHeld(x *exchange) bool {
 
 // hold has an act served in a goroutine of its own, which can outlive the request.
 func (h *Handler) hold(ctx context.Context, x *exchange) (json.Value, error) {
-	owner := held.Owner{Tenant: x.call.Caller.Tenant, Key: x.call.Caller.Key, Server: x.call.Tool.Server}
-	if u, err := h.servers.Find(owner.Server); err == nil {
-		owner.Places = u.MaxCalls
-	}
-	c := h.held.Begin(ctx, owner, x, func(ctx context.Context, c *held.Call[exchange]) (data json.Value, err error) {
+	c := h.held.Begin(ctx, h.ownerOf(x), x, func(ctx context.Context, c *held.Call[exchange]) (data json.Value, err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				h.logger.ErrorContext(ctx, "a call panicked", "call", x.call.ID, "panic", p)
@@ -43,6 +39,24 @@ func (h *Handler) hold(ctx context.Context, x *exchange) (json.Value, error) {
 		return h.finish(upstream.WithCaller(ctx, line{x, c}), x)
 	})
 	return h.follow(ctx, x, c)
+}
+
+// ownerOf says whose a call is, and what it uses while it waits.
+func (h *Handler) ownerOf(x *exchange) held.Owner {
+	o := held.Owner{Tenant: x.call.Caller.Tenant, Key: x.call.Caller.Key, Server: x.call.Tool.Server}
+	if u, err := h.servers.Find(o.Server); err == nil {
+		o.Places = u.MaxCalls
+	}
+	return o
+}
+
+// occupy takes the place of a held call for one whose caller waits for people or for a task, and keeps the server busy: callers of
+// one era may not fill it with that any more than those of the other one.
+func (h *Handler) occupy(x *exchange) (leave func(), err error) {
+	if h.held == nil {
+		return func() {}, nil
+	}
+	return h.held.Occupy(h.ownerOf(x), x.call.ID)
 }
 
 // resume takes up a call that was held, with what its caller answers.

@@ -105,7 +105,7 @@ func (h *Handler) listTasks(ctx context.Context, x *exchange) (json.Value, error
 	shown := []json.Value{}
 	for i, t := range list {
 		f := found{who: who, task: t, content: contents[i]}
-		if !f.legacy() {
+		if !f.legacy() || !h.exists(t.Server, x.call.Caller.Tenant) {
 			continue
 		}
 		data := encodeLegacyTask(t, f.content)

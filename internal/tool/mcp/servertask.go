@@ -123,7 +123,8 @@ type found struct {
 // remote reports whether the task's server is to be asked about it.
 func (f found) remote() bool { return f.content.Remote != nil && f.content.Error == nil }
 
-// find gives a task of who asks. One of the other era is not there: the words for it are others.
+// find gives a task of who asks. One of the other era is not there: the words for it are others. Nor is one of a server that
+// has been taken from his tenant.
 func (h *Handler) find(ctx context.Context, x *exchange, id string) (found, error) {
 	who, err := h.who(x.call)
 	if err != nil {
@@ -131,7 +132,7 @@ func (h *Handler) find(ctx context.Context, x *exchange, id string) (found, erro
 	}
 	f := found{who: who}
 	f.task, f.content, err = h.tasks.Get(ctx, who, x.server(), id)
-	if err == nil && f.legacy() == x.modern() {
+	if err == nil && (f.legacy() == x.modern() || !h.exists(f.task.Server, x.call.Caller.Tenant)) {
 		_, _, err = h.tasks.Get(ctx, who, x.server(), "") // As for one that nobody knows.
 	}
 	return f, err
@@ -158,6 +159,13 @@ func (h *Handler) askServer(ctx context.Context, x *exchange, f found, method st
 	}
 	x.call.Tool.Server = u.ID
 	x.permitted = h.clientCapabilities(f.who, x)
+	if method == rpc.MethodTaskResult { // It waits.
+		leave, err := h.occupy(x)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	result, err := u.AboutTask(upstream.WithCaller(ctx, line{x: x}), x.call, method, *f.content.Remote, responses)
 	if errors.Is(err, upstream.ErrTaskForgotten) {
 		return nil, h.forgotten(ctx, f)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -321,5 +322,51 @@ func TestQuestionsAreJudgedOnceInAWhile(t *testing.T) {
 	}
 	if j.note("later", q, now.Add(JudgedFor)); !j.recently("later", q, now.Add(JudgedFor)) || len(j.until) != 1 {
 		t.Errorf("those that are over keep their place: %d", len(j.until))
+	}
+}
+
+// A server that is taken from a tenant takes its tasks along, on the joint path too.
+func TestTasksOfAServerThatIsTakenFromATenant(t *testing.T) {
+	for _, modern := range []bool{true, false} {
+		s, d := &teller{modern: modern, says: map[string]string{}}, newDesk()
+		servers := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.Serve(t, s)})
+		var taken atomic.Bool
+		mux := http.NewServeMux()
+		mux.Handle(JointPattern, NewHandler(servers, testDoor{}, chain(servers, &memoryLog{}, nil), "test", slog.New(slog.DiscardHandler), KeepTasks(d),
+			KeepTenants(func(string, string) bool { return !taken.Load() })))
+		version, meta := "2025-11-25", ""
+		if modern {
+			version, meta = "2026-07-28", `,"_meta":{`+newest+`,`+capable+`}`
+		}
+		send := func(method, params string) string {
+			t.Helper()
+			name := "task_1"
+			if method == "tools/call" {
+				name = "files__write"
+			}
+			_, body := ask(t, mux, "/mcp", method, name, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s%s}}`, method, params, meta), "Mcp-Protocol-Version", version)
+			return body
+		}
+		methods, made, got := []string{rpc.MethodGetTask, rpc.MethodCancelTask, rpc.MethodUpdateTask}, madeTask, `"result":{`+remoteTask+`}`
+		if !modern {
+			methods, made = []string{rpc.MethodGetTask, rpc.MethodCancelTask, rpc.MethodTaskResult}, `"result":{"task":{`+remoteTask+`}}`
+		}
+		s.say(rpc.MethodCallTool, made)
+		for _, method := range append(methods, rpc.MethodTaskResult) {
+			s.say(method, got)
+		}
+		wants(t, "the call", 0, send("tools/call", `"name":"files__write","arguments":{},"task":{}`), 0, `"taskId":"task_1"`)
+		wants(t, "before", 0, send(rpc.MethodGetTask, `"taskId":"task_1"`), 0, `"status":"working"`)
+		taken.Store(true)
+		before := len(s.heard)
+		for _, method := range methods {
+			wants(t, method, 0, send(method, `"taskId":"task_1","inputResponses":{"q":1}`), 0, `"code":-32602`, "There is no such task.")
+		}
+		if !modern {
+			wants(t, "list", 0, send(rpc.MethodListTasks, ``), 0, `"tasks":[]`)
+		}
+		if heard := s.heard[before:]; len(heard) > 0 || len(d.ended) > 0 {
+			t.Errorf("the server heard %q, and %q were cancelled", heard, d.ended)
+		}
 	}
 }

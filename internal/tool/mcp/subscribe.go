@@ -181,6 +181,9 @@ func receive(ch any) reflect.SelectCase {
 
 // pass tells the caller of a notification that he wants, and reports whether he still hears.
 func (h *Handler) pass(x *exchange, server string, want wanted, m rpc.Message) bool {
+	if !h.exists(server, x.call.Caller.Tenant) {
+		return true // It was taken from his tenant meanwhile.
+	}
 	switch m.Method {
 	case rpc.MethodUpdated:
 		uri := rpc.TextIn(m.Params, "uri")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
@@ -109,6 +112,25 @@ func TestASessionHearsOfChanges(t *testing.T) {
 			}
 			return
 		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func TestNothingIsHeardOfAServerThatIsTakenFromATenant(t *testing.T) {
+	taken := false
+	h := NewHandler(newServers(t), testDoor{}, nil, "test", slog.New(slog.DiscardHandler), KeepTenants(func(string, string) bool { return !taken }))
+	w := httptest.NewRecorder()
+	x := &exchange{call: &signalbox.Call{Caller: signalbox.Caller{Tenant: "acme"}}, response: &response{w: w}, handler: h}
+	want := wanted{methods: []string{rpc.MethodListChanged}, uris: map[string][]string{"books": {"book://one"}}}
+	for _, taken = range []bool{false, true} {
+		w.Body.Reset()
+		for _, m := range []rpc.Message{{Method: rpc.MethodListChanged}, {Method: rpc.MethodUpdated, Params: []byte(`{"uri":"book://one"}`)}} {
+			if !h.pass(x, "books", want, m) {
+				t.Error("the caller hears no more")
+			}
+		}
+		if heard := strings.Count(w.Body.String(), "data:"); heard != map[bool]int{false: 2, true: 0}[taken] {
+			t.Errorf("taken %t: heard %s", taken, w.Body)
 		}
 	}
 }

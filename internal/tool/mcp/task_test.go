@@ -57,7 +57,7 @@ func (d *desk) Of(_ context.Context, who signalbox.Caller, approval string) (sig
 func (d *desk) Get(_ context.Context, who signalbox.Caller, server, id string) (signalbox.Task, signalbox.TaskContent, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if id != d.task.ID || server != d.task.Server || who.Tenant == "" {
+	if id != d.task.ID || server != "" && server != d.task.Server || who.Tenant == "" {
 		return signalbox.Task{}, signalbox.TaskContent{}, signalbox.Errorf(signalbox.CodeNotFound, "There is no such task.").WithRemedy("Look.")
 	}
 	return d.task, d.content, d.failing

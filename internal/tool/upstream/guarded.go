@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -113,7 +114,7 @@ func guardTerms(t *call.Track, meta []json.Member, terms *Terms) ([]json.Member,
 func guardHeaders(beside call.Beside, terms *Terms) error {
 	own := http.Header{}
 	for name, values := range terms.Headers {
-		passes, err := headerPasses(beside, values)
+		passes, err := headerPasses(beside, name, values)
 		if err != nil {
 			return err
 		}
@@ -127,13 +128,15 @@ func guardHeaders(beside call.Beside, terms *Terms) error {
 	return nil
 }
 
-// headerPasses reports whether a header passes as it is, in the text that it stands for.
-func headerPasses(beside call.Beside, values []string) (bool, error) {
+// headerPasses reports whether a header passes as it is, in the text that it stands for. It is looked at like the argument
+// that it may repeat: the name can be what tells that the text is a secret.
+func headerPasses(beside call.Beside, name string, values []string) (bool, error) {
 	for _, v := range values {
 		text, _ := mirror.Decode(v)
-		quoted := json.Quote(text)
-		passed, err := beside.ToServer(quoted)
-		if err != nil || !bytes.Equal(passed, quoted) {
+		var argument rpc.Object
+		argument.Text(strings.TrimPrefix(name, mirror.Prefix), text)
+		passed, err := beside.ToServer(argument.Bytes())
+		if err != nil || !bytes.Equal(passed, argument.Bytes()) {
 			return false, err
 		}
 	}

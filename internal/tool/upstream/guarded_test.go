@@ -33,6 +33,17 @@ func (c censor) ToServer(doc []byte) ([]byte, error) { return c.pass(doc) }
 func (c censor) ToCaller(doc []byte) ([]byte, error) { return c.pass(doc) }
 func (censor) Report() *signalbox.Guarded            { return nil }
 
+// spying is a guard that lets everything pass, and notes what it was shown.
+type spying struct{ seen *[]string }
+
+func (s spying) ToServer(doc []byte) ([]byte, error) {
+	*s.seen = append(*s.seen, string(doc))
+	return doc, nil
+}
+
+func (spying) ToCaller(doc []byte) ([]byte, error) { return doc, nil }
+func (spying) Report() *signalbox.Guarded          { return nil }
+
 // listener keeps what he is told, and answers what he is asked.
 type listener struct {
 	told   []string
@@ -126,6 +137,13 @@ func TestGuardHeaders(t *testing.T) {
 	}
 	if want := (http.Header{"Mcp-Param-A": {"ann"}}); !reflect.DeepEqual(terms.Headers, want) {
 		t.Errorf("got %v, want %v", terms.Headers, want)
+	}
+	var seen []string
+	spy := call.NewTrack(&signalbox.Call{Tool: &signalbox.ToolRequest{}})
+	spy.Guard.Beside = spying{&seen}
+	terms.Headers = http.Header{"Mcp-Param-Api-Key": {"hunter2"}}
+	if _, err := guardTerms(spy, nil, &terms); err != nil || !slices.Equal(seen, []string{`{"Api-Key":"hunter2"}`}) {
+		t.Errorf("the guard was shown %q, %v: what it is called may tell that it is a secret", seen, err)
 	}
 	terms.Headers = http.Header{"Mcp-Param-D": {"stop"}}
 	if _, err := guardTerms(guardedTrack(), nil, &terms); !errors.Is(err, errStopped) {
