@@ -157,7 +157,7 @@ func (h *Handler) askServer(ctx context.Context, x *exchange, f found, method st
 		return nil, err
 	}
 	x.call.Tool.Server = u.ID
-	x.permitted = h.clientCapabilities(f.who, x)
+	h.clientCapabilities(f.who, x)
 	result, err := u.AboutTask(upstream.WithCaller(ctx, line{x: x}), x.call, method, *f.content.Remote, responses)
 	if errors.Is(err, upstream.ErrTaskForgotten) {
 		return nil, h.forgotten(ctx, f)
