@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 const config = `agents:
   - {id: anna, permissions: {tools: [{name: "*", operations: [read, write], resources: ["*"]}]}}
   - {id: otto, permissions: {tools: [{name: "*", operations: [read, write], resources: ["*"]}]}}
-  - {id: eve, permissions: {tools: [{name: "web.elicit", operations: [read, write], resources: ["*"]}]}}
+  - {id: eve, permissions: {tools: [{name: "*.elicit", operations: [read, write], resources: ["*"]}]}}
 approvals: {tiers: {medium: {approvers: 0}}}
 mcp_servers:
   web: {url: %q, tools: {elicit: {operation: read}, twice: {operation: read}}}
@@ -39,6 +39,7 @@ mcp_servers:
 type world struct {
 	*harness.Instance
 	*upstreamtest.Asker
+	questions map[string]int // By server, those that the policy has refused.
 }
 
 func launch(t *testing.T) *world {
@@ -53,7 +54,7 @@ func launch(t *testing.T) *world {
 	}
 	return &world{harness.Start(t, harness.Options{
 		Config: harness.Simulated + fmt.Sprintf(config, upstreamtest.ServeSessions(t, asker.Server), command[0], variable),
-	}), asker}
+	}), asker, map[string]int{}}
 }
 
 // agent sends the key and the name of an agent.
@@ -124,6 +125,24 @@ func (w *world) asked(t *testing.T) string {
 	return `,"requestState":"` + state + `",` + hello
 }
 
+// refused checks that the question which the policy has refused last is in the log, as an act of who was not asked.
+func (w *world) refused(t *testing.T, server, version string) {
+	t.Helper()
+	w.questions[server]++
+	harness.Eventually(t, func() error {
+		n := 0
+		for _, r := range w.Log(t) {
+			if r.What.ToolName == server+".elicitation/create" && r.Who.AgentID == "eve" && r.Outcome != nil && *r.Outcome == signalbox.OutcomeDenied && r.Error.Code == signalbox.CodeForbidden {
+				n++
+			}
+		}
+		if n != w.questions[server] {
+			return fmt.Errorf("%s: %d refused questions of %s are recorded, and it has asked %d", version, n, server, w.questions[server])
+		}
+		return nil
+	})
+}
+
 func TestQuestionsBetweenTheEras(t *testing.T) {
 	t.Parallel()
 	w := launch(t)
@@ -133,8 +152,11 @@ func TestQuestionsBetweenTheEras(t *testing.T) {
 				t.Errorf("%s %s: got %q", version, path, got)
 			}
 		}
-		if got := called(t, w.client(t, "eve", "/mcp/web", version), "elicit"); !strings.HasPrefix(got, "nobody") {
-			t.Errorf("%s: who may not be asked was: %q", version, got)
+		for _, server := range []string{"web", "child"} {
+			if got := called(t, w.client(t, "eve", "/mcp/"+server, version), "elicit"); !strings.HasPrefix(got, "nobody") {
+				t.Errorf("%s: who may not be asked was: %q", version, got)
+			}
+			w.refused(t, server, version)
 		}
 	}
 	t.Run("each at one child hears its own", func(t *testing.T) {

@@ -68,7 +68,7 @@ func (h *Handler) prepare(x *exchange) error {
 		x.permitted = rpc.NoCapabilities
 		return nil //nolint:nilerr // The gate will say so, with a record.
 	}
-	x.permitted = h.clientCapabilities(who, x)
+	h.clientCapabilities(who, x)
 	return h.openInputs(who, x)
 }
 

@@ -31,7 +31,7 @@ func (l line) now() *exchange {
 func (l line) Terms() upstream.Terms {
 	x := l.x
 	t := upstream.Terms{
-		Capabilities: x.permitted, Progress: x.progress != nil, Responses: x.inputs.responses, State: x.inputs.state,
+		Capabilities: x.permitted, Withheld: x.withheld, Progress: x.progress != nil, Responses: x.inputs.responses, State: x.inputs.state,
 		Headers: x.mirrored, Tasks: x.tasks && x.modern(),
 	}
 	if x.tasks && !x.modern() {
@@ -75,6 +75,9 @@ func (l line) Elicited(params json.Value) {
 func (l line) Ask(ctx context.Context, method string, params json.Value) (json.Value, error) {
 	q := question{method: method, params: params}
 	ctx = upstream.WithAnswer(ctx, func(ctx context.Context) (json.Value, error) {
+		if permitted, err := json.Object(l.x.permitted); err != nil || !permitted.Has(rpc.CapabilityFor(method)) {
+			return nil, unasked(errNotOffered) // The stations permit it by now, and it was withheld when the call began.
+		}
 		if l.held != nil {
 			answer, err := l.held.Ask(ctx, method, params)
 			return answer, unasked(err)
@@ -111,24 +114,30 @@ func unasked(err error) error {
 	return signalbox.Errorf(signalbox.CodeCancelled, "%s", text).WithRemedy("Nothing; the server goes on without an answer.").WithCause(err)
 }
 
-// clientCapabilities are what a server may ask of the caller: what he has said that he can do, as far as the policy
-// permits the server to ask for it.
-func (h *Handler) clientCapabilities(who signalbox.Caller, x *exchange) json.Value {
-	var o rpc.Object
+// clientCapabilities finds what a server may ask of the caller: what he has said that he can do, as far as the policy
+// permits the server to ask for it. The rest is withheld.
+func (h *Handler) clientCapabilities(who signalbox.Caller, x *exchange) {
+	x.permitted, x.withheld = rpc.NoCapabilities, nil
 	declared, err := x.declared().Object()
 	if err != nil {
-		return json.Value("{}")
+		return
 	}
+	var permitted, withheld rpc.Object
 	for _, m := range declared.All() {
 		method := rpc.MethodFor(m.Name)
 		if method == "" || m.Value.Kind() != '{' {
 			continue
 		}
 		if ok, _ := h.sees(who, x.call.Tool.Server, method, nil); ok {
-			o.Add(m.Name, m.Value.Bytes())
+			permitted.Add(m.Name, m.Value.Bytes())
+		} else {
+			withheld.Add(m.Name, m.Value.Bytes())
 		}
 	}
-	return o.Bytes()
+	x.permitted = permitted.Bytes()
+	if !withheld.Empty() {
+		x.withheld = withheld.Bytes()
+	}
 }
 
 // ask asks the caller in the stream that answers his request, and waits for what he says.
@@ -183,4 +192,7 @@ func (x *exchange) askForInputs(ctx context.Context, questions []question) (json
 	return o.Bytes(), nil
 }
 
-var errNobodyToAsk = errors.New("the caller can not be asked")
+var (
+	errNobodyToAsk = errors.New("the caller can not be asked")
+	errNotOffered  = errors.New("the server was not offered to ask this")
+)

@@ -19,6 +19,7 @@ type exchange struct {
 	session   *callerSession // Of a legacy caller who has one; nil for all others.
 	rounds    int            // How often the caller was asked.
 	permitted json.Value     // What of the caller's capabilities the server of an act may use.
+	withheld  json.Value     // And what it may not; nil for nothing.
 	inputs    inputs         // What the server asked for, and the caller now gives.
 	ticket    string         // Of the held call that the request takes up; "" where it begins one.
 	mirrored  http.Header    // The headers of a modern message that repeat arguments; nil for all others.

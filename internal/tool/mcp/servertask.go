@@ -158,7 +158,7 @@ func (h *Handler) askServer(ctx context.Context, x *exchange, f found, method st
 		return nil, err
 	}
 	x.call.Tool.Server = u.ID
-	x.permitted = h.clientCapabilities(f.who, x)
+	h.clientCapabilities(f.who, x)
 	if method == rpc.MethodTaskResult { // It waits.
 		leave, err := h.occupy(x)
 		if err != nil {

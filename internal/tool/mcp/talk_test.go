@@ -178,11 +178,20 @@ func hidesQuestions(_ signalbox.Caller, _, tool string, _ *signalbox.Annotations
 }
 
 func TestServersAskNobodyWhomTheyMayNot(t *testing.T) {
-	url, _ := talkers(t, FilterLists(narrowed, hidesQuestions, nil, nil))
+	url, log := talkers(t, FilterLists(narrowed, hidesQuestions, nil, nil))
 	session := person(t, url+"/legacy", "2025-11-25", &sdk.ClientOptions{ElicitationHandler: saysAnna})
 	res, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: "elicit"})
 	if err != nil || !strings.Contains(text(res), "nobody") {
 		t.Errorf("got %q, %v", text(res), err)
+	}
+	asked := 0
+	for _, r := range log.all() {
+		if r.What.ToolName == "legacy.elicitation/create" && r.Outcome != "" && r.Outcome != signalbox.OutcomeOK {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the question that nobody was asked has %d outcomes", asked)
 	}
 	without := person(t, url+"/modern", "2026-07-28", nil)
 	if _, err := without.CallTool(t.Context(), &sdk.CallToolParams{Name: "ask"}); err == nil || !strings.Contains(err.Error(), "capability") {

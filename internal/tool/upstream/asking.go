@@ -33,7 +33,7 @@ type askingKey struct{}
 
 // withLimit gives the context of a call that may take so long.
 func withLimit(ctx context.Context, limit time.Duration, t *Terms) (context.Context, context.CancelFunc) {
-	if string(t.Capabilities) == string(rpc.NoCapabilities) {
+	if string(t.Capabilities) == string(rpc.NoCapabilities) && t.Withheld == nil {
 		return context.WithTimeout(ctx, limit)
 	}
 	a := &asking{left: limit, since: time.Now(), open: map[string]context.CancelCauseFunc{}}
@@ -128,22 +128,24 @@ func (a *asking) withdraw(params json.Value) {
 }
 
 // answerOf gives the response to what a legacy server asks while it works for the caller of the context. Without one who can be
-// asked, we know nothing but ping.
+// asked, we know nothing but ping. What the policy keeps the server from asking he is not asked, and it is judged all the
+// same: a server that asks what it was never offered is seen in the log.
 func answerOf(ctx context.Context, m rpc.Message) []byte {
 	c, a := callerOf(ctx), askingOf(ctx)
 	capability := rpc.CapabilityFor(m.Method)
 	if c == nil || a == nil || capability == "" {
 		return rpc.Reply(m)
 	}
-	permitted, err := json.Object(c.Terms().Capabilities)
-	if err != nil || !permitted.Has(capability) {
+	terms := c.Terms()
+	ability := terms.ability(capability)
+	if !ability.Exists() {
 		return rpc.Reply(m)
 	}
 	params := m.Params
 	if params == nil {
 		params = json.Value("{}")
 	}
-	if m.Method == rpc.MethodElicit && !Elicits(permitted.Get(capability), rpc.TextIn(params, "mode")) {
+	if m.Method == rpc.MethodElicit && !Elicits(ability, rpc.TextIn(params, "mode")) {
 		return unanswered(m, rpc.CodeInvalidParams, "the caller has not declared this mode of elicitation")
 	}
 	result, err := a.ask(ctx, c, m, params)

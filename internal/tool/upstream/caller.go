@@ -22,7 +22,7 @@ type Caller interface {
 	// Logged tells him of a line of the server's log: the parameters of its notification.
 	Logged(params json.Value)
 	// Ask asks him what a legacy server wants to know while it works for him, if that is permitted, and gives the result as
-	// he has written it. The method is one that Terms permits. The text of an error is told to the server.
+	// he has written it. The method is one that Terms permits or withholds. The text of an error is told to the server.
 	Ask(ctx context.Context, method string, params json.Value) (json.Value, error)
 	// Elicited tells him that what he was sent to a URL for is done: the parameters of the notification.
 	Elicited(params json.Value)
@@ -34,6 +34,7 @@ type Caller interface {
 // Terms are what a server is told of the caller that it works for.
 type Terms struct {
 	Capabilities json.Value    // What it may ask of him: a JSON object, nil for nothing.
+	Withheld     json.Value    // What he could be asked, and it may not ask of him: a JSON object, nil for nothing. It is not told; should it ask, that is judged.
 	Progress     bool          // He wants to hear of it.
 	Meta         []json.Member // More members of _meta.
 	Responses    json.Value    // What he gives to a server that has asked; nil: nothing.
@@ -51,6 +52,16 @@ func (t *Terms) addInputs(params *rpc.Object) {
 	if t.State != nil {
 		params.Add("requestState", t.State)
 	}
+}
+
+// ability gives what the caller has said of a capability, whether it may be used or not.
+func (t *Terms) ability(capability string) json.Node {
+	for _, list := range []json.Value{t.Capabilities, t.Withheld} {
+		if members, err := json.Object(list); err == nil && members.Has(capability) {
+			return members.Get(capability)
+		}
+	}
+	return json.Node{}
 }
 
 type callerKey struct{}
