@@ -19,7 +19,7 @@ const (
 	MetaPolicy  = "signalbox/policy"  // Why the list is empty although the server has something.
 	MetaMissing = "signalbox/missing" // In the joint list: the servers that gave none, and the code of the error.
 	MetaHeld    = "signalbox/held"    // How many tools are left out because they have changed, or look suspicious, and wait for a review.
-	MetaRefused = "signalbox/refused" // Entries that are left out because their names are taken for others'.
+	MetaRefused = "signalbox/refused" // Entries that are left out and that nothing lets be used: their names are taken for others', or their schemas are none to use.
 )
 
 // JointListWait is how long a joint list waits for each server. One that comes later is in the next list.
@@ -182,7 +182,11 @@ func (h *Handler) listTools(ctx context.Context, caller signalbox.Caller, u *ups
 			l.add(false, rule, nil)
 		}
 	}
-	visible, l.held = u.Usable(visible)
+	visible, held, refused := u.Usable(visible)
+	l.held = held
+	for _, name := range refused {
+		l.refused = append(l.refused, u.ID+"."+name)
+	}
 	for _, tool := range visible {
 		l.addNamed(true, "", tool.Raw, tool.Name, names)
 	}

@@ -69,7 +69,7 @@ func Usable(p signalbox.Pin, form [32]byte) bool {
 }
 
 // Accept lets the new form of a tool be used, in place of the one before. Errors are of code conflict: nothing waits for
-// review, the form is not the one that was looked at, or nobody can look at it.
+// review, the form is not the one that was looked at, nobody can look at it, or its schema refers to what is elsewhere.
 func Accept(p signalbox.Pin, form [32]byte, r signalbox.PinReview) (signalbox.Pin, error) {
 	if err := reviewable(p, form); err != nil {
 		return p, err
@@ -77,6 +77,10 @@ func Accept(p signalbox.Pin, form [32]byte, r signalbox.PinReview) (signalbox.Pi
 	if p.New.Fault != "" {
 		return p, conflict("The tool %s can not be accepted: %s.", p.ID(), p.New.Fault).
 			WithRemedy("Have its server describe it with less.")
+	}
+	if slices.ContainsFunc(p.New.Flags, remote) {
+		return p, conflict("The tool %s can not be accepted: its schema refers to what is not a part of it, and could be another one tomorrow.", p.ID()).
+			WithRemedy("Have its server put what it refers to into the schema, below $defs.")
 	}
 	p.State, p.Pinned, p.New, p.Since, p.Review = signalbox.PinPinned, p.New, nil, r.At, r
 	return p, nil

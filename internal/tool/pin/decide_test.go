@@ -124,6 +124,11 @@ func TestReview(t *testing.T) {
 	if again, err := Accept(rejected, now.Hash, r); err != nil || !Usable(again, now.Hash) {
 		t.Errorf("accepted after all: %+v, %v", again, err)
 	}
+	foreign := p
+	foreign.New = &signalbox.ToolForm{Hash: now.Hash, Definition: now.Definition, Flags: flagged(signalbox.FlagRemoteRef)(now)}
+	if _, err := Accept(foreign, now.Hash, r); signalbox.CodeOf(err) != signalbox.CodeConflict {
+		t.Errorf("a remote reference was accepted: %v", err)
+	}
 	third := []Listed{listed(t, "a", 3)}
 	if got := Decide("s", map[string]signalbox.Pin{"a": rejected}, third, none, Settings{}, r.At); len(got) != 1 || got[0].State != signalbox.PinHeld {
 		t.Errorf("another form after a rejection: %+v", got)

@@ -38,7 +38,7 @@ func NewNames(tools map[string][]string) Names {
 
 func (n Names) add(server, tool string) {
 	id, lower := server+"."+tool, strings.ToLower(tool)
-	key := skeleton(tool)
+	key := Skeleton(tool)
 	n.alike[key] = append(n.alike[key], id)
 	if distinctive(tool) {
 		n.bare[lower] = append(n.bare[lower], id)
@@ -89,7 +89,7 @@ func (i *inspection) name() {
 	if mixed(i.tool) {
 		i.flag(signalbox.FlagMixedScript, "/name", "has letters of several scripts")
 	}
-	for _, id := range i.names.alike[skeleton(i.tool)] {
+	for _, id := range i.names.alike[Skeleton(i.tool)] {
 		if _, other, _ := strings.Cut(id, "."); other != i.tool {
 			i.flag(signalbox.FlagLookAlike, "/name", "can be taken for %s", quoted(id))
 		}
@@ -119,9 +119,6 @@ func (i *inspection) value(n json.Node, where string) {
 	}
 }
 
-// references are the members of a schema that name another schema.
-var references = json.NewNames("$ref", "$dynamicRef", "$recursiveRef")
-
 // key inspects the name of a member. Those below the definition's own members are the server's.
 func (i *inspection) key(m json.Member, where string) {
 	i.hidden(m.Name, where)
@@ -129,7 +126,7 @@ func (i *inspection) key(m json.Member, where string) {
 	if mixed(m.Name) {
 		i.flag(signalbox.FlagMixedScript, where, "has letters of several scripts")
 	}
-	if to, err := m.Value.Text(); err == nil && references.Has(m.Name) && !strings.HasPrefix(to, "#") {
+	if to, remote := leadsOut(m); remote {
 		i.flag(signalbox.FlagRemoteRef, where, "refers to %s, which is not a part of the schema", quoted(to))
 	}
 }

@@ -165,6 +165,12 @@ func TestReferences(t *testing.T) {
 			if got := slices.ContainsFunc(found, remote); got != c.remote || !c.remote && len(found) > 0 {
 				t.Errorf("got %v", found)
 			}
+			for _, member := range []string{"inputSchema", "outputSchema"} {
+				where, to := RemoteRef(json.Value(`{"name":"a","A":1,"` + member + `":` + c.schema + `}`))
+				if (where != "") != c.remote || c.remote && (!strings.HasPrefix(where, "/"+member+"/") || !strings.HasPrefix(to, `"`)) {
+					t.Errorf("%s: got %q at %q", member, to, where)
+				}
+			}
 		})
 	}
 }

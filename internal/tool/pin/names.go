@@ -46,8 +46,8 @@ func plain(text string) string {
 // digits are those that look like letters, and letters that look like each other.
 var digits = strings.NewReplacer("0", "o", "1", "l", "i", "l", "|", "l")
 
-// skeleton is equal for names that a reader takes for one another.
-func skeleton(name string) string { return digits.Replace(plain(name)) }
+// Skeleton is equal for names that a reader takes for one another.
+func Skeleton(name string) string { return digits.Replace(plain(name)) }
 
 // eastern are scripts that are written together, and with Latin letters.
 var eastern = []*unicode.RangeTable{unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo}

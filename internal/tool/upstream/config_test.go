@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 )
 
 func TestConfigurationIsChecked(t *testing.T) {
+	long := strings.Repeat("x", 55)
 	cases := []struct {
 		name, field string
 		list        []Config
@@ -27,6 +29,10 @@ func TestConfigurationIsChecked(t *testing.T) {
 		{"tokens for a card", "mcp_servers.a.credential", []Config{{ID: "a", Card: "http://127.0.0.1/card", Authorizer: &keys{}}}},
 		{"an API by its card", "mcp_servers.a.url", []Config{{ID: "a", Card: "http://127.0.0.1/card", API: &openapi.API{}}}},
 		{"twice", "mcp_servers.a", []Config{{ID: "a", URL: "http://127.0.0.1"}, {ID: "a", URL: "http://127.0.0.1"}}},
+		{
+			"joint names that begin alike", "mcp_servers." + long + "b",
+			[]Config{{ID: long[1:] + "a", URL: "http://127.0.0.1"}, {ID: long[1:] + "b", URL: "http://127.0.0.1"}, {ID: long + "a", URL: "http://127.0.0.1"}, {ID: long + "b", URL: "http://127.0.0.1"}},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

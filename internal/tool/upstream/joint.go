@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/signalbox/signalbox/internal/tool/pin"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -72,12 +73,15 @@ func (j *JointNames) Find(joint string) (name string, ok bool) {
 }
 
 // MayOwn reports whether a joint name could be one of the server's, by its beginning.
-func (u *Server) MayOwn(joint string) bool {
-	prefix := u.ID + jointMark
-	return strings.HasPrefix(joint, prefix[:min(len(prefix), MaxJointName-hashed-1)])
+func (u *Server) MayOwn(joint string) bool { return strings.HasPrefix(joint, jointBegin(u.ID)) }
+
+// jointBegin is how all joint names of a server begin. No other server's do.
+func jointBegin(server string) string {
+	begin := server + jointMark
+	return begin[:min(len(begin), MaxJointName-hashed-1)]
 }
 
-// look is what of a name is seen at a glance: case and the kind of separator are not.
+// look is what of a name is seen at a glance: case, the kind of separator, the script of a letter and what is hidden are not.
 func look(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
@@ -85,7 +89,7 @@ func look(name string) string {
 			return '_'
 		}
 		return r
-	}, strings.ToLower(name))
+	}, pin.Skeleton(name))
 }
 
 // JointNames gives the joint names of the tools, or of the prompts for methods about prompts.

@@ -31,5 +31,33 @@ func TestJointNames(t *testing.T) {
 	}
 }
 
+func TestNamesThatImitateEachOther(t *testing.T) {
+	for _, c := range []struct {
+		one, other string
+		alike      bool
+	}{
+		{"Drop", "drop", true},
+		{"send-mail", "send_mail", true},
+		{"send.mail", "send mail", true},
+		{"copy", "сору", true}, // Cyrillic.
+		{"pay", "pay\u200b", true},
+		{"read", "réad", true},
+		{"list_all", "1ist_a11", true},
+		{"go", "ｇｏ", true},
+		{"갆갅갾", "갈각감", true}, // Their joint names collide.
+		{"갆갅갾", "갈각갑", false},
+		{"read", "reads", false},
+		{"a_b", "ab", false},
+		{"get_v1", "get_v2", false},
+	} {
+		t.Run(c.one+" "+c.other, func(t *testing.T) {
+			names := newJointNames("twins", []string{c.one, "another", c.other})
+			if names.Imitated(c.one) != c.alike || names.Imitated(c.other) != c.alike || names.Imitated("another") {
+				t.Errorf("got %v", names.imitations)
+			}
+		})
+	}
+}
+
 // digest is the end of a joint name that stands for another.
 func digest(id string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(id)))[:8] }

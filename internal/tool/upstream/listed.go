@@ -19,6 +19,7 @@ type Tool struct {
 	schema      [32]byte               // SHA-256 of the entry as canonical JSON: it changes with whatever the server changes.
 	mirrored    []mirror.Param         // What of its arguments is repeated in headers.
 	unfit       error                  // Why it can not be used over HTTP.
+	remote      string                 // What its schema refers to outside of itself, and where, for people; "" for nothing.
 	form        [32]byte               // As [Pins] tells forms apart; zero without them.
 }
 
@@ -39,5 +40,8 @@ func readListed(raw json.Value) (Tool, error) {
 		Raw: raw, Name: entry.Name, Annotations: pin.Annotations(entry.Annotations), schema: sha256.Sum256(canonical),
 	}
 	t.mirrored, t.unfit = mirror.Read(entry.Input)
+	if where, to := pin.RemoteRef(canonical); where != "" {
+		t.remote = to + " at " + where
+	}
 	return t, nil
 }

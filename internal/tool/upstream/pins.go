@@ -3,7 +3,9 @@ package upstream
 import (
 	"context"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // Pins knows in which form tools may be used. It is safe for concurrent use.
@@ -38,20 +40,33 @@ func (u *Server) pin(ctx context.Context, list *ToolList) error {
 
 // withheld gives why a tool that is listed must not be used.
 func (u *Server) withheld(tool *Tool) error {
+	if tool.remote != "" {
+		return u.remote(tool)
+	}
 	if u.pins == nil {
 		return nil
 	}
 	return u.pins.Refused(u.ID, tool.Name, tool.form)
 }
 
-// Usable leaves out tools that must not be used, and counts them.
-func (u *Server) Usable(tools []Tool) (good []Tool, held int) {
+// remote is the error for a tool whose schema refers to what is elsewhere: whoever reads it would have to fetch that, and it can
+// be another one each time. We never do.
+func (u *Server) remote(tool *Tool) error {
+	return signalbox.Errorf(signalbox.CodeFrozen, "The tool %q of the MCP server %q is refused: its schema refers to %s, which is not a part of it.",
+		rpc.Clip(tool.Name), u.ID, tool.remote).WithField("name").WithRemedy("Have the server put what it refers to into the schema, below $defs.")
+}
+
+// Usable leaves out tools that must not be used: it counts those that a review can let be used, and names those that nothing can.
+func (u *Server) Usable(tools []Tool) (good []Tool, held int, refused []string) {
 	for i := range tools {
-		if u.withheld(&tools[i]) != nil {
+		switch {
+		case tools[i].remote != "":
+			refused = append(refused, tools[i].Name)
+		case u.withheld(&tools[i]) != nil:
 			held++
-			continue
+		default:
+			good = append(good, tools[i])
 		}
-		good = append(good, tools[i])
 	}
-	return good, held
+	return good, held, refused
 }

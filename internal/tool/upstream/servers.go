@@ -23,6 +23,7 @@ type Servers struct {
 // New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
 func New(o Options) (*Servers, error) {
 	s := &Servers{byID: make(map[string]*Server, len(o.Servers)), clock: o.Now, closed: make(chan struct{})}
+	begins := map[string]string{} // Ids, by how their joint names begin.
 	for _, server := range o.Servers {
 		complete, err := server.complete()
 		if err != nil {
@@ -32,6 +33,12 @@ func New(o Options) (*Servers, error) {
 			return nil, signalbox.Errorf(signalbox.CodeInvalid, "Two MCP servers have the id %q.", server.ID).
 				WithField("mcp_servers." + server.ID).WithRemedy("Rename one of them.")
 		}
+		begin := jointBegin(server.ID)
+		if other := begins[begin]; other != "" { // Else a tool of one could be made to be called by a name of the other's.
+			return nil, signalbox.Errorf(signalbox.CodeInvalid, "The MCP servers %q and %q have ids that agree in all that joint names have of them.", other, server.ID).
+				WithField("mcp_servers." + server.ID).WithRemedy("Give one of them a shorter id.")
+		}
+		begins[begin] = server.ID
 		s.byID[server.ID] = newServer(complete, o)
 		s.ids = append(s.ids, server.ID)
 	}

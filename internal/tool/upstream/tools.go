@@ -44,8 +44,11 @@ func (u *Server) readTools(ctx context.Context) (*ToolList, error) {
 		u.logger.WarnContext(ctx, "a tool is left out", "server", u.ID, "tool", rpc.Clip(list.Unfit[i].Name), "error", list.Unfit[i].unfit)
 	}
 	names := make([]string, 0, len(list.Tools))
-	for _, tool := range list.Tools {
-		names = append(names, tool.Name)
+	for i := range list.Tools {
+		names = append(names, list.Tools[i].Name)
+		if list.Tools[i].remote != "" {
+			u.logger.WarnContext(ctx, "a tool is left out", "server", u.ID, "tool", rpc.Clip(list.Tools[i].Name), "error", u.remote(&list.Tools[i]))
+		}
 	}
 	list.Joint = newJointNames(u.ID, names)
 	if err == nil {
