@@ -77,14 +77,39 @@ func ask(t testing.TB, i *harness.Instance, method, params string) string {
 
 func askAs(t testing.TB, i *harness.Instance, key, method, params string) string {
 	t.Helper()
+	return askAt(t, i, "/mcp/desk", key, method, params)
+}
+
+func askAt(t testing.TB, i *harness.Instance, path, key, method, params string) string {
+	t.Helper()
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, method, params)
-	return i.Send(t, http.MethodPost, "/mcp/desk", key, body, "Accept", "application/json, text/event-stream").Body
+	return i.Send(t, http.MethodPost, path, key, body, "Accept", "application/json, text/event-stream").Body
+}
+
+// callAt calls a tool, by the name that it has there.
+func callAt(t testing.TB, i *harness.Instance, path, tool string) string {
+	t.Helper()
+	return askAt(t, i, path, harness.Agent, "tools/call", fmt.Sprintf(`{"name":%q,"arguments":{"path":"a"}}`, tool))
 }
 
 // call calls a tool.
 func call(t testing.TB, i *harness.Instance, tool string) string {
 	t.Helper()
-	return ask(t, i, "tools/call", fmt.Sprintf(`{"name":%q,"arguments":{"path":"a"}}`, tool))
+	return callAt(t, i, "/mcp/desk", tool)
+}
+
+// joint checks that on the path of all servers the tool that is held is neither called nor shown, and all else goes on.
+func joint(t testing.TB, i *harness.Instance) {
+	t.Helper()
+	contains(t, callAt(t, i, "/mcp", "desk__read"), frozen, "description has changed")
+	contains(t, callAt(t, i, "/mcp", "desk__peek"), done)
+	list := askAt(t, i, "/mcp", harness.Agent, "tools/list", "{}")
+	contains(t, list, `"desk__peek"`, "Looks at a file.", `"signalbox/held":1`)
+	for _, hidden := range []string{"desk__read", "Reads a file", "IMPORTANT", "id_rsa"} {
+		if strings.Contains(list, hidden) {
+			t.Errorf("%q is in the joint list %s", hidden, list)
+		}
+	}
 }
 
 // everyone waits until what each process answers has all those texts.
@@ -165,6 +190,8 @@ func TestRugPull(t *testing.T) {
 func rugPull(t *testing.T, w *world) {
 	last := w.Size() - 1
 	w.everyone(t, "read", done)
+	contains(t, callAt(t, w.At(last), "/mcp", "desk__read"), done)
+	contains(t, askAt(t, w.At(last), "/mcp", harness.Agent, "tools/list", "{}"), `"desk__read"`, "Reads a file.")
 	contains(t, w.operate(t, last, 0, "list", "--server", "desk"), "desk.read", "desk.peek", "pinned")
 	if got := w.count(t); got != "1 pinned, 0 held, 0 accepted, 0 rejected" {
 		t.Errorf("after the first sight: %s", got)
@@ -182,6 +209,12 @@ func rugPull(t *testing.T, w *world) {
 	}
 	if answer := askAs(t, w.At(last), "stranger-key-of-acme-01", "tools/call", `{"name":"read","arguments":{"path":"a"}}`); !strings.Contains(answer, `"code":"forbidden"`) || strings.Contains(answer, "held") {
 		t.Errorf("who may not call it hears %s", answer)
+	}
+	for n := range w.Size() {
+		joint(t, w.At(n))
+	}
+	if answer := askAt(t, w.At(last), "/mcp", "stranger-key-of-acme-01", "tools/call", `{"name":"desk__read","arguments":{"path":"a"}}`); !strings.Contains(answer, `"code":"forbidden"`) || strings.Contains(answer, "held") {
+		t.Errorf("who may not call it hears on the joint path %s", answer)
 	}
 	if n := w.At(0).Metric(t, "signalbox_tools_held"); n != 1 {
 		t.Errorf("%v tools are held", n)
@@ -203,6 +236,8 @@ func rugPull(t *testing.T, w *world) {
 	w.everyone(t, "peek", done)
 	w.operate(t, 0, 0, "accept", "desk.read", "--reason", "better words")
 	w.everyone(t, "read", done)
+	contains(t, callAt(t, w.At(last), "/mcp", "desk__read"), done)
+	contains(t, askAt(t, w.At(last), "/mcp", harness.Agent, "tools/list", "{}"), `"desk__read"`, "Reads a file or a folder.")
 	if got := w.count(t); got != "1 pinned, 2 held, 1 accepted, 1 rejected" {
 		t.Errorf("at the end: %s", got)
 	}
@@ -214,9 +249,18 @@ func TestSuspicious(t *testing.T) {
 	w := launch(t, sqlite(t), 1, read, cyrillic, remote, suspicious)
 	w.everyone(t, "rеad", "mixes letters") // As the policy has it, whether it is held or not.
 	contains(t, w.operate(t, 0, 0, "show", "desk.rеad"), "mixed_script")
-	w.everyone(t, "list", frozen, "remote_ref")
+	w.everyone(t, "list", frozen, "https://evil.example/schema.json", "/inputSchema/properties/path/$ref") // Nothing lets it be used.
+	for path, name := range map[string]string{"/mcp/desk": "list", "/mcp": "desk__list"} {
+		if list := askAt(t, w.At(0), path, harness.Agent, "tools/list", "{}"); strings.Contains(list, "evil") || !strings.Contains(list, `"signalbox/refused":["desk.list"]`) || !strings.Contains(list, `"signalbox/held":2`) {
+			t.Errorf("%s lists %s", path, list)
+		}
+		if answer := callAt(t, w.At(0), path, name); !strings.Contains(answer, "evil.example") || strings.Contains(answer, done) {
+			t.Errorf("%s answers %s", path, answer)
+		}
+	}
 	w.everyone(t, "tell", frozen, "instruction")
 	contains(t, w.operate(t, 0, 0, "show", "desk.list"), `remote_ref at /inputSchema/properties/path/$ref`, "evil.example")
+	contains(t, w.operate(t, 0, 1, "accept", "desk.list", "--reason", "I know them"), "can not be accepted")
 	w.operate(t, 0, 0, "accept", "desk.tell", "--reason", "it is a test")
 	w.everyone(t, "tell", done)
 	if got := w.count(t); got != "0 pinned, 1 held, 1 accepted, 0 rejected" {
