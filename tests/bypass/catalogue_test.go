@@ -49,11 +49,17 @@ type Step struct {
 	Args string `yaml:"args"`
 	Chat string `yaml:"chat"` // The name of a model.
 
-	Ask    string `yaml:"ask"`    // The call waits for an approval, whose id is kept under this name; its answer is not waited for.
-	Answer string `yaml:"answer"` // Reads the answer of the call that asked.
-	Keep   string `yaml:"keep"`   // Keeps the id of the answer, or of the approval that it names, under this name.
-	Cookie string `yaml:"cookie"` // Keeps the session that the answer opens under this name.
-	Until  string `yaml:"until"`  // "a expired": waits for the state of an approval. "a unusable": until it can not be used any more.
+	// Instead of a body: a tools/call or tasks/… of 2026-07-28, whose sender knows tasks and can be asked.
+	Modern string `yaml:"modern"` // Its method.
+	About  string `yaml:"about"`  // The tool or task, which its headers repeat.
+	More   string `yaml:"more"`   // Further members of its parameters.
+
+	Ask    string            `yaml:"ask"`    // The call waits for an approval, whose id is kept under this name; its answer is not waited for.
+	Answer string            `yaml:"answer"` // Reads the answer of the call that asked.
+	Keep   string            `yaml:"keep"`   // Keeps the id of the answer, or of the approval that it names, under this name.
+	Find   map[string]string `yaml:"find"`   // Keeps a header of the answer, or a member of its body, under a name: "a: taskId".
+	Cookie string            `yaml:"cookie"` // Keeps the session that the answer opens under this name.
+	Until  string            `yaml:"until"`  // "a expired": waits for the state of an approval. "a unusable": until it can not be used any more.
 
 	Want Want `yaml:"want"`
 }
@@ -65,6 +71,8 @@ type Want struct {
 	Says   string   `yaml:"says"`
 	Ran    []string `yaml:"ran"`    // "server.tool ARGUMENTS" or "model NAME"; nothing else may have run.
 	Record string   `yaml:"record"` // The outcomes on record: "ok", "denied", "none" …; "" follows from Code and Ran.
+	Hides  string   `yaml:"hides"`  // What the answer must not have. Where nobody forbids it, the attempt is one if it has.
+	Open   bool     `yaml:"open"`   // What ran has no outcome yet: a later step says it.
 	Agent  string   `yaml:"agent"`  // Who the outcome says.
 	Tenant string   `yaml:"tenant"`
 }
@@ -104,6 +112,9 @@ func (s Step) with(common Step) Step {
 	}
 	if s.Tool != "" {
 		fill(&s.Path, "/mcp/files")
+		fill(&s.Args, "{}")
+	}
+	if s.Modern != "" {
 		fill(&s.Args, "{}")
 	}
 	if s.Chat != "" {

@@ -85,6 +85,8 @@ func (s Step) request(expand func(string) string) string {
 		body = unescape(s.Bytes)
 	case s.Tool != "":
 		body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + s.Tool + `","arguments":` + s.Args + `}}`
+	case s.Modern != "":
+		body = s.modern()
 	case s.Chat != "":
 		body = `{"model":"` + s.Chat + `","max_tokens":10,"messages":[{"role":"user","content":"hello"}]}`
 	}
@@ -99,6 +101,9 @@ func (s Step) request(expand func(string) string) string {
 	if s.As != "" && s.As != "nobody" {
 		lines = append(lines, "Authorization: Bearer "+expand("<<key "+s.As+">>"))
 	}
+	if s.Modern != "" {
+		lines = append(lines, "MCP-Protocol-Version: 2026-07-28", "Mcp-Method: "+s.Modern, "Mcp-Name: "+expand(s.About))
+	}
 	for _, h := range s.Headers {
 		name, drop := strings.CutPrefix(h, "-")
 		if !drop {
@@ -108,6 +113,20 @@ func (s Step) request(expand func(string) string) string {
 		lines = without(lines, name)
 	}
 	return s.Method + " " + unescape(expand(s.Path)) + " HTTP/1.1\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n" + body
+}
+
+// modern writes a message of 2026-07-28.
+func (s Step) modern() string {
+	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},` +
+		`"io.modelcontextprotocol/clientCapabilities":{"elicitation":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}}`
+	params := `"taskId":"` + s.About + `"`
+	if s.Modern == "tools/call" {
+		params = `"name":"` + s.About + `","arguments":` + s.Args
+	}
+	if s.More != "" {
+		params += "," + s.More
+	}
+	return `{"jsonrpc":"2.0","id":1,"method":"` + s.Modern + `","params":{` + params + "," + meta + "}}"
 }
 
 func without(lines []string, name string) (left []string) {

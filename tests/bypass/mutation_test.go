@@ -51,24 +51,26 @@ func TestTheCatalogueBites(t *testing.T) {
 	}
 }
 
-// bites reports whether more runs than the vector allows.
+// bites reports whether more runs, or is told, than the vector allows.
 func (w *world) bites(t *testing.T, f *File, v Vector) bool {
 	t.Helper()
 	w.witness.take()
 	w.forget()
 	expand := expander(w.kept, func(string, string) string { return "/decide/none?token=none" })
 	var ran, may []string
+	told := false
 	for _, s := range f.steps(v) {
 		if may = append(may, s.ran(expand)...); s.Until != "" || s.Answer != "" {
 			continue
 		}
 		x, err := knock(w.address, s.request(expand))
-		if err == nil {
-			_ = x.read() // Whatever it answers: what counts is what ran.
+		if err == nil && x.read() == nil { // Whatever it answers: what counts is what ran, and what it tells.
+			w.find(s, x)
+			told = told || s.Want.Hides != "" && strings.Contains(x.all, s.Want.Hides)
 		}
 		ran = append(ran, w.witness.take()...)
 	}
-	return len(surplus(ran, may)) > 0
+	return told || len(surplus(ran, may)) > 0
 }
 
 // naive serves like a gateway that decides nothing: every method, paths and contents as somebody may have meant them.
@@ -86,10 +88,9 @@ func (w *world) naive(out http.ResponseWriter, r *http.Request) {
 	w.witness.mu.Lock()
 	defer w.witness.mu.Unlock()
 	for _, c := range readLax(body) {
-		switch {
-		case strings.EqualFold(strings.TrimSpace(c.Method), "tools/call"):
-			w.witness.tools = append(w.witness.tools, strings.TrimSpace(serverIn(path)+"."+c.Params.Name+" "+string(c.Params.Arguments)))
-		case c.Model != "":
+		if what, is := c.act(); is {
+			w.witness.tools = append(w.witness.tools, serverIn(path)+"."+what)
+		} else if c.Model != "" {
 			w.witness.tools = append(w.witness.tools, "model "+c.Model)
 		}
 	}
@@ -99,7 +100,7 @@ func (w *world) naive(out http.ResponseWriter, r *http.Request) {
 // serverIn gives the last server that a path could mean.
 func serverIn(path string) (id string) {
 	for word := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune("/;.?\x00 ", r) }) {
-		if servers[word] != nil {
+		if _, known := servers[word]; known {
 			id = word
 		}
 	}

@@ -14,6 +14,8 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
+	"github.com/signalbox/signalbox/tests/taskserver"
 	"github.com/signalbox/signalbox/tests/upstream"
 )
 
@@ -34,6 +36,10 @@ var servers = map[string][]string{
 	"a":       {"b_c", "b", "b-c", "b.c"},
 	"a-b":     {"c"},
 	"trusted": {"look", "wipe", "plain"},
+	"burrow":  {"dig"}, // Of another tenant. It has resources and prompts too.
+	"jobs":    nil,     // Makes tasks of calls.
+	"asker":   nil,     // Asks its caller in the middle of a call, as older versions do.
+	"asker-b": nil,     // The same once more.
 }
 
 func newWitness(t *testing.T) *witness {
@@ -42,20 +48,19 @@ func newWitness(t *testing.T) *witness {
 	return w
 }
 
-// server starts a server of tools: the SDK's, with a front that remembers what arrives.
+// server starts a server of tools, with a front that remembers what arrives.
 func (w *witness) server(t *testing.T, id string) string {
-	s := sdk.NewServer(&sdk.Implementation{Name: id, Version: "1"}, nil)
-	yes := true
-	for _, name := range servers[id] {
-		tool := &sdk.Tool{Name: name, InputSchema: map[string]any{"type": "object"}, Annotations: &sdk.ToolAnnotations{}}
-		tool.Annotations.ReadOnlyHint = name == "look" || name == "peek"
-		if name == "wipe" {
-			tool.Annotations.DestructiveHint = &yes
-		}
-		s.AddTool(tool, nil)
+	var inner http.Handler
+	switch id {
+	case "jobs":
+		inner = taskserver.Start(t)
+	case "asker", "asker-b":
+		s := upstreamtest.NewAsker().Server
+		inner = sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s }, nil)
+	default:
+		s := listing(id)
+		inner = sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s }, &sdk.StreamableHTTPOptions{Stateless: true})
 	}
-	s.AddReceivingMiddleware(executeAll)
-	inner := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s }, &sdk.StreamableHTTPOptions{Stateless: true})
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -65,8 +70,39 @@ func (w *witness) server(t *testing.T, id string) string {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		inner.ServeHTTP(out, r)
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
 	return server.URL
+}
+
+// listing is a server of the SDK's with the tools of an id.
+func listing(id string) *sdk.Server {
+	s := sdk.NewServer(&sdk.Implementation{Name: id, Version: "1"}, &sdk.ServerOptions{
+		CompletionHandler: func(context.Context, *sdk.CompleteRequest) (*sdk.CompleteResult, error) {
+			return &sdk.CompleteResult{Completion: sdk.CompletionResultDetails{Values: []string{"done"}}}, nil
+		},
+	})
+	yes := true
+	for _, name := range servers[id] {
+		tool := &sdk.Tool{Name: name, InputSchema: map[string]any{"type": "object"}, Annotations: &sdk.ToolAnnotations{}}
+		tool.Annotations.ReadOnlyHint = name == "look" || name == "peek"
+		if name == "wipe" {
+			tool.Annotations.DestructiveHint = &yes
+		}
+		s.AddTool(tool, nil)
+	}
+	if id == "burrow" {
+		s.AddResource(&sdk.Resource{URI: "file:///burrow/map", Name: "map"}, func(_ context.Context, r *sdk.ReadResourceRequest) (*sdk.ReadResourceResult, error) {
+			return &sdk.ReadResourceResult{Contents: []*sdk.ResourceContents{{URI: r.Params.URI, Text: "done"}}}, nil
+		})
+		s.AddPrompt(&sdk.Prompt{Name: "guide"}, func(context.Context, *sdk.GetPromptRequest) (*sdk.GetPromptResult, error) {
+			return &sdk.GetPromptResult{Description: "done", Messages: []*sdk.PromptMessage{}}, nil
+		})
+	}
+	s.AddReceivingMiddleware(executeAll)
+	return s
 }
 
 // executeAll runs whatever tool is named, listed or not.
@@ -84,11 +120,25 @@ func (w *witness) arrived(server string, body []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range readLax(body) {
-		if !strings.EqualFold(strings.TrimSpace(c.Method), "tools/call") {
-			continue
+		if what, is := c.act(); is {
+			w.tools = append(w.tools, server+"."+what)
 		}
-		w.tools = append(w.tools, strings.TrimSpace(server+"."+c.Params.Name+" "+string(c.Params.Arguments)))
 	}
+}
+
+// acts are the methods, besides tools/call, by which something is done, or learned that not everybody may know.
+var acts = []string{"resources/read", "resources/subscribe", "prompts/get", "completion/complete", "tasks/get", "tasks/update", "tasks/cancel", "tasks/result", "tasks/list"}
+
+// act gives what a message asks for, if it does something: a tool with its arguments, or a method.
+func (c laxCall) act() (what string, is bool) {
+	method := strings.TrimSpace(c.Method)
+	switch {
+	case strings.EqualFold(method, "tools/call"):
+		return strings.TrimSpace(c.Params.Name + " " + string(c.Params.Arguments)), true
+	case slices.Contains(acts, method):
+		return method, true
+	}
+	return "", false
 }
 
 // laxCall is what lax software sees of a message, or of a request to a model.

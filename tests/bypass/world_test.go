@@ -23,7 +23,7 @@ type world struct {
 	seen    int64           // The index of the newest record that was looked at.
 	asked   map[string]bool // The ids of approvals that were seen.
 	tried   int             // Vectors.
-	intents map[string]bool // The calls whose intents were seen last; their outcomes may come with the next look.
+	intents map[string]bool // The calls whose intents were seen; their outcomes may come with a later look.
 }
 
 // secret of the key with the id.
@@ -61,6 +61,11 @@ const keys = `keys:
   - {id: othercautious, secret: othercautious-key-of-the-catalogue, tenant: other, role: agent, agent: cautious}
   - {id: otherann, secret: otherann-key-of-the-catalogue, tenant: other, role: approver, user: olga}
   - {id: otheradmin, secret: otheradmin-key-of-the-catalogue, tenant: other, role: admin}
+  - {id: otherrules, secret: otherrules-key-of-the-catalogue, tenant: other, role: agent, agent: vaultkeeper}
+  - {id: worker, secret: worker-key-of-the-catalogue, tenant: acme, role: agent, agent: worker}
+  - {id: worker2, secret: worker2-key-of-the-catalogue, tenant: acme, role: agent, agent: worker}
+  - {id: otherworker, secret: otherworker-key-of-the-catalogue, tenant: other, role: agent, agent: worker}
+  - {id: quiet, secret: quiet-key-of-the-catalogue, tenant: acme, role: agent, agent: quiet}
 `
 
 // configured are the secrets of keys that the harness has names for.
@@ -90,6 +95,16 @@ const strict = `agents:
         - {name: files.delete, operations: [delete], resources: ["drafts/**"]}
         - {name: files.read, operations: [read], resources: ["drafts/**"]}
       models: []
+  - id: worker
+    permissions:
+      tools:
+        - {name: jobs.slow_compute, operations: [read], resources: ["*"]}
+        - {name: jobs.confirm_delete, operations: [read], resources: ["*"]}
+        - {name: jobs.multi_input, operations: [write], resources: ["*"]}
+        - {name: jobs.elicitation/create, operations: [read], resources: ["*"]}
+        - {name: asker.*, operations: [read], resources: ["*"]}
+        - {name: asker-b.*, operations: [read], resources: ["*"]}
+  - {id: quiet, permissions: {tools: [{name: "*.confirm_delete", operations: [read], resources: ["*"]}, {name: asker.elicit, operations: [read], resources: ["*"]}]}}
   - {id: vaultkeeper, permissions: {tools: [{name: "*", operations: [read, write, delete], resources: ["*"]}]}}
   - {id: careful, permissions: {requires_approval: true, tools: [{name: files.read, operations: [read], resources: ["docs/**"]}]}}
   - {id: cautious, permissions: {tools: [], models: [small, large]}}
@@ -136,6 +151,15 @@ const mapping = `
       vault: {operation: read, resources: [{arg: name, kind: name}]}
       secret: {operation: read}`
 
+// asking says that neither tools that make tasks, or ask, nor their questions need an approval; multi_input does.
+const asking = `
+    tools:
+      slow_compute: {operation: read}
+      confirm_delete: {operation: read}
+      elicit: {operation: read}
+      twice: {operation: read}
+      elicitation/create: {operation: read}`
+
 const models = `providers:
   up: {kind: openai_compatible, base_url: "@MODELS@/v1"}
 models:
@@ -168,7 +192,7 @@ func configuration(t *testing.T, w *witness, kind string) (text, dir string) {
 	rules := strings.NewReplacer("@EXPIRE@", expire, "@USE@", use, "@CHANNELS@", channels).Replace(strict)
 	if kind == "open" {
 		var all strings.Builder
-		for _, id := range []string{"researcher", "writer", "vaultkeeper", "careful", "cautious", "timid", "traveller", "faulty", "spender", "nobody-declared", "stranger"} {
+		for _, id := range []string{"researcher", "writer", "vaultkeeper", "careful", "cautious", "timid", "traveller", "faulty", "spender", "nobody-declared", "stranger", "worker", "quiet"} {
 			fmt.Fprintf(&all, "  - {id: %s, permissions: {tools: [{name: \"*\", operations: [read, write, delete], resources: [\"*\"]}]}}\n", id)
 		}
 		rules = strings.Replace(open, "@ALL@\n", all.String(), 1)
@@ -187,6 +211,10 @@ func configuration(t *testing.T, w *witness, kind string) (text, dir string) {
 			b.WriteString("\n    annotations: trusted")
 		case id == "files" && kind != "open":
 			b.WriteString(mapping)
+		case id == "jobs" || id == "asker" || id == "asker-b":
+			b.WriteString(asking)
+		case id == "burrow" && kind != "open":
+			b.WriteString("\n    tenants: [other]")
 		case id == "a":
 			b.WriteString("\n    tools: {b_c: {operation: read}}")
 		}
@@ -198,7 +226,7 @@ func configuration(t *testing.T, w *witness, kind string) (text, dir string) {
 // newWorld starts an instance of the configuration.
 func newWorld(t *testing.T, kind string) *world {
 	t.Helper()
-	w := &world{witness: newWitness(t), kept: map[string]string{}, open: map[string]*exchange{}, asked: map[string]bool{}}
+	w := &world{witness: newWitness(t), kept: map[string]string{}, open: map[string]*exchange{}, asked: map[string]bool{}, intents: map[string]bool{}}
 	text, dir := configuration(t, w.witness, kind)
 	w.Instance = harness.Start(t, harness.Options{Whole: text, Dir: dir})
 	u, err := url.Parse(w.URL)
