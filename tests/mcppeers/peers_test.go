@@ -74,12 +74,14 @@ func (w *world) unasked(t *testing.T) {
 	}
 }
 
-// shyTally is what the log must have of it: servers of the older versions report the failure as a result, those of the newest
-// refuse the call.
+// shyTally is what the log must have of it: servers of the older versions report the failure as a result, and what they asked is
+// refused by itself; those of the newest refuse the call.
 func shyTally() tally {
 	n := tally{}
 	n.add("everything.trigger-elicitation-request", signalbox.OutcomeOK, price, 1)
 	n.add("everything.trigger-sampling-request", signalbox.OutcomeOK, price, 1)
+	n.add("everything.elicitation/create", signalbox.OutcomeDenied, "-", 1)
+	n.add("everything.sampling/createMessage", signalbox.OutcomeDenied, "-", 1)
 	n.add("railway.ask", signalbox.OutcomeFailed, "0", 2)
 	n.add("railway.sample", signalbox.OutcomeFailed, "0", 1)
 	return n
