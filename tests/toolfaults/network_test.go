@@ -79,7 +79,7 @@ func TestNoConnection(t *testing.T) {
 	}
 	text := harness.Simulated + base + "  steady: {url: \"" + s.URL + "/modern/json/none\"}\n"
 	text += fmt.Sprintf("  hole: {url: \"http://%s/mcp\", price: {per_call: %s}, timeouts: {connect: 1s}}\n", blackHole(t), price)
-	shown, closing := map[string]*atomic.Pointer[tls.Certificate]{}, map[string]func(){}
+	shown := map[string]*atomic.Pointer[tls.Certificate]{}
 	for id := range cases {
 		now := &atomic.Pointer[tls.Certificate]{}
 		now.Store(&good)
@@ -89,9 +89,9 @@ func TestNoConnection(t *testing.T) {
 			return &tls.Config{Certificates: []tls.Certificate{*now.Load()}, MinVersion: tls.VersionTLS12}, nil
 		}}
 		front.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // Of handshakes that fail.
+		front.Config.SetKeepAlivesEnabled(false) // Each request has a handshake of its own.
 		front.StartTLS()
 		t.Cleanup(front.Close)
-		closing[id] = front.CloseClientConnections
 		text += fmt.Sprintf("  %s: {url: \"%s/modern/json/%s\", price: {per_call: %s}, timeouts: {connect: %s}, breaker: {failures: 0}}\n", id, front.URL, id, price, patience)
 	}
 	w := world{harness.Start(t, harness.Options{Config: text, Env: trusting(t, authority)}), "steady"}
@@ -100,7 +100,6 @@ func TestNoConnection(t *testing.T) {
 			t.Parallel()
 			w.good(t, id)
 			shown[id].Store(&c.certificate)
-			closing[id]()
 			r, err := w.use(id, toolBroken)
 			if err != nil || r.code != signalbox.CodeUpstream || !strings.Contains(r.words, c.words) || !strings.Contains(r.words, id) {
 				t.Errorf("got %s %q, %v; want %q", r.code, r.words, err, c.words)
