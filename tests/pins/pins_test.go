@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/platform/store/postgres/postgrestest"
 	"github.com/signalbox/signalbox/tests/fleet"
 	"github.com/signalbox/signalbox/tests/harness"
@@ -162,6 +163,24 @@ func (w *world) count(t testing.TB) string {
 		n[signalbox.ActionPinAccepted], n[signalbox.ActionPinRejected])
 }
 
+// refusals waits until the console's figures have the refused calls of a held tool under that tool, beside those made before.
+func (w *world) refusals(t testing.TB, tool string) {
+	t.Helper()
+	harness.Eventually(t, func() error {
+		answer := w.At(0).Send(t, http.MethodGet, "/api/v1/tools/desk."+tool, harness.Operator, "")
+		var one struct {
+			Use struct {
+				Calls    int `json:"calls"`
+				Refusals int `json:"refusals"`
+			} `json:"use"`
+		}
+		if err := json.Unmarshal([]byte(answer.Body), &one); err != nil || one.Use.Refusals < 2 || one.Use.Calls <= one.Use.Refusals {
+			return fmt.Errorf("%d of %d calls of %s were refused: %s", one.Use.Refusals, one.Use.Calls, tool, answer.Body)
+		}
+		return nil
+	})
+}
+
 func contains(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
@@ -228,6 +247,8 @@ func rugPull(t *testing.T, w *world) {
 	contains(t, w.operate(t, last, 1, "accept", "desk.read", "--reason", "as before", "--form", "00000000"), "changed again")
 	w.operate(t, last, 0, "reject", "desk.read", "--reason", "poisoned")
 	w.everyone(t, "read", frozen, "rejected")
+
+	w.refusals(t, "read")
 
 	w.again(t, read) // As it was pinned; the other one has gone.
 	w.everyone(t, "read", done)

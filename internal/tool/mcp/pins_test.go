@@ -109,6 +109,9 @@ func TestHeldTool(t *testing.T) {
 	if len(records) != 5 || r.Outcome != signalbox.OutcomeDenied || r.Error.Code != signalbox.CodeFrozen || r.Stations.Attempt != signalbox.StatusNotRun {
 		t.Errorf("%d records, of the held tool %+v", len(records), r)
 	}
+	if r.Stations.Resolve != signalbox.StatusPassed || r.What.ToolName != "files.wipe" {
+		t.Errorf("the call of a held tool counts under none: %+v of %q", r.Stations, r.What.ToolName)
+	}
 	if pins.seen != 1 {
 		t.Errorf("the pins were shown %d lists", pins.seen)
 	}
