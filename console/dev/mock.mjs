@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { Desk } from "./approvals.mjs";
 import { auditLog, auditPage, auditStatus } from "./audit.mjs";
 import { accounts, alerts, brakes, keys, runDetail, runRows } from "./ledger.mjs";
+import { Shelves } from "./servers.mjs";
 import { BIG_TRACE, bigTrace, detail, makeCalls, smallTrace, tracePage, usd } from "./fixtures.mjs";
 
 export const KEY = "sb_mock_console_key";
@@ -35,6 +36,7 @@ export function start(port = 0) {
   const big = bigTrace(30_000);
   const sessions = new Map();
   const desk = new Desk();
+  const shelves = new Shelves();
   const asOf = () => new Date(Date.now() - 900).toISOString();
 
   const matches = (call, q) =>
@@ -109,6 +111,11 @@ export function start(port = 0) {
     const url = new URL(req.url, "http://mock");
     if (url.pathname === "/audit/checkpoint") return res.end(audit.log.checkpoint(audit.key));
     if (url.pathname.startsWith("/audit/tile/")) return res.end(Buffer.from(audit.log.tile(url.pathname.slice("/audit/".length))));
+    if (url.pathname.startsWith("/mcp/")) return read(req, (message) => {
+      const [status, headers, answer] = shelves.called(url.pathname.slice("/mcp/".length), req.headers, message);
+      res.writeHead(status, headers);
+      res.end(JSON.stringify(answer));
+    });
     if (!url.pathname.startsWith("/api/")) return file(url.pathname, res);
     const path = url.pathname.replace("/api/v1", "");
     const id = /sb_session=(\w+)/.exec(req.headers.cookie ?? "")?.[1];
@@ -139,11 +146,9 @@ export function start(port = 0) {
     if (!sessions.has(id)) return refuse(401, "unauthenticated", "There is no session.", "Sign in.");
     const role = sessions.get(id);
     if (path === "/approvals/events") return desk.stream(req, res, url.searchParams.get("id"));
-    if (/^\/(approvals|policy|break-glass|incidents|sessions)(\/|$)/.test(path)) {
-      let text = "";
-      req.on("data", (chunk) => (text += chunk));
-      req.on("end", () => {
-        const found = desk.answer(req.method, path, url.searchParams, text ? JSON.parse(text) : {}, identity(role));
+    if (/^\/(approvals|policy|break-glass|incidents|sessions|servers|tools|pins)(\/|$)/.test(path)) {
+      read(req, (body) => {
+        const found = [desk, shelves].map((one) => one.answer(req.method, path, url.searchParams, body, identity(role))).find((one) => one !== null);
         return found ? say(...found) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
       });
       return;
@@ -186,6 +191,13 @@ export function start(port = 0) {
     return route ? say(200, route(url.searchParams, role)) : refuse(404, "not_found", "No such path.", "See /api/v1/openapi.json.");
   });
   return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve({ server, url: `http://127.0.0.1:${server.address().port}` })));
+}
+
+/** read reads a body of JSON; none is an empty object. */
+function read(req, done) {
+  let text = "";
+  req.on("data", (chunk) => (text += chunk));
+  req.on("end", () => done(text ? JSON.parse(text) : {}));
 }
 
 function identity(role) {

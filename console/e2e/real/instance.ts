@@ -43,6 +43,7 @@ agents:
         - {name: desk.write_file, operations: [write], resources: ["drafts/**"], rate_limit: {max_per_minute: 600}}
         - {name: desk.delete_file, operations: [delete], resources: ["drafts/**"]}
         - {name: "shelf.*", operations: [read, write], resources: "*"}
+        - {name: "counter.*", operations: [read], resources: "*"}
       max_tokens: 50000
   - id: reader
     permissions:
@@ -61,6 +62,13 @@ mcp_servers:
       look: {operation: read}
       renew: {operation: read}
       fail: {operation: read}
+      fetch: {operation: read}
+  counter:
+    command: ["${process.execPath}", "${TOOLS}", counter]
+    asks: true
+    tools:
+      order: {operation: read}
+      elicitation/create: {operation: read}
   cellar: {url: "http://127.0.0.1:1/mcp"}
 policy:
   risk:

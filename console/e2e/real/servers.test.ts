@@ -155,6 +155,51 @@ describe("trying a tool out", () => {
     await now.page.getByText("Cancelled. What the tool has done by then is done.").waitFor();
     for (const left of await waiting(box.url, 1)) await vote(box.url, "bob", left.id, "deny");
   });
+
+  it("repeats arguments in headers where the tool's schema wants that", async () => {
+    await shelf("look", { title: "x" });
+    await begin("dev");
+    await go("/try?server=shelf&tool=fetch", "form.try");
+    await field("floor").fill(" 3층");
+    await field("where").fill('{"place": 4.20e1}');
+    await attempt("writer");
+    await now.page.getByText('did fetch {"floor":" 3층","where":{"place":42}}').first().waitFor();
+  });
+
+  it("shows what the server asks, and goes on with the answer", async () => {
+    await call(box.url, "order", {}, "writer", {}, "counter"); // Its tools are seen.
+    await begin("dev");
+    await go("/try?server=counter&tool=order", "form.try");
+    await field("title").fill("The Fall");
+    await attempt("writer");
+    await now.page.getByText("How many of The Fall?").waitFor();
+    await button("Answer").click();
+    await now.page.getByText("This is needed.").waitFor();
+    await now.page.getByLabel("Copies (copies)").fill("2");
+    await button("Answer").click();
+    await now.page.getByText('did order {"action":"accept","content":{"copies":2}}').first().waitFor();
+    await button("Send").click();
+    await button("Decline").click();
+    await now.page.getByText('did order {"action":"decline"}').first().waitFor();
+  });
+
+  it("follows a call that has become a task until people have agreed, and cancels one", async () => {
+    await begin("ann");
+    await go("/try?server=shelf&tool=note", "form.try");
+    await now.page.getByLabel("text").fill("as a task");
+    await now.page.getByLabel(/^Let it become a task/).check();
+    await attempt("writer");
+    await notice("The call has become a task").getByText(/Waiting for the approval/).waitFor();
+    const [one] = await waiting(box.url);
+    expect(await now.page.getByRole("link", { name: "Open the approval" }).getAttribute("href")).toContain(one!.id);
+    await vote(box.url, "bob", one!.id, "approve");
+    await now.page.getByText('did note {"text":"as a task"}').first().waitFor();
+    await now.page.getByLabel("text").fill("not this");
+    await button("Send").click();
+    await notice("The call has become a task").waitFor();
+    await button("Cancel").click();
+    await notice("Refused").getByText("cancelled", { exact: true }).waitFor();
+  });
 });
 
 describe.each([

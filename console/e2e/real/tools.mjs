@@ -1,7 +1,7 @@
 /**
  * Servers of tools over standard input and output, for the journeys against the real binary: each tool says what it was
  * given, so that a journey sees that exactly the approved call was made. The desk has files; the shelf changes what it says
- * of a tool when it is told to.
+ * of a tool when it is told to; the counter asks something before it sells.
  */
 import { createInterface } from "node:readline";
 
@@ -21,12 +21,25 @@ const SHELF = [
   tool("note", "Notes something down.", { text }, ["text"]),
   tool("renew", "Changes what is said of look.", { description: text }),
   tool("fail", "Fails.", {}),
+  tool("fetch", "Fetches a book.", { floor: { ...text, "x-mcp-header": "Floor" }, where: { type: "object", properties: { place: { type: "integer", "x-mcp-header": "Place" } } } }),
 ];
+const COUNTER = [tool("order", "Orders a book.", { title: text })];
 const name = process.argv[2] ?? "desk";
-const tools = name === "shelf" ? SHELF : DESK;
+const tools = { shelf: SHELF, counter: COUNTER }[name] ?? DESK;
 const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: "2.0", ...message }) + "\n");
 
-function called({ name, arguments: given }) {
+/** What was asked and is not answered yet, by the id of the question. */
+const open = new Map();
+
+function asked(message) {
+  const requestedSchema = { type: "object", properties: { copies: { type: "integer", title: "Copies" } }, required: ["copies"] };
+  const id = "question " + open.size;
+  send({ id, method: "elicitation/create", params: { message, requestedSchema } });
+  return new Promise((answer) => open.set(id, answer));
+}
+
+async function called({ name, arguments: given }) {
+  if (name === "order") return { content: [{ type: "text", text: `did order ${JSON.stringify(await asked(`How many of ${given.title}?`))}` }] };
   if (name === "fail") return { content: [{ type: "text", text: "the shelf is empty" }], isError: true };
   if (name === "renew") {
     SHELF[0].description = given.description;
@@ -45,5 +58,6 @@ function answer({ method, params }) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const message = JSON.parse(line);
-  if (message.id !== undefined) send({ id: message.id, result: answer(message) });
+  if (message.method === undefined) open.get(message.id)?.(message.result);
+  else if (message.id !== undefined) void Promise.resolve(answer(message)).then((result) => send({ id: message.id, result }));
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { en, type Key } from "./en";
 import { fill, translate } from "./index";
 import { ko } from "./ko";
+import { named } from "./named";
 
 const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 
@@ -12,6 +13,9 @@ describe("dictionaries", () => {
   it.each(Object.keys(en) as Key[])("%s has text and equal placeholders", (key) => {
     expect(ko[key].trim()).not.toBe("");
     expect(holes(ko[key])).toEqual(holes(en[key]));
+  });
+  it("are the same where the names of one are given to the texts of the other, as in what is built", () => {
+    expect(named(en, Object.values(ko))).toEqual(ko);
   });
   it("are not each other's copy", () => {
     const same = (Object.keys(en) as Key[]).filter((key) => en[key] === ko[key]);

@@ -31,7 +31,7 @@ export function fieldsOf(schema: Json | null | undefined): Field[] | null {
   if (properties?.kind !== "object" || properties.members.length === 0) return null;
   const required = new Set(itemsOf(memberOf(schema, "required")).map(textOf));
   const fields = properties.members.map(({ name, value }): Field => {
-    const options = itemsOf(memberOf(value, "enum")).map(writeJson);
+    const options = [...itemsOf(memberOf(value, "enum")), ...constants(memberOf(value, "oneOf"))].map(writeJson);
     const fixed = memberOf(value, "const");
     if (fixed) options.push(writeJson(fixed));
     const kind = options.length > 0 ? "enum" : kindOf(value);
@@ -43,6 +43,12 @@ export function fieldsOf(schema: Json | null | undefined): Field[] | null {
   });
   // The server keeps definitions with their names in order: what is needed comes first here.
   return fields.sort((a, b) => Number(b.required) - Number(a.required));
+}
+
+/** constants are the values that alternatives give, each its one; none where some alternative is of another kind. */
+function constants(alternatives: Json | undefined): Json[] {
+  const values = itemsOf(alternatives).map((one) => memberOf(one, "const"));
+  return values.every((value) => value !== undefined) ? values : [];
 }
 
 const KINDS = ["string", "number", "integer", "boolean", "array", "object"] as const;

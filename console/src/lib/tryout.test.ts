@@ -1,7 +1,8 @@
-import { describe, expect, it } from "vitest";
-import { callTool, headerName, outcome, request, type Ask, type Head, type Progress } from "./tryout";
+import { describe, expect, it, vi } from "vitest";
+import { readJson } from "./json";
+import { callTool, outcome, request, type Ask, type Head, type Progress, type Reply, type Task } from "./tryout";
 
-const ask: Ask = { server: "files", tool: "read_file", args: '{"size": 1.10}', key: "sb_x", agent: "" };
+const ask: Ask = { server: "files", tool: "read_file", schema: null, args: '{"size": 1.10}', task: false, key: "sb_x", agent: "" };
 
 describe("request", () => {
   it("is a call of the newest protocol, with the arguments as they were written", () => {
@@ -14,9 +15,24 @@ describe("request", () => {
 
   it("names no agent where none is given", () => expect(request(ask).headers).not.toHaveProperty("X-Signalbox-Agent"));
 
-  it.each([["read_file", "read_file"], ["a b/c", "a b/c"], ["읽기", "=?base64?7J296riw?="], [" a", "=?base64?IGE=?="], ["=?x", "=?base64?PT94?="]])(
-    "writes the name %j as %j", (name, want) => expect(headerName(name)).toBe(want),
-  );
+  it("repeats arguments in headers where the schema says so", () => {
+    const schema = readJson('{"properties": {"region": {"type": "string", "x-mcp-header": "Region"}, "deep": {"type": "object", "properties": {"n": {"type": "integer", "x-mcp-header": "N"}}}}}');
+    expect(request({ ...ask, schema, args: '{"region": "서울", "deep": {"n": 4.20e1}}' }).headers).toMatchObject({ "Mcp-Param-Region": "=?base64?7ISc7Jq4?=", "Mcp-Param-N": "42" });
+    expect(Object.keys(request({ ...ask, schema, args: "{}" }).headers).filter((name) => name.startsWith("Mcp-Param-"))).toEqual([]);
+  });
+
+  it("says what the page can be asked, and that it knows tasks only where it is to", () => {
+    const can = (one: Ask) => (JSON.parse(request(one).body) as { params: { _meta: Record<string, unknown> } }).params._meta["io.modelcontextprotocol/clientCapabilities"];
+    expect(can(ask)).toEqual({ elicitation: { form: {}, url: {} } });
+    expect(can({ ...ask, task: true })).toMatchObject({ extensions: { "io.modelcontextprotocol/tasks": {} } });
+  });
+
+  it("repeats the call with a reply, and gives the state back as it came", () => {
+    const to = outcome('{"result":{"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create","params":{"message":"Sure?"}}},"requestState":"s\\u00e9\\n"}}', 200);
+    const { body, headers } = request(ask, { responses: '{"a":{"action":"decline"}}', to });
+    expect(JSON.parse(body)).toMatchObject({ method: "tools/call", params: { name: "read_file", inputResponses: { a: { action: "decline" } }, requestState: "sé\n" } });
+    expect(headers["Mcp-Method"]).toBe("tools/call");
+  });
 });
 
 describe("outcome", () => {
@@ -29,10 +45,36 @@ describe("outcome", () => {
   it("tells a failure of the tool from a refusal", () => {
     expect(outcome('{"result":{"content":[{"type":"text","text":"no such file"}],"isError":true}}', 200)).toMatchObject({ isError: true, texts: ["no such file"], refusal: null });
     const refused = outcome('{"error":{"code":-31403,"message":"No. Ask.","data":{"code":"forbidden","message":"No.","remedy":"Ask.","field":"name"}}}', 200);
-    expect(refused.refusal).toEqual({ code: "forbidden", message: "No.", remedy: "Ask.", field: "name" });
+    expect(refused.refusal).toEqual({ code: "forbidden", number: "-31403", message: "No.", remedy: "Ask.", field: "name", approval: "" });
   });
 
-  it("takes an error without data as it is", () => expect(outcome('{"error":{"code":-32603,"message":"broken"}}', 500).refusal).toMatchObject({ code: "-32603", message: "broken" }));
+  it("takes an error without data as it is", () => expect(outcome('{"error":{"code":-32603,"message":"broken"}}', 500).refusal).toMatchObject({ code: "-32603", number: "", message: "broken" }));
+
+  it("knows the approval that is needed, and the number of a header that is missing", () => {
+    expect(outcome('{"error":{"code":-31409,"message":"x","data":{"code":"approval_required","approval":{"id":"appr_1","url":"http://x"}}}}', 200).refusal).toMatchObject({ code: "approval_required", approval: "appr_1" });
+    expect(outcome('{"error":{"code":-32020,"message":"x","data":{"code":"invalid","field":"Mcp-Param-…"}}}', 400).refusal).toMatchObject({ code: "invalid", number: "-32020", field: "Mcp-Param-…" });
+  });
+
+  it("reads what a server asks", () => {
+    const asked = outcome(`{"result":{"resultType":"input_required","requestState":"s","inputRequests":{
+      "a":{"method":"elicitation/create","params":{"message":"Name?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}}}}},
+      "b":{"method":"elicitation/create","params":{"mode":"url","message":"Go.","url":"https://pay.example/1"}}, "c":{"method":"sampling/createMessage","params":{}}}}}`, 200);
+    expect(asked).toMatchObject({ refusal: null, state: '"s"', task: null });
+    expect(asked.questions).toMatchObject([{ key: "a", message: "Name?", url: "", other: "" }, { key: "b", message: "Go.", url: "https://pay.example/1", other: "" }, { key: "c", message: "" }]);
+    expect(asked.questions[2]!.other).toContain("sampling/createMessage");
+    expect(asked.questions[0]!.schema?.kind).toBe("object");
+  });
+
+  it.each([
+    ["working", "", { task: { id: "task_1", status: "working", message: "m", pollMs: 2000 }, refusal: null }],
+    ["completed", ',"result":{"content":[{"type":"text","text":"did"}],"isError":true}', { task: null, texts: ["did"], isError: true }],
+    ["failed", ',"error":{"code":-31403,"message":"x","data":{"code":"forbidden","message":"No."}}', { task: null, refusal: { code: "forbidden", message: "No." } }],
+    ["failed", "", { task: null, refusal: { code: "failed", message: "m" } }],
+    ["cancelled", "", { task: null, refusal: { code: "cancelled", message: "m" } }],
+    ["input_required", ',"inputRequests":{"a":{"method":"elicitation/create","params":{}}}', { task: { status: "input_required" }, questions: [{ key: "a" }] }],
+  ])("reads a task that is %s%s", (status, more, want) => {
+    expect(outcome(`{"result":{"resultType":"complete","taskId":"task_1","status":"${status}","statusMessage":"m","pollIntervalMs":2000${more}}}`, 200)).toMatchObject(want);
+  });
 
   it.each(["", "<html>", "{}", "[]"])("says that %j is no answer", (text) => expect(outcome(text, 502).refusal).toMatchObject({ code: "http_502" }));
 });
@@ -43,7 +85,7 @@ describe("callTool", () => {
     const told: Progress[] = [];
     let sent: RequestInit | undefined;
     const send = (async (_: string, init: RequestInit) => ((sent = init), answer)) as typeof fetch;
-    const done = await callTool(ask, { head: (h) => heads.push(h), progress: (p) => told.push(p) }, new AbortController().signal, send);
+    const done = await callTool(ask, { head: (h) => heads.push(h), progress: (p) => told.push(p), task: () => {} }, new AbortController().signal, undefined, send);
     return { done, heads, told, sent };
   };
   const result = '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"did"}]}}';
@@ -69,5 +111,44 @@ describe("callTool", () => {
   it("says where a stream ends without an answer", async () => {
     const { done } = await made(new Response(": still here\n\n", { headers: { "Content-Type": "text/event-stream" } }));
     expect(done.refusal).toMatchObject({ code: "http_200" });
+  });
+
+  const follow = async (answers: string[], reply?: Reply, signal = new AbortController().signal) => {
+    vi.useFakeTimers();
+    const sent: string[] = [];
+    const tasks: Task[] = [];
+    const heads: Head[] = [];
+    const send = (async (_: string, init: RequestInit) => {
+      sent.push((init.headers as Record<string, string>)["Mcp-Method"]! + " " + (init.headers as Record<string, string>)["Mcp-Name"]!);
+      return new Response(answers.shift()!, { headers: { "Content-Type": "application/json", "X-Signalbox-Call": "call_1" } });
+    }) as typeof fetch;
+    let ended = false;
+    const ending = callTool({ ...ask, task: true }, { head: (h) => heads.push(h), progress: () => {}, task: (one) => tasks.push(one) }, signal, reply, send).finally(() => (ended = true));
+    ending.catch(() => {});
+    while (!ended) await vi.advanceTimersByTimeAsync(100);
+    vi.useRealTimers();
+    return { done: await ending, sent, tasks, heads };
+  };
+  const about = (status: string, more = "") => `{"result":{"resultType":"task","taskId":"task_1","status":"${status}","pollIntervalMs":700${more}}}`;
+
+  it("asks for a task until it has ended", async () => {
+    const { done, sent, tasks, heads } = await follow([about("working"), about("working"), about("completed", `,"result":${JSON.stringify({ content: [{ type: "text", text: "did" }] })}`)]);
+    expect(sent).toEqual(["tools/call read_file", "tasks/get task_1", "tasks/get task_1"]);
+    expect(tasks.map((one) => one.pollMs)).toEqual([700, 700]);
+    expect(heads.length).toBe(1);
+    expect(done.texts).toEqual(["did"]);
+  });
+
+  it("stops at a task's question, and goes on with the task once it is answered", async () => {
+    const asked = about("input_required", ',"inputRequests":{"a":{"method":"elicitation/create","params":{"message":"Sure?"}}}');
+    const first = await follow([about("working"), asked]);
+    expect(first.done.questions.length).toBe(1);
+    const { done, sent } = await follow(['{"result":{"resultType":"complete"}}', about("working"), about("cancelled")], { responses: '{"a":{"action":"accept"}}', to: first.done });
+    expect(sent).toEqual(["tasks/update task_1", "tasks/get task_1", "tasks/get task_1"]);
+    expect(done.refusal?.code).toBe("cancelled");
+  });
+
+  it("asks no more for a task once the page is left", async () => {
+    await expect(follow([about("working")], undefined, AbortSignal.abort())).rejects.toThrow();
   });
 });

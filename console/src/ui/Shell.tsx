@@ -16,21 +16,21 @@ import { Prefs } from "./Prefs";
 
 /** What a role may not see is not offered to it. */
 const VIEWS: readonly { to: string; key: Key; act?: Act }[] = [
-  { to: "/", key: "nav.overview" },
-  { to: "/approvals", key: "nav.approvals", act: "seeApprovals" },
-  { to: "/calls", key: "nav.calls" },
-  { to: "/runs", key: "nav.runs" },
-  { to: "/traces", key: "nav.traces" },
-  { to: "/costs", key: "nav.costs" },
-  { to: "/budgets", key: "nav.budgets" },
-  { to: "/alerts", key: "nav.alerts" },
-  { to: "/servers", key: "nav.servers", act: "seeServers" },
-  { to: "/policy", key: "nav.policy", act: "seePolicy" },
-  { to: "/break-glass", key: "nav.breakGlass", act: "seeGrants" },
-  { to: "/incidents", key: "nav.incidents", act: "seeIncidents" },
+  { to: "/", key: "overview.title" },
+  { to: "/approvals", key: "approval.title", act: "seeApprovals" },
+  { to: "/calls", key: "calls.title" },
+  { to: "/runs", key: "runs.title" },
+  { to: "/traces", key: "traces.title" },
+  { to: "/costs", key: "costs.title" },
+  { to: "/budgets", key: "budget.title" },
+  { to: "/alerts", key: "alert.title" },
+  { to: "/servers", key: "servers.title", act: "seeServers" },
+  { to: "/policy", key: "policy.title", act: "seePolicy" },
+  { to: "/break-glass", key: "grant.title", act: "seeGrants" },
+  { to: "/incidents", key: "incident.title", act: "seeIncidents" },
   { to: "/audit", key: "nav.audit" },
-  { to: "/sessions", key: "nav.sessions" },
-  { to: "/health", key: "nav.health" },
+  { to: "/sessions", key: "sessions.title" },
+  { to: "/health", key: "health.title" },
 ];
 
 /** Views that scroll inside themselves: long virtual lists. */
@@ -156,7 +156,7 @@ function Who({ identity }: { identity: Identity }) {
       <strong className="ellipsis" title={identity.key_id}>
         {identity.user ?? identity.key_id}
       </strong>
-      <span className="ellipsis" title={`${t("session.tenant")} ${identity.tenant}, ${t("session.role")} ${identity.role}`}>
+      <span className="ellipsis" title={`${t("calls.tenant")} ${identity.tenant}, ${t("session.role")} ${identity.role}`}>
         {[identity.tenant, identity.team, identity.role].filter(Boolean).join(", ")}
       </span>
       <button className="button plain sign-out" type="button" onClick={() => void leave()}>

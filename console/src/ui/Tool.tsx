@@ -25,7 +25,7 @@ export function ServerState({ of: s }: { of: ToolServer }) {
 /** PerCall is a price: none is not the same as nothing to pay. */
 export function PerCall({ price }: { price: string | null }) {
   const { t } = useI18n();
-  if (price === null) return <span className="quiet">{t("server.noPrice")}</span>;
+  if (price === null) return <span className="quiet">{t("cost.unpriced")}</span>;
   return <span title={"$" + price}>{Number(price) === 0 ? t("server.free") : showMoney(price)}</span>;
 }
 

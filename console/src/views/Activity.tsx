@@ -68,9 +68,9 @@ export function Activity({ data, from, to, height = 230 }: Props) {
           return (
             <>
               {point && <b>{bucketLabel(point.time, "hour")}</b>}
-              <span className="key"><i className="swatch key-calls" />{t("overview.calls")} {point && <b>{count(point.calls)}</b>}</span>
+              <span className="key"><i className="swatch key-calls" />{t("calls.title")} {point && <b>{count(point.calls)}</b>}</span>
               <span className="key"><i className="swatch key-failures" />{t("overview.failures")} {point && <b>{count(point.failures)}</b>}</span>
-              <span className="key"><i className="swatch line-only key-cost" />{t("overview.cost")} {point && <b>{showMoney(point.cost)}</b>}</span>
+              <span className="key"><i className="swatch line-only key-cost" />{t("calls.cost")} {point && <b>{showMoney(point.cost)}</b>}</span>
             </>
           );
         }}
@@ -82,9 +82,9 @@ export function Activity({ data, from, to, height = 230 }: Props) {
             <thead>
               <tr>
                 <th>{t("chart.time")}</th>
-                <th className="num">{t("overview.calls")}</th>
+                <th className="num">{t("calls.title")}</th>
                 <th className="num">{t("overview.failures")}</th>
-                <th className="num">{t("overview.cost")}</th>
+                <th className="num">{t("calls.cost")}</th>
               </tr>
             </thead>
             <tbody>

@@ -35,7 +35,7 @@ export function Alerts() {
   return (
     <>
       <PageHead title={t("alert.title")}>
-        {data && <span className="sub">{t("alert.loaded", { count: count(alerts.length) })}</span>}
+        {data && <span className="sub">{t("calls.loaded", { count: count(alerts.length) })}</span>}
         <span className="spacer" />
         <AsOf asOf={data?.pages[0]?.as_of} busy={isFetching} refresh={renewAll} />
       </PageHead>
@@ -53,7 +53,7 @@ export function Alerts() {
             <div className="vfoot">
               {hasNextPage ? (
                 <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-                  {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+                  {isFetchingNextPage ? t("app.loading") : t("calls.more")}
                 </button>
               ) : (
                 <span>{t("calls.end")}</span>
@@ -114,7 +114,7 @@ export function BrakeItem({ brake }: { brake: Brake }) {
           {brake.run_id !== null && (
             <>
               {" · "}
-              <Link to="/runs/$id" params={{ id: brake.run_id }} search={{ tenant: brake.tenant }}>{t("brake.openRun")}</Link>
+              <Link to="/runs/$id" params={{ id: brake.run_id }} search={{ tenant: brake.tenant }}>{t("call.openRun")}</Link>
             </>
           )}
         </p>

@@ -162,9 +162,9 @@ function Facts({ a }: { a: Approval }) {
       {a.kind === "tool" && <Fact name={t("approval.resources")}>{a.resources === null ? <span className="quiet">{t("approval.notShown")}</span> : <Resources of={a} />}</Fact>}
       <Fact name={t("calls.agent")}>{a.agent_id ?? NONE}</Fact>
       <Fact name={t("calls.tenant")}>{a.tenant}</Fact>
-      <Fact name={t("audit.user")}>{a.user_id ?? NONE}</Fact>
+      <Fact name={t("call.user")}>{a.user_id ?? NONE}</Fact>
       <Fact name={t("call.key")} copy={a.key_id}><span className="mono">{a.key_id ?? NONE}</span></Fact>
-      <Fact name={t("approval.bound")}><Bound cost={a.cost_bound} /></Fact>
+      <Fact name={t("calls.cost")}><Bound cost={a.cost_bound} /></Fact>
       <Fact name={t("approval.rule")}>{a.rule ? <Visible text={a.rule} /> : NONE}</Fact>
       <Fact name={t("call.policy")}><span className="mono break">{a.policy_version}</span></Fact>
       <Fact name={t("approval.asked")}><time dateTime={a.asked} title={stamp(a.asked)}>{clock(a.asked, now)}</time></Fact>

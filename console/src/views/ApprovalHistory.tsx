@@ -24,7 +24,7 @@ export function ApprovalHistory({ search }: { search: ApprovalsSearch }) {
   return (
     <>
       <PageHead title={t("approval.title")}>
-        {data && <span className="sub">{t("alert.loaded", { count: count(rows.length) })}</span>}
+        {data && <span className="sub">{t("calls.loaded", { count: count(rows.length) })}</span>}
         <span className="spacer" />
         <AsOf asOf={data?.pages[0]?.as_of} busy={isFetching} refresh={() => void refetch()} />
       </PageHead>
@@ -38,7 +38,7 @@ export function ApprovalHistory({ search }: { search: ApprovalsSearch }) {
           <div className="vfoot">
             {hasNextPage ? (
               <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-                {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+                {isFetchingNextPage ? t("app.loading") : t("calls.more")}
               </button>
             ) : <span>{t("calls.end")}</span>}
           </div>

@@ -54,7 +54,7 @@ function List({ search }: { search: AuditSearch }) {
           <div className="vfoot">
             {hasNextPage ? (
               <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-                {t(isFetchingNextPage ? "calls.moreBusy" : records.length > 0 ? "calls.more" : "audit.further")}
+                {t(isFetchingNextPage ? "app.loading" : records.length > 0 ? "calls.more" : "audit.further")}
               </button>
             ) : (
               <span>{t("calls.end")}</span>
@@ -96,10 +96,10 @@ function Filters({ search, change }: { search: AuditSearch; change: (next: Audit
       <Choice label={t("calls.tenant")} value={search.tenant} values={facets.tenant ?? []} set={set("tenant")} />
       <Choice label={t("calls.agent")} value={search.agent} values={facets.agent ?? []} set={set("agent")} />
       <Choice label={t("calls.risk")} value={search.risk} values={RISKS} set={set("risk")} />
-      <Text label={t("audit.user")} value={search.user} set={set("user")} />
+      <Text label={t("call.user")} value={search.user} set={set("user")} />
       <Text label={t("audit.subject")} value={search.subject} set={set("subject")} />
       <Text label={t("calls.run")} value={search.run} set={set("run")} />
-      <Text label={t("audit.callId")} value={search.call} set={set("call")} />
+      <Text label={t("call.title")} value={search.call} set={set("call")} />
       {Object.keys(search).length > 0 && (
         <button className="button plain" type="button" onClick={() => change({})}>{t("calls.clear")}</button>
       )}
@@ -121,7 +121,7 @@ function Table({ records, search }: { records: AuditRecord[]; search: AuditSearc
             <th>{t("audit.what")}</th>
             <th>{t("audit.who")}</th>
             <th>{t("calls.tenant")}</th>
-            <th>{t("audit.outcome")}</th>
+            <th>{t("calls.outcome")}</th>
             <th>{t("calls.risk")}</th>
           </tr>
         </thead>

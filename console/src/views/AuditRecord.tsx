@@ -86,7 +86,7 @@ function Ways({ r }: { r: AuditDetail }) {
     <div className="trace-tools">
       {r.call_id && (
         <>
-          <Link className="button" to="/calls/$id" params={{ id: r.call_id }}>{t("audit.openCall")}</Link>
+          <Link className="button" to="/calls/$id" params={{ id: r.call_id }}>{t("trace.openCall")}</Link>
           <Link className="button" to="/audit" search={{ call: r.call_id }}>{t("audit.sameCall")}</Link>
         </>
       )}
@@ -151,7 +151,7 @@ function Who({ r: { who } }: { r: AuditDetail }) {
       { name: t("calls.agent"), value: who.agent_id },
       { name: t("call.role"), value: who.agent_role },
       { name: t("call.parent"), value: who.parent_agent_id },
-      { name: t("audit.user"), value: who.user_id },
+      { name: t("call.user"), value: who.user_id },
       { name: t("audit.subject"), value: who.subject_id },
       { name: t("call.key"), value: who.key_id, mono: true },
       { name: t("session.role"), value: who.role },
@@ -207,7 +207,7 @@ function Context({ r: { context: c } }: { r: AuditDetail }) {
       { name: t("call.protocol"), value: c.protocol && `${c.protocol}, ${t(c.stream ? "call.streamed" : "call.unary")}` },
       { name: t("call.policy"), value: c.policy_version },
       { name: t("audit.approval"), value: c.approval_status },
-      { name: t("audit.approvedBy"), value: c.approved_by },
+      { name: t("call.approvedBy"), value: c.approved_by },
       { name: t("audit.replica"), value: c.replica },
     ]}>
       {c.risk_level && <Fact name={t("calls.risk")}><Risk level={c.risk_level} /></Fact>}

@@ -52,7 +52,7 @@ export function Budgets() {
             <>
               {hasNextPage ? (
                 <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-                  {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+                  {isFetchingNextPage ? t("app.loading") : t("calls.more")}
                 </button>
               ) : (
                 <span>{t("calls.end")}</span>

@@ -110,17 +110,17 @@ function TenFields({ call }: { call: Data }) {
   return (
     <dl className="facts ten panel">
       <Fact name={t("field.request_id")} code="request_id" copy={call.request_id}>{text(call.request_id, true)}</Fact>
-      <Fact name={t("field.run_id")} code="run_id" copy={call.run_id}>{text(call.run_id, true)}</Fact>
-      <Fact name={t("field.agent_id")} code="agent_id">{text(call.agent_id)}</Fact>
-      <Fact name={t("field.tool_name")} code="tool_name">{text(call.tool_name)}</Fact>
-      <Fact name={t("field.model_name")} code="model_name">{text(call.model_name)}</Fact>
-      <Fact name={t("field.latency_ms")} code="latency_ms">{duration(call.latency_ms)}</Fact>
-      <Fact name={t("field.input_tokens")} code="input_tokens">{count(call.input_tokens)}</Fact>
-      <Fact name={t("field.output_tokens")} code="output_tokens">{count(call.output_tokens)}</Fact>
-      <Fact name={t("field.cost_estimate")} code="cost_estimate">
+      <Fact name={t("calls.run")} code="run_id" copy={call.run_id}>{text(call.run_id, true)}</Fact>
+      <Fact name={t("calls.agent")} code="agent_id">{text(call.agent_id)}</Fact>
+      <Fact name={t("calls.tool")} code="tool_name">{text(call.tool_name)}</Fact>
+      <Fact name={t("calls.model")} code="model_name">{text(call.model_name)}</Fact>
+      <Fact name={t("calls.latency")} code="latency_ms">{duration(call.latency_ms)}</Fact>
+      <Fact name={t("costs.input")} code="input_tokens">{count(call.input_tokens)}</Fact>
+      <Fact name={t("costs.output")} code="output_tokens">{count(call.output_tokens)}</Fact>
+      <Fact name={t("calls.cost")} code="cost_estimate">
         <span title={call.cost_estimate === null ? "" : "$" + call.cost_estimate}>{cost}</span>
       </Fact>
-      <Fact name={t("field.risk_level")} code="risk_level"><Risk level={call.risk_level} /></Fact>
+      <Fact name={t("calls.risk")} code="risk_level"><Risk level={call.risk_level} /></Fact>
     </dl>
   );
 }

@@ -99,7 +99,7 @@ export function CallsTable({ calls, place, filtered, more, busy, loadMore }: Pro
       <div className="vfoot">
         {more ? (
           <button className="button" type="button" onClick={loadMore} disabled={busy}>
-            {busy ? t("calls.moreBusy") : t("calls.more")}
+            {busy ? t("app.loading") : t("calls.more")}
           </button>
         ) : (
           <span>{t("calls.end")}</span>

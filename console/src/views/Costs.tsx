@@ -55,7 +55,7 @@ export function Costs() {
       {data && hasNextPage && (
         <div className="vfoot">
           <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+            {isFetchingNextPage ? t("app.loading") : t("calls.more")}
           </button>
           <span role="status">{t("costs.partial", { count: count(data.totals.length) })}</span>
         </div>
@@ -110,7 +110,7 @@ function Downloads({ data, rest }: DownloadsProps) {
     );
   return (
     <>
-      <button className="button" type="button" disabled={busy} onClick={() => void totals()}>{busy ? t("calls.moreBusy") : t("costs.csvTotals")}</button>
+      <button className="button" type="button" disabled={busy} onClick={() => void totals()}>{busy ? t("app.loading") : t("costs.csvTotals")}</button>
       {data.series.length > 0 && <button className="button" type="button" onClick={series}>{t("costs.csvSeries")}</button>}
     </>
   );
@@ -187,12 +187,12 @@ function stackOptions(size: number, daily: boolean, half: number) {
 }
 
 type Column = "key" | "calls" | "failures" | "input_tokens" | "output_tokens" | "cost";
-const COLUMNS: readonly { id: Column; key: "costs.calls" | "costs.failures" | "costs.input" | "costs.output" | "costs.cost" }[] = [
-  { id: "calls", key: "costs.calls" },
-  { id: "failures", key: "costs.failures" },
+const COLUMNS: readonly { id: Column; key: "calls.title" | "overview.failures" | "costs.input" | "costs.output" | "calls.cost" }[] = [
+  { id: "calls", key: "calls.title" },
+  { id: "failures", key: "overview.failures" },
   { id: "input_tokens", key: "costs.input" },
   { id: "output_tokens", key: "costs.output" },
-  { id: "cost", key: "costs.cost" },
+  { id: "cost", key: "calls.cost" },
 ];
 
 /** The URL holds the sorting as a column's name, with a minus for the largest first. */

@@ -115,7 +115,7 @@ export function EditOutcome({ of: done }: { of: Edited }) {
   return (
     <div className="notice wide good" role="status">
       <h2>{t("edit.made")}</h2>
-      <p><Link to="/calls/$id" params={{ id: done.call }}>{t("edit.openCall")}</Link> <code className="quiet break">{done.call}</code></p>
+      <p><Link to="/calls/$id" params={{ id: done.call }}>{t("trace.openCall")}</Link> <code className="quiet break">{done.call}</code></p>
       {done.result !== null && <><h3>{t("edit.result")}</h3><Arguments text={done.result} of={t("edit.result")} /></>}
     </div>
   );

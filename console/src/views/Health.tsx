@@ -52,7 +52,7 @@ function Gauges({ data }: { data: Data }) {
       </section>
       <section className="panel">
         <h2>{t("health.lag")}</h2>
-        <div className="value">{t("health.records", { count: count(data.projections.lag_records) })}</div>
+        <div className="value">{t("log.records", { count: count(data.projections.lag_records) })}</div>
         <p>{t("health.cursor", { cursor: count(data.projections.cursor) })}</p>
         <p>{t("health.lagHint")}</p>
       </section>
@@ -60,7 +60,7 @@ function Gauges({ data }: { data: Data }) {
         <h2>{t("health.version")}</h2>
         <div className="value">{data.version}</div>
         <p>
-          {t("health.started")} <span title={data.started}>{clock(data.started, new Date(now))}</span>,{" "}
+          {t("call.started")} <span title={data.started}>{clock(data.started, new Date(now))}</span>,{" "}
           {t("health.uptime", { age: duration(up, lang) })}
         </p>
         <p>
@@ -119,7 +119,7 @@ function Log({ data }: { data: Data }) {
               <span className="warn">{t("health.noCheckpoint")}</span>
             ) : (
               <>
-                {time === null ? t("health.records", { count: count(signed) }) : t("health.checkpointAt", { size: count(signed), time: stamp(time) })}
+                {time === null ? t("log.records", { count: count(signed) }) : t("health.checkpointAt", { size: count(signed), time: stamp(time) })}
                 <br />
                 <span className="quiet">{open > 0 ? t("health.unsigned", { count: count(open) }) : t("health.allSigned")}</span>
               </>

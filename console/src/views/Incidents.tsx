@@ -39,7 +39,7 @@ export function Incidents() {
       {rows.length > 0 && <ol className="panel alerts">{rows.map((one) => <Item key={one.id} incident={one} />)}</ol>}
       {hasNextPage && (
         <div className="vfoot">
-          <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>{isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}</button>
+          <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>{isFetchingNextPage ? t("app.loading") : t("calls.more")}</button>
         </div>
       )}
     </>
@@ -63,7 +63,7 @@ function Item({ incident: i }: { incident: Incident }) {
         <div><dt>{t("calls.tenant")}</dt><dd>{i.tenant}</dd></div>
         {i.agent_id && <div><dt>{t("calls.agent")}</dt><dd>{i.agent_id}</dd></div>}
         {i.tool_name && <div><dt>{t("calls.tool")}</dt><dd className="mono">{i.tool_name}</dd></div>}
-        {i.write && <div><dt>{t("incident.kind")}</dt><dd><span className="tag risk-high">{t("incident.write")}</span></dd></div>}
+        {i.write && <div><dt>{t("calls.kind")}</dt><dd><span className="tag risk-high">{t("incident.write")}</span></dd></div>}
         {i.call_id && <div><dt>{t("call.title")}</dt><dd><Link className="mono break" to="/calls/$id" params={{ id: i.call_id }}>{i.call_id}</Link></dd></div>}
         {i.run_id && <div><dt>{t("calls.run")}</dt><dd><Link className="mono break" to="/runs/$id" params={{ id: i.run_id }} search={{ tenant: i.tenant }}>{i.run_id}</Link></dd></div>}
       </dl>

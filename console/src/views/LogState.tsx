@@ -110,7 +110,7 @@ function Anchors({ status }: Props) {
       <td className="break">{a.error ?? ""}</td>
     </tr>
   )) ?? null;
-  const heads = [t("log.kind"), t("log.target"), t("health.state"), t("log.anchored")].map((text) => ({ text }));
+  const heads = [t("calls.kind"), t("log.target"), t("health.state"), t("log.anchored")].map((text) => ({ text }));
   return <Part title="log.anchors" hint="log.anchorsHint" none="log.noAnchors" rows={rows} heads={[...heads, { text: t("log.range"), num: true }, { text: t("health.detail") }]} />;
 }
 

@@ -69,12 +69,12 @@ function Figures({ data }: { data: Data }) {
   const cost = parseMoney(data.cost);
   const perCall = cost !== null && data.calls > 0 ? showNano(cost / BigInt(data.calls)) : null;
   const figures = [
-    { name: t("overview.calls"), value: compact(data.calls), exact: count(data.calls), under: data.running > 0 ? t("overview.running", { count: count(data.running) }) : "" },
+    { name: t("calls.title"), value: compact(data.calls), exact: count(data.calls), under: data.running > 0 ? t("overview.running", { count: count(data.running) }) : "" },
     {
       name: t("overview.failures"), value: compact(data.failures), exact: count(data.failures), bad: data.failures > 0,
       under: data.calls > 0 ? t("overview.failureShare", { share: percent(data.failures, data.calls), refused: count(data.refusals) }) : "",
     },
-    { name: t("overview.cost"), value: showMoney(data.cost), exact: "$" + data.cost, under: data.unpriced > 0 ? t("overview.unpriced", { count: count(data.unpriced) }) : perCall ? t("overview.perCall", { cost: perCall }) : "" },
+    { name: t("calls.cost"), value: showMoney(data.cost), exact: "$" + data.cost, under: data.unpriced > 0 ? t("overview.unpriced", { count: count(data.unpriced) }) : perCall ? t("overview.perCall", { cost: perCall }) : "" },
     {
       name: t("overview.tokens"), value: compact(data.input_tokens + data.output_tokens),
       exact: count(data.input_tokens + data.output_tokens),

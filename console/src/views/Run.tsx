@@ -41,7 +41,7 @@ export function Run() {
   const { data, error, isFetching, refetch } = useQuery(runQuery(id, tenant));
   return (
     <>
-      <PageHead title={t("run.title")}>
+      <PageHead title={t("calls.run")}>
         <code className="quiet break">{id}</code>
         <Copy text={id} />
         {data && <RunState run={data} />}
@@ -119,7 +119,7 @@ function Figures({ run }: { run: RunDetail }) {
     [t("calls.tenant"), run.tenant],
     [t("calls.team"), run.team ?? NONE],
     [t("calls.agent"), run.agent_id ?? NONE],
-    [t("overview.calls"), run.running > 0 ? `${count(run.calls)} (${t("overview.running", { count: count(run.running) })})` : count(run.calls)],
+    [t("calls.title"), run.running > 0 ? `${count(run.calls)} (${t("overview.running", { count: count(run.running) })})` : count(run.calls)],
     [t("overview.failures"), <span key="f" className={run.failures > 0 ? "stop" : ""}>{count(run.failures)}</span>],
     [t("calls.tokens"), <span key="t" title={`${count(run.input_tokens)} / ${count(run.output_tokens)}`}>{compact(run.input_tokens)} / {compact(run.output_tokens)}</span>],
     [t("calls.cost"), <span key="c" title={"$" + run.cost}>{showMoney(run.cost)} {run.unpriced > 0 && <span className="warn">{t("overview.unpriced", { count: count(run.unpriced) })}</span>}</span>],

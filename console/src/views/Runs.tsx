@@ -46,7 +46,7 @@ export function Runs() {
           <div className="vfoot">
             {hasNextPage ? (
               <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-                {isFetchingNextPage ? t("calls.moreBusy") : t("calls.more")}
+                {isFetchingNextPage ? t("app.loading") : t("calls.more")}
               </button>
             ) : (
               <span>{t("calls.end")}</span>
@@ -72,8 +72,8 @@ function Table({ runs }: { runs: Run[] }) {
             <th>{t("calls.tenant")}</th>
             <th>{t("calls.team")}</th>
             <th>{t("calls.agent")}</th>
-            <th className="num">{t("traces.calls")}</th>
-            <th className="num">{t("traces.failures")}</th>
+            <th className="num">{t("calls.title")}</th>
+            <th className="num">{t("overview.failures")}</th>
             <th className="num">{t("calls.tokens")}</th>
             <th className="num">{t("calls.cost")}</th>
           </tr>

@@ -64,7 +64,7 @@ export function Server() {
           {!data && !error && <Loading />}
           {tools?.length === 0 && <p className="panel empty" role="status">{t(narrowed ? "tools.noMatch" : "tools.none")}</p>}
           {tools && tools.length > 0 && <Tools rows={tools} />}
-          {hasNextPage && <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>{t(isFetchingNextPage ? "calls.moreBusy" : "calls.more")}</button>}
+          {hasNextPage && <button className="button" type="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>{t(isFetchingNextPage ? "app.loading" : "calls.more")}</button>}
         </section>
       )}
     </>
@@ -76,13 +76,13 @@ function Facts({ of: s }: { of: ToolServer }) {
   return (
     <dl className="facts">
       <Fact name={t("health.state")}><ServerState of={s} /></Fact>
-      <Fact name={t("server.kind")}>{t(`server.kind.${s.kind}`)}</Fact>
-      <Fact name={t("server.protocol")}>{s.protocol_version ?? NONE} {s.era && <span className="tag">{t(`server.${s.era}`)}</span>}</Fact>
+      <Fact name={t("calls.kind")}>{t(`server.kind.${s.kind}`)}</Fact>
+      <Fact name={t("call.protocol")}>{s.protocol_version ?? NONE} {s.era && <span className="tag">{t(`server.${s.era}`)}</span>}</Fact>
       <Fact name={t("server.tools")}><Counts of={s} /></Fact>
       <Fact name={t("server.inFlight")}>{count(s.in_flight)} / {count(s.places)}</Fact>
       <Fact name={t("server.failures")}>{count(s.failures_in_row)}</Fact>
       <Fact name={t("server.declined")}>{count(s.declined)}</Fact>
-      <Fact name={t("server.sessions")}>{count(s.sessions)}</Fact>
+      <Fact name={t("sessions.title")}>{count(s.sessions)}</Fact>
       <Fact name={t("server.credential")}>{t(`server.credential.${s.credential}`)}</Fact>
       <Fact name={t("server.price")}><PerCall price={s.price_per_call} /></Fact>
     </dl>
@@ -96,8 +96,8 @@ function Tools({ rows }: { rows: Tool[] }) {
       <table className="tools-table">
         <thead>
           <tr>
-            <th>{t("calls.tool")}</th><th>{t("tool.state")}</th><th>{t("tool.operations")}</th><th className="num">{t("server.price")}</th>
-            <th className="num">{t("overview.calls")}</th><th className="num">{t("overview.failures")}</th><th className="num">{t("tool.refused")}</th>
+            <th>{t("calls.tool")}</th><th>{t("tool.state")}</th><th>{t("audit.operation")}</th><th className="num">{t("server.price")}</th>
+            <th className="num">{t("calls.title")}</th><th className="num">{t("overview.failures")}</th><th className="num">{t("tool.refused")}</th>
             <th className="num">{t("overview.latency")}</th><th className="num">{t("overview.p95")}</th><th className="num">{t("calls.cost")}</th>
           </tr>
         </thead>

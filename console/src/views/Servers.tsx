@@ -50,7 +50,7 @@ function Table({ rows }: { rows: ToolServer[] }) {
       <table className="servers-table">
         <thead>
           <tr>
-            <th>{t("policy.server")}</th><th>{t("health.state")}</th><th>{t("server.kind")}</th><th>{t("server.protocol")}</th>
+            <th>{t("policy.server")}</th><th>{t("health.state")}</th><th>{t("calls.kind")}</th><th>{t("call.protocol")}</th>
             <th className="num">{t("server.tools")}</th><th className="num">{t("server.inFlight")}</th><th>{t("server.credential")}</th><th className="num">{t("server.price")}</th>
           </tr>
         </thead>

@@ -31,7 +31,7 @@ export function Sessions() {
         <div className="panel scroll-x" tabIndex={0} role="region" aria-label={t("sessions.title")}>
           <table>
             <thead>
-              <tr><th>{t("audit.user")}</th><th>{t("session.role")}</th><th>{t("calls.tenant")}</th><th>{t("sessions.by")}</th><th>{t("audit.source")}</th><th>{t("sessions.opened")}</th><th>{t("sessions.expires")}</th><th><span className="visually-hidden">{t("sessions.revoke")}</span></th></tr>
+              <tr><th>{t("call.user")}</th><th>{t("session.role")}</th><th>{t("calls.tenant")}</th><th>{t("sessions.by")}</th><th>{t("audit.source")}</th><th>{t("sessions.opened")}</th><th>{t("sessions.expires")}</th><th><span className="visually-hidden">{t("sessions.revoke")}</span></th></tr>
             </thead>
             <tbody>
               {rows.map((s) => (

@@ -13,18 +13,18 @@ export function SpanPanel({ span, close }: { span: Span; close: () => void }) {
     [t("trace.at"), duration(span.start_ms)],
     [t("trace.duration"), duration(span.duration_ms)],
     [t("trace.self"), duration(span.self_ms)],
-    [t("field.agent_id"), span.agent_id],
-    [t("field.model_name"), span.model_name],
-    [t("field.tool_name"), span.tool_name],
-    [t("field.input_tokens"), count(span.input_tokens)],
-    [t("field.output_tokens"), count(span.output_tokens)],
+    [t("calls.agent"), span.agent_id],
+    [t("calls.model"), span.model_name],
+    [t("calls.tool"), span.tool_name],
+    [t("costs.input"), count(span.input_tokens)],
+    [t("costs.output"), count(span.output_tokens)],
   ];
   return (
     <aside className="span-panel" aria-label={t("trace.detail")}>
       <header>
         <h2>{span.name}</h2>
         <button className="button plain" type="button" onClick={close}>
-          {t("trace.close")}
+          {t("keys.close")}
         </button>
       </header>
       <div className="trace-tools">
@@ -41,7 +41,7 @@ export function SpanPanel({ span, close }: { span: Span; close: () => void }) {
           </div>
         ))}
         <div>
-          <dt>{t("field.cost_estimate")}</dt>
+          <dt>{t("calls.cost")}</dt>
           <dd title={span.cost_estimate === null ? "" : "$" + span.cost_estimate}>{showMoney(span.cost_estimate)}</dd>
         </div>
         <div>

@@ -42,7 +42,7 @@ export function Tool() {
           <Said of={tool} />
           <section className="section">
             <div className="section-head">
-              <h2>{t("tool.use")}</h2>
+              <h2>{t("calls.title")}</h2>
               <RangePicker value={range} onChange={(value) => void navigate({ search: { range: value }, replace: true })} />
               <span className="spacer" />
               <Link to="/calls" search={{ tool: tool.id, range }}>{t("tool.allCalls")}</Link>
@@ -66,7 +66,7 @@ function Said({ of: tool }: { of: ToolDetail }) {
       <div className="panel block">{tool.description ? <LongText text={tool.description} /> : <span className="quiet">{t("tool.noDescription")}</span>}</div>
       <dl className="facts">
         <Fact name={t("tool.state")}><PinState of={tool} /></Fact>
-        <Fact name={t("tool.operations")}>
+        <Fact name={t("audit.operation")}>
           {tool.operations.map((operation) => <Does key={operation} operation={operation} />)}{" "}
           {tool.declared ? <Source text={tool.source} /> : <span className="quiet">{t("tool.assumed")}</span>}
         </Fact>
@@ -84,7 +84,7 @@ function History({ of: pin }: { of: Pin }) {
   const events = ([["tool.seen", pin.first_seen], ["tool.pinnedForm", pin.pinned?.seen], ["tool.newForm", pin.new?.seen], ["tool.reviewed", pin.reviewed]] as [Key, string | null | undefined][])
     .filter(([key, at], n, all) => at && (n === 0 || key === "tool.reviewed" || at !== all[0]![1])).sort(([, a], [, b]) => Date.parse(a!) - Date.parse(b!));
   return (
-    <Fact name={t("tool.history")}>
+    <Fact name={t("alert.history")}>
       <ol className="lines">
         {events.map(([key, at]) => (
           <li key={key}>
@@ -100,7 +100,7 @@ function History({ of: pin }: { of: Pin }) {
 function Figures({ of: { use } }: { of: ToolDetail }) {
   const { t } = useI18n();
   const figures = [
-    [t("overview.calls"), compact(use.calls), count(use.calls)], [t("overview.failures"), compact(use.failures), count(use.failures)],
+    [t("calls.title"), compact(use.calls), count(use.calls)], [t("overview.failures"), compact(use.failures), count(use.failures)],
     [t("tool.refused"), compact(use.refusals), count(use.refusals)], [t("calls.cost"), showMoney(use.cost), "$" + use.cost],
     [t("overview.latency"), duration(use.latency_p50_ms), ""], [t("overview.p95"), duration(use.latency_p95_ms), ""],
   ];

@@ -29,7 +29,7 @@ export function Trace() {
   const last = pages?.[pages.length - 1];
   return (
     <>
-      <PageHead title={t("trace.title")}>
+      <PageHead title={t("calls.trace")}>
         <code className="quiet break">{id}</code>
         <Copy text={id} />
         <span className="spacer" />
@@ -104,10 +104,10 @@ function Loaded({ pages, more, loading, loadMore }: LoadedProps) {
   return (
     <>
       <dl className="trace-facts">
-        <Fact name={t("trace.started")} value={stamp(last.start)} />
+        <Fact name={t("call.started")} value={stamp(last.start)} />
         <Fact name={t("trace.duration")} value={duration(Date.parse(last.end) - Date.parse(last.start))} />
         <Fact name={t("trace.spans")} value={count(last.span_count)} />
-        <Fact name={t("trace.cost")} value={showMoney(last.total_cost)} title={"$" + last.total_cost} />
+        <Fact name={t("calls.cost")} value={showMoney(last.total_cost)} title={"$" + last.total_cost} />
       </dl>
       <div className="trace-tools">
         <button className="button" type="button" onClick={() => setFolded(new Set())} disabled={folded.size === 0}>
@@ -136,7 +136,7 @@ function Loaded({ pages, more, loading, loadMore }: LoadedProps) {
         )}
         {more && (
           <button className="button" type="button" onClick={loadMore} disabled={loading}>
-            {loading ? t("calls.moreBusy") : t("trace.more")}
+            {loading ? t("app.loading") : t("trace.more")}
           </button>
         )}
       </div>

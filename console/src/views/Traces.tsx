@@ -73,9 +73,9 @@ function Table({ seen }: { seen: Seen[] }) {
           <tr>
             <th>{t("traces.first")}</th>
             <th>{t("calls.trace")}</th>
-            <th>{t("traces.agents")}</th>
-            <th className="num">{t("traces.calls")}</th>
-            <th className="num">{t("traces.failures")}</th>
+            <th>{t("policy.agents")}</th>
+            <th className="num">{t("calls.title")}</th>
+            <th className="num">{t("overview.failures")}</th>
             <th className="num">{t("calls.cost")}</th>
           </tr>
         </thead>

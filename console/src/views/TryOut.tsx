@@ -1,18 +1,19 @@
 /** Trying a tool out: a form out of its schema, and a call that goes the way of all calls, with the key of an agent. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useId, useState, type ReactNode } from "react";
+import { useState } from "react";
 import { serversQuery, toolQuery, toolsQuery } from "../api/tools";
 import type { ToolDetail } from "../api/types";
 import { useI18n } from "../i18n";
 import { parseJson, readJson } from "../lib/json";
 import { keepKey, keptKey, type Who } from "../lib/tryout";
-import { assemble, fieldsOf, memberOf, type Field, type Wrong } from "../lib/schema";
+import { assemble, fieldsOf, memberOf, type Wrong } from "../lib/schema";
 import { ErrorBox } from "../ui/ErrorBox";
 import { Loading, PageHead, Segments } from "../ui/parts";
 import { LongText } from "../ui/Visible";
 import { Choice } from "./CallFilters";
 import { Answer, useTry } from "./TryAnswer";
+import { Fields, Labelled } from "./TryFields";
 
 export function TryOut() {
   const { t } = useI18n();
@@ -44,11 +45,13 @@ export function TryOut() {
 function Call({ tool }: { tool: ToolDetail }) {
   const { t } = useI18n();
   const definition = readJson((tool.pin?.pinned ?? tool.pin?.new)?.definition ?? "");
-  const fields = fieldsOf(memberOf(definition, "inputSchema"));
+  const schema = memberOf(definition, "inputSchema");
+  const fields = fieldsOf(schema);
   const [way, setWay] = useState<"form" | "json">(fields ? "form" : "json");
   const [values, setValues] = useState<Record<string, string>>(() => Object.fromEntries(fields?.map((f) => [f.name, f.initial]) ?? []));
   const [json, setJson] = useState("{}");
   const [who, setWho] = useState(keptKey);
+  const [task, setTask] = useState(false);
   const [checked, setChecked] = useState(false);
   const call = useTry();
   const made = fields && way === "form" ? assemble(fields, values) : isObject(json) ? { text: json } : { wrong: { "": "object" as Wrong } };
@@ -62,7 +65,7 @@ function Call({ tool }: { tool: ToolDetail }) {
   };
   const go = () => {
     setChecked(true);
-    if ("text" in made && who.key.trim() !== "") call.start({ server: tool.server, tool: tool.name, args: made.text, key: who.key.trim(), agent: who.agent.trim() });
+    if ("text" in made && who.key.trim() !== "") call.start({ server: tool.server, tool: tool.name, schema, args: made.text, task, key: who.key.trim(), agent: who.agent.trim() });
   };
   return (
     <>
@@ -72,7 +75,7 @@ function Call({ tool }: { tool: ToolDetail }) {
         {fields && <Segments legend={t("approval.arguments")} name="way" value={way} options={(["form", "json"] as const).map((value) => ({ value, text: t(`try.${value}`) }))} onChange={turn} />}
         {!fields && <p className="quiet">{t("try.noForm")}</p>}
         {fields && way === "form"
-          ? fields.map((f) => <Input key={f.name} field={f} value={values[f.name] ?? ""} wrong={wrong[f.name]} set={(v) => setValues({ ...values, [f.name]: v })} />)
+          ? <Fields of={fields} values={values} wrong={wrong} set={setValues} />
           : <Labelled name={t("approval.arguments")} wrong={wrong[""]}>{(more) => <textarea className="input mono" rows={8} spellCheck={false} value={json} onChange={(e) => setJson(e.target.value)} {...more} />}</Labelled>}
         <div className="two">
           <Labelled name={t("try.key")} hint={t("try.keyHint")} wrong={noKey ? "required" : undefined} required>
@@ -80,12 +83,13 @@ function Call({ tool }: { tool: ToolDetail }) {
           </Labelled>
           <Labelled name={t("try.agent")}>{(more) => <input className="input mono" spellCheck={false} value={who.agent} onChange={(e) => change({ agent: e.target.value })} {...more} />}</Labelled>
         </div>
+        <label className="check"><input type="checkbox" checked={task} onChange={(e) => setTask(e.target.checked)} /> {t("try.asTask")}</label>
         <div className="acts">
           <button className="button primary" type="submit" disabled={call.busy}>{t(call.busy ? "try.sending" : "try.send")}</button>
-          {call.busy && <button className="button" type="button" onClick={call.stop}>{t("try.cancel")}</button>}
+          {call.busy && <button className="button" type="button" onClick={call.stop}>{t("confirm.cancel")}</button>}
         </div>
       </form>
-      <Answer of={call} />
+      <Answer of={call} tool={tool} />
     </>
   );
 }
@@ -94,51 +98,3 @@ const isObject = (text: string): boolean => {
   const found = parseJson(text);
   return "value" in found && found.value.kind === "object";
 };
-
-interface Described {
-  id: string;
-  required?: boolean;
-  "aria-invalid": boolean;
-  "aria-describedby": string;
-}
-
-interface LabelledProps {
-  name: string;
-  hint?: string;
-  wrong?: Wrong | undefined;
-  required?: boolean;
-  children: (more: Described) => ReactNode;
-}
-
-function Labelled({ name, hint, wrong, required = false, children }: LabelledProps) {
-  const { t } = useI18n();
-  const id = useId();
-  return (
-    <div className="stacked">
-      <label htmlFor={id}>{name} {required && <span className="tag">{t("try.required")}</span>}</label>
-      {children({ id, required, "aria-invalid": wrong !== undefined, "aria-describedby": id + "h" })}
-      <div id={id + "h"}>{hint && <span className="quiet break">{hint} </span>}<span className="stop" aria-live="polite">{wrong && t(`try.wrong.${wrong}`)}</span></div>
-    </div>
-  );
-}
-
-/** Input is a line, a choice, or a field for JSON, as the schema has it. */
-function Input({ field: f, value, wrong, set }: { field: Field; value: string; wrong: Wrong | undefined; set: (value: string) => void }) {
-  const { t } = useI18n();
-  const options = f.kind === "boolean" ? ["true", "false"] : f.options;
-  return (
-    <Labelled name={f.title && f.title !== f.name ? `${f.title} (${f.name})` : f.name} hint={f.description} wrong={wrong} required={f.required}>
-      {(more) =>
-        options.length > 0 ? (
-          <select value={value} onChange={(e) => set(e.target.value)} {...more}>
-            <option value="">{t("try.left")}</option>
-            {options.map((o) => <option key={o} value={o}>{o.startsWith('"') ? (JSON.parse(o) as string) : o}</option>)}
-          </select>
-        ) : f.kind === "string" || f.kind === "number" || f.kind === "integer" ? (
-          <textarea className="input mono" rows={1} spellCheck={false} value={value} onChange={(e) => set(e.target.value)} {...more} />
-        ) : (
-          <textarea className="input mono" rows={3} spellCheck={false} placeholder={f.kind === "array" ? "[ ]" : f.kind === "object" ? "{ }" : "JSON"} value={value} onChange={(e) => set(e.target.value)} {...more} />
-        )}
-    </Labelled>
-  );
-}

@@ -88,8 +88,8 @@ export function Waterfall(props: Props) {
       <div role="rowgroup" className="wf-head">
         <div role="row" className="wf-row wf-head" aria-rowindex={1}>
           <span role="columnheader">{t("trace.name")}</span>
-          <span role="columnheader" className="num wide">{t("trace.tokens")}</span>
-          <span role="columnheader" className="num wide">{t("trace.costColumn")}</span>
+          <span role="columnheader" className="num wide">{t("overview.tokens")}</span>
+          <span role="columnheader" className="num wide">{t("calls.cost")}</span>
           <span role="columnheader" className="ruler" ref={ruler as (e: HTMLElement | null) => void}>
             <span className="visually-hidden">{t("trace.timeline")}</span>
             <Ruler axis={axis} view={view} width={width} />

@@ -1,7 +1,6 @@
 /** English: alerts and brakes. */
 export const alerts = {
   "alert.title": "Alerts",
-  "alert.loaded": "{count} loaded, newest first",
   "alert.history": "History",
   "alert.none": "No alert has been raised.",
   "alert.noMatch": "No alert matches these filters.",
@@ -35,7 +34,6 @@ export const alerts = {
   "brake.since": "Since",
   "brake.until": "until",
   "brake.untilLifted": "until it is lifted or the run is over",
-  "brake.openRun": "Open the run",
   "brake.holds": "holds",
   "brake.over": "over",
   "brake.lifted": "lifted {time}",

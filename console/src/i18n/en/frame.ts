@@ -8,22 +8,9 @@ export const frame = {
   "app.home": "Go to the overview",
 
   "nav.label": "Views",
-  "nav.overview": "Overview",
-  "nav.approvals": "Approvals",
-  "nav.calls": "Calls",
-  "nav.runs": "Runs",
-  "nav.traces": "Traces",
-  "nav.costs": "Costs",
-  "nav.budgets": "Budgets",
-  "nav.alerts": "Alerts",
-  "nav.policy": "Policy",
-  "nav.breakGlass": "Break-glass",
-  "nav.incidents": "Incidents",
   "nav.audit": "Audit",
-  "nav.sessions": "Sessions",
   "nav.waiting": "waiting",
   "nav.inForce": "in force",
-  "nav.health": "Health",
 
   "login.title": "Sign in",
   "login.key": "API key",
@@ -37,7 +24,6 @@ export const frame = {
   "login.with": "Continue with {provider}",
 
   "session.signOut": "Sign out",
-  "session.tenant": "Tenant",
   "session.role": "Role",
   "theme.label": "Colours",
   "theme.dark": "Dark",
@@ -55,7 +41,6 @@ export const frame = {
   "error.remedy": "What to do",
   "error.request": "Request",
   "error.retry": "Try again",
-  "error.ended": "Your session has ended. Sign in again.",
   "error.render": "This view failed. The rest of the console still works.",
 
   "range.label": "Time",

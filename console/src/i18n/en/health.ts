@@ -11,7 +11,6 @@ export const health = {
   "health.inFlight": "{count} calls are on their way now.",
   "health.lag": "Projection lag",
   "health.lagHint": "Records that the lists and totals do not show yet.",
-  "health.records": "{count} records",
   "health.cursor": "Projected up to record {cursor}",
   "health.log": "Log",
   "health.logSize": "Records in the log",
@@ -23,7 +22,6 @@ export const health = {
   "health.root": "Tree root",
   "health.verify": "Check it yourself with",
   "health.version": "Version",
-  "health.started": "Started",
   "health.uptime": "up {age}",
   "health.licenses": "Licences of the console’s parts",
 } as const;

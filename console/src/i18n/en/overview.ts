@@ -2,11 +2,9 @@
 export const overview = {
   "overview.title": "Overview",
   "overview.window": "The last 24 hours",
-  "overview.calls": "Calls",
   "overview.running": "{count} running now",
   "overview.failures": "Errors",
   "overview.failureShare": "{share} of calls; {refused} refused",
-  "overview.cost": "Cost",
   "overview.perCall": "{cost} per call",
   "overview.unpriced": "{count} calls without a price",
   "overview.tokens": "Tokens",

@@ -35,7 +35,6 @@ export const people = {
   "incident.noneOpen": "No incident is open.",
   "incident.none": "No incident.",
   "incident.by": "Reported by",
-  "incident.kind": "Kind",
   "incident.write": "write action",
   "incident.closedBy": "Closed by {who}, {time}:",
   "incident.close": "Close",

@@ -5,7 +5,6 @@ export const runs = {
   "runs.none": "No runs yet.",
   "runs.noMatch": "No run of this tenant.",
 
-  "run.title": "Run",
   "run.state": "State",
   "run.running": "running",
   "run.halted": "halted",

@@ -3,7 +3,6 @@ import type { alerts as en } from "../en/alerts";
 
 export const alerts: Record<keyof typeof en, string> = {
   "alert.title": "경보",
-  "alert.loaded": "{count}건 불러옴, 최신순",
   "alert.history": "이력",
   "alert.none": "발생한 경보가 없습니다.",
   "alert.noMatch": "조건에 맞는 경보가 없습니다.",
@@ -37,7 +36,6 @@ export const alerts: Record<keyof typeof en, string> = {
   "brake.since": "시작",
   "brake.until": "종료 예정",
   "brake.untilLifted": "해제하거나 실행이 끝날 때까지",
-  "brake.openRun": "실행 열기",
   "brake.holds": "작동 중",
   "brake.over": "끝남",
   "brake.lifted": "{time} 해제",

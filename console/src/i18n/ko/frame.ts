@@ -10,22 +10,9 @@ export const frame: Record<keyof typeof en, string> = {
   "app.home": "개요로 가기",
 
   "nav.label": "화면",
-  "nav.overview": "개요",
-  "nav.approvals": "승인",
-  "nav.calls": "호출",
-  "nav.runs": "실행",
-  "nav.traces": "트레이스",
-  "nav.costs": "비용",
-  "nav.budgets": "예산",
-  "nav.alerts": "경보",
-  "nav.policy": "정책",
-  "nav.breakGlass": "비상 권한",
-  "nav.incidents": "사고",
   "nav.audit": "감사",
-  "nav.sessions": "세션",
   "nav.waiting": "건 대기",
   "nav.inForce": "건 시행 중",
-  "nav.health": "상태",
 
   "login.title": "로그인",
   "login.key": "API 키",
@@ -39,7 +26,6 @@ export const frame: Record<keyof typeof en, string> = {
   "login.with": "{provider} 계정으로 계속",
 
   "session.signOut": "로그아웃",
-  "session.tenant": "테넌트",
   "session.role": "역할",
   "theme.label": "색상",
   "theme.dark": "어둡게",
@@ -57,7 +43,6 @@ export const frame: Record<keyof typeof en, string> = {
   "error.remedy": "해결 방법",
   "error.request": "요청",
   "error.retry": "다시 시도",
-  "error.ended": "세션이 끝났습니다. 다시 로그인하세요.",
   "error.render": "이 화면에 오류가 났습니다. 다른 화면은 쓸 수 있습니다.",
 
   "range.label": "기간",

@@ -13,7 +13,6 @@ export const health: Record<keyof typeof en, string> = {
   "health.inFlight": "지금 진행 중인 호출 {count}건.",
   "health.lag": "프로젝션 지연",
   "health.lagHint": "목록과 합계에 아직 나타나지 않은 기록입니다.",
-  "health.records": "기록 {count}건",
   "health.cursor": "기록 {cursor}번까지 반영됨",
   "health.log": "로그",
   "health.logSize": "로그의 기록 수",
@@ -25,7 +24,6 @@ export const health: Record<keyof typeof en, string> = {
   "health.root": "트리 루트",
   "health.verify": "직접 확인하는 명령",
   "health.version": "버전",
-  "health.started": "시작",
   "health.uptime": "{age}째 가동",
   "health.licenses": "콘솔에 쓰인 부품의 라이선스",
 };

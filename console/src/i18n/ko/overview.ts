@@ -4,11 +4,9 @@ import type { overview as en } from "../en/overview";
 export const overview: Record<keyof typeof en, string> = {
   "overview.title": "개요",
   "overview.window": "최근 24시간",
-  "overview.calls": "호출",
   "overview.running": "지금 진행 중 {count}건",
   "overview.failures": "오류",
   "overview.failureShare": "호출의 {share}, 거부·차단 {refused}건",
-  "overview.cost": "비용",
   "overview.perCall": "호출당 {cost}",
   "overview.unpriced": "가격 없는 호출 {count}건",
   "overview.tokens": "토큰",

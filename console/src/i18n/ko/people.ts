@@ -37,7 +37,6 @@ export const people: Record<keyof typeof en, string> = {
   "incident.noneOpen": "미해결 사고가 없습니다.",
   "incident.none": "사고가 없습니다.",
   "incident.by": "보고자",
-  "incident.kind": "종류",
   "incident.write": "쓰기 작업",
   "incident.closedBy": "해결: {who}, {time}:",
   "incident.close": "해결 처리",

@@ -7,7 +7,6 @@ export const runs: Record<keyof typeof en, string> = {
   "runs.none": "아직 실행이 없습니다.",
   "runs.noMatch": "이 테넌트의 실행이 없습니다.",
 
-  "run.title": "실행",
   "run.state": "상태",
   "run.running": "진행 중",
   "run.halted": "정지됨",
