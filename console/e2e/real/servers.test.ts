@@ -184,10 +184,11 @@ describe("trying a tool out", () => {
   });
 
   it("follows a call that has become a task until people have agreed, and cancels one", async () => {
+    await shelf("look", { title: "x" });
     await begin("ann");
     await go("/try?server=shelf&tool=note", "form.try");
     await now.page.getByLabel("text").fill("as a task");
-    await now.page.getByLabel(/^Let it become a task/).check();
+    await now.page.getByLabel("Let it become a task").check();
     await attempt("writer");
     await notice("The call has become a task").getByText(/Waiting for the approval/).waitFor();
     const [one] = await waiting(box.url);
