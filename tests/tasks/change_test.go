@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestTheConfigurationChangesWhileATaskIsOpen(t *testing.T) {
 		t.Helper()
 		harness.Eventually(t, func() error {
 			if a := get(t, i, path, task.ID); !strings.Contains(a.body, want) {
-				return errNot{want, a.body}
+				return fmt.Errorf("no %s in %s", want, a.body)
 			}
 			return nil
 		})
@@ -58,8 +59,3 @@ func TestTheConfigurationChangesWhileATaskIsOpen(t *testing.T) {
 	tells("/mcp", "kim@example.com")
 	i.Complete(t)
 }
-
-// errNot says that something is not there yet.
-type errNot struct{ want, got string }
-
-func (e errNot) Error() string { return "no " + e.want + " in " + e.got }
