@@ -170,7 +170,7 @@ func TestAQuestionIsAboutOurTask(t *testing.T) {
 	x := &exchange{
 		call: &signalbox.Call{Kind: signalbox.KindTool, Tool: &signalbox.ToolRequest{Server: "files"}}, response: &response{w: told}, handler: h, session: session,
 	}
-	x.progress = json.Value(`"p"`)
+	x.progress, x.permitted = json.Value(`"p"`), json.Value(`{"elicitation":{}}`)
 	f := found{task: signalbox.Task{ID: "task_1"}, content: signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs"}}}
 	l := line{x: x, task: &f}
 	const about = `{"a":1,"_meta":{"io.modelcontextprotocol/related-task":{"taskId":%q}}}`
