@@ -283,3 +283,63 @@ func TestTheServersChangeWhileCallersAreAsked(t *testing.T) {
 	}
 	w.Complete(t)
 }
+
+// An idempotency key of a call that is held is used until that ends, however it does.
+func TestIdempotencyKeysOfHeldCalls(t *testing.T) {
+	t.Parallel()
+	w := launch(t)
+	keyed := func(key, more string) harness.Answer {
+		t.Helper()
+		const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}`
+		return w.Send(t, http.MethodPost, "/mcp/web", harness.Agent, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"elicit","arguments":{}`+more+`,`+meta+`}}`,
+			"Content-Type", "application/json", "Accept", "application/json, text/event-stream", "Mcp-Protocol-Version", "2026-07-28",
+			"Mcp-Method", "tools/call", "Mcp-Name", "elicit", "X-Signalbox-Agent", "anna", "Idempotency-Key", key)
+	}
+	asked := func(key string) (call, back string) {
+		t.Helper()
+		a := keyed(key, "")
+		_, state, _ := strings.Cut(a.Body, `"requestState":"`)
+		state, _, found := strings.Cut(state, `"`)
+		if !found {
+			t.Fatalf("got %s", a.Body)
+		}
+		return a.Header.Get("X-Signalbox-Call"), `,"requestState":"` + state + `",` + hello
+	}
+	call, back := asked("one")
+	if a := keyed("one", ""); !strings.Contains(a.Body, `"conflict"`) || !strings.Contains(a.Body, "under way") || a.Header.Get("Retry-After") == "" {
+		t.Errorf("while it is held: got %s", a.Body)
+	}
+	if a := keyed("one", back); !strings.Contains(a.Body, "hello anna") || a.Header.Get("X-Signalbox-Call") != call {
+		t.Errorf("answered: got %s", a.Body)
+	}
+	if a := keyed("one", ""); !strings.Contains(a.Body, "hello anna") || a.Header.Get("X-Signalbox-Replay-Of") != call || w.Runs.Load() != 1 {
+		t.Errorf("once more, after %d runs: got %s", w.Runs.Load(), a.Body)
+	}
+	asked("two")
+	if code := w.Stop(); code != 0 {
+		t.Fatalf("it ends with %d:\n%s", code, w.Stderr())
+	}
+	next, err := harness.Launch(harness.Options{File: w.Config, Dir: w.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Instance = next
+	defer func() {
+		if code := next.Stop(); code != 0 {
+			t.Errorf("it ends with %d:\n%s", code, next.Stderr())
+		}
+	}()
+	if a := keyed("two", ""); !strings.Contains(a.Body, `"conflict"`) || !strings.Contains(a.Body, "was cancelled") || w.Runs.Load() != 2 {
+		t.Errorf("of a call that the stop has cancelled, after %d runs: got %s", w.Runs.Load(), a.Body)
+	}
+	outcomes := map[string]int{}
+	for _, r := range w.Log(t) {
+		if r.Outcome != nil && r.What.ToolName == "web.elicit" {
+			outcomes[string(*r.Outcome)]++
+		}
+	}
+	if outcomes["ok"] != 2 || outcomes["cancelled"] != 1 || outcomes["denied"] != 2 || len(outcomes) != 3 {
+		t.Errorf("recorded %v", outcomes)
+	}
+	w.Complete(t)
+}

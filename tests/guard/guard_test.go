@@ -137,7 +137,7 @@ func TestMasking(t *testing.T) {
 		contains(t, w.server.received(), `"arguments":{"to":"[email]"}`, `"value":"[email]"`)
 	})
 	t.Run("what is said beside", func(t *testing.T) {
-		a := w.ask(t, "tools/call", `{"name":"person","arguments":{},"_meta":{"progressToken":"mine","acme/for":"`+mail+`"}}`)
+		a := w.ask(t, "tools/call", `{"name":"person","arguments":{},"_meta":{"progressToken":"mine","acme/for":"`+mail+`","tracestate":"a=`+phone+`","baggage":"user=kim.minsu%40example.com"}}`)
 		contains(t, a.Body, "found [email]", "looking for [email]", `"progressToken":"mine"`)
 		contains(t, w.server.received(), `"acme/for":"[email]"`)
 		contains(t, w.call(t, "fail", `{}`).Body, "no such user [email]", `"hint":"call [phone]"`)
@@ -244,9 +244,7 @@ func TestOffAndFlag(t *testing.T) {
 	w.kept(t)
 
 	// The rules change while the process runs, and the connection to the server stays.
-	if err := os.WriteFile(w.Config, []byte(strings.ReplaceAll(configured(w.server, "{results: off, arguments: off}"), "@DB@", w.Database)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w.change(t, "{results: off, arguments: off}")
 	harness.Eventually(t, func() error {
 		if a := w.call(t, "person", arguments); !strings.Contains(a.Body, structure) {
 			return fmt.Errorf("it is still masked: %s", a.Body)
@@ -256,4 +254,59 @@ func TestOffAndFlag(t *testing.T) {
 	if n := strings.Count(w.server.received(), `"method":"initialize"`); n != 1 {
 		t.Errorf("there were %d sessions", n)
 	}
+}
+
+// change writes other rules into the configuration. They are taken into use soon.
+func (w *world) change(t *testing.T, guard string) {
+	t.Helper()
+	if err := os.WriteFile(w.Config, []byte(strings.ReplaceAll(configured(w.server, guard), "@DB@", w.Database)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is given again to an idempotency key passes the rules of now, and what was masked when it was made stays so.
+func TestWhatIsGivenAgainPassesTheGuard(t *testing.T) {
+	t.Parallel()
+	w := launch(t, "{arguments: off, results: off}")
+	keyed := func(key, tool string) harness.Answer {
+		t.Helper()
+		return w.Send(t, http.MethodPost, "/mcp/desk", harness.Agent, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`,
+			"Accept", "application/json, text/event-stream", "Idempotency-Key", key)
+	}
+	rules := func(guard, sign string) {
+		t.Helper()
+		w.change(t, guard)
+		harness.Eventually(t, func() error {
+			if a := w.call(t, "person", `{}`); !strings.Contains(a.Body, sign) {
+				return fmt.Errorf("the rules are not taken yet: %s", a.Body)
+			}
+			return nil
+		})
+	}
+	const again = "signalbox/replay-of"
+	contains(t, keyed("open", "person").Body, structure)
+	failed := keyed("failed", "fail")
+	rules("{results: mask}", "[email]")
+	masked := keyed("open", "person")
+	contains(t, masked.Body, "[email]", again)
+	clean(t, "what is masked now", masked.Body)
+	contains(t, keyed("masked", "person").Body, "[email]")
+	rules("{results: block}", `"blocked"`)
+	blocked := keyed("open", "person")
+	contains(t, blocked.Body, `"code":"blocked"`)
+	clean(t, "what is blocked now", blocked.Body)
+	if d := w.detail(t, blocked); d.Outcome != signalbox.OutcomeBlocked || d.ReplayOf == nil || d.Attempts != 0 {
+		t.Errorf("got %s, again of %v, %d attempts", d.Outcome, d.ReplayOf, d.Attempts)
+	}
+	if a := keyed("failed", "fail"); a.Header.Get("X-Signalbox-Replay-Of") != failed.Header.Get("X-Signalbox-Call") {
+		t.Errorf("the error is not given again: %s", a.Body)
+	} else {
+		clean(t, "an error that is given again", a.Body)
+	}
+	contains(t, keyed("blocked", "person").Body, `"code":"blocked"`)
+	rules("{results: off}", mail)
+	contains(t, keyed("open", "person").Body, structure, again)
+	contains(t, keyed("masked", "person").Body, "[email]", again)
+	contains(t, keyed("blocked", "person").Body, `"code":"blocked"`, "replay_of")
+	w.Complete(t)
 }

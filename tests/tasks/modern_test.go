@@ -294,7 +294,10 @@ func failing(t *testing.T, _ *taskserver.Server, i *harness.Instance) {
 // agreed checks that a call which people have agreed to, and which its server then makes a task of, stays one task.
 func agreed(t *testing.T, s *taskserver.Server, i *harness.Instance) {
 	before := len(s.Tasks())
-	task := open(t, i, "/mcp/careful", "slow_compute", `{"seconds":60}`)
+	send := func() answer {
+		return call(t, i, "/mcp/careful", "slow_compute", `{"seconds":60}`, "Idempotency-Key", "k-agreed")
+	}
+	task := send().Result
 	if !strings.Contains(task.Message, "appr_") || len(s.Tasks()) != before {
 		t.Fatalf("it does not wait for people: %+v", task)
 	}
@@ -315,8 +318,13 @@ func agreed(t *testing.T, s *taskserver.Server, i *harness.Instance) {
 		}
 		return nil
 	})
-	s.Finish()
-	comes(t, i, "/mcp/careful", task.ID, "completed")
+	for _, status := range []string{"working", "completed"} { // The same call is answered with the same task, as long as that is kept.
+		comes(t, i, "/mcp/careful", task.ID, status)
+		if again := send(); again.Result.Type != "task" || again.Result.ID != task.ID {
+			t.Errorf("the call is sent again while its task is %s: %s", status, again.body)
+		}
+		s.Finish()
+	}
 }
 
 // forgotten checks that a task which its server does not know any more has failed, and that one that had ended is not found.

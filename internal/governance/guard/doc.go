@@ -33,7 +33,8 @@
 //
 // Rules ([Rules]) say for a tool what is done in each direction: nothing, flag, mask or block. [Station] looks at the
 // arguments between policy and approval, and at the answer on its way back. What passes beside the two is brought to it by
-// the tool layer ([call.Beside]). What is found is counted, and never kept.
+// the tool layer ([call.Beside]). What is found is counted, and never kept. What is told of a call after its way has ended, such
+// as what a task comes to, is brought to [Rules.Aside].
 //
 // # Invariants
 //

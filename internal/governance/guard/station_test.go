@@ -338,3 +338,18 @@ func BenchmarkGuard(b *testing.B) {
 		}
 	}
 }
+
+func TestAside(t *testing.T) {
+	if NewRules(signalbox.GuardRules{}).Aside("files") != nil {
+		t.Error("nobody looks, and somebody does")
+	}
+	aside := NewRules(signalbox.GuardRules{Results: signalbox.GuardMask, Arguments: signalbox.GuardBlock}).Aside("files")
+	got, err := aside.ToCaller([]byte(`{"taskId":"t","result":{"content":[{"type":"text","text":"a@example.com"},{"type":"image","data":"aGVsbG8=","mimeType":"image/png"}]}}`))
+	want := `{"taskId":"t","result":{"content":[{"type":"text","text":"[email]"},{"type":"image","data":"aGVsbG8=","mimeType":"image/png"}]}}`
+	if string(got) != want || err != nil {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if got, err := aside.ToServer([]byte(`{"q":"a@example.com"}`)); signalbox.CodeOf(err) != signalbox.CodeBlocked {
+		t.Errorf("got %s, %v", got, err)
+	}
+}

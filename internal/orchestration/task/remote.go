@@ -35,9 +35,24 @@ func (k *Keeper) Accept(
 	return t, append(effects, signalbox.PutTask{Task: t}), err
 }
 
-// Made gives the task that a server has made of a call, to whose call it was; to everybody else it is not found.
+// Made gives the task that a server has made of a call, to whose call it was; to everybody else it is not found. Of calls of
+// tasks of ours it is among the newest [MaxListed] of the key, or is not found either.
 func (k *Keeper) Made(ctx context.Context, who signalbox.Caller, call string) (signalbox.Task, signalbox.TaskContent, error) {
-	return k.own(ctx, who, "", idOf(call))
+	t, c, err := k.own(ctx, who, "", idOf(call))
+	if signalbox.CodeOf(err) != signalbox.CodeNotFound {
+		return t, c, err
+	}
+	// The call of a task of ours keeps that name, when its server makes a task of it.
+	list, err := k.o.Store.TasksOf(ctx, signalbox.TaskOfServer, who.Tenant, who.Key, k.now(), MaxListed)
+	if err != nil {
+		return signalbox.Task{}, signalbox.TaskContent{}, err
+	}
+	for _, t := range list {
+		if t.Call == call {
+			return k.own(ctx, who, "", t.ID)
+		}
+	}
+	return signalbox.Task{}, signalbox.TaskContent{}, notFound()
 }
 
 // idOf names the task that a server makes of a call: it makes one at most.

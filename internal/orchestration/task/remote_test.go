@@ -186,9 +186,17 @@ func TestTheTaskOfACall(t *testing.T) {
 		if err != nil || made.ID != task.ID || c.Remote == nil || c.Remote.ID != "theirs" {
 			t.Errorf("got %+v, %+v, %v", made, c, err)
 		}
+		d.locked(func() { // Its server has made it of the call of a task of ours, which keeps its name.
+			ours := d.tasks[task.ID]
+			ours.Call = "call_made"
+			d.tasks[task.ID] = ours
+		})
+		if made, _, err = d.keepers[0].Made(t.Context(), kim, "call_made"); err != nil || made.ID != task.ID {
+			t.Errorf("of a task of ours: got %+v, %v", made, err)
+		}
 		other := kim
 		other.Key = "key_2"
-		for name, who := range map[string]signalbox.Caller{"call_none": kim, task.Call: other} {
+		for name, who := range map[string]signalbox.Caller{"call_none": kim, task.Call: other, "call_made": other} {
 			if _, _, err := d.keepers[0].Made(t.Context(), who, name); signalbox.CodeOf(err) != signalbox.CodeNotFound {
 				t.Errorf("%s for %s: %v", name, who.Key, err)
 			}

@@ -43,9 +43,9 @@ func (g guards) rules(server, tool string) *guard.Rules {
 
 // guardStation looks at what goes to tool servers and comes back. What the policy of the same runtime has permitted must
 // stay what the call acts on.
-func guardStation(c *config.Config, p *permissions) call.Station {
+func guardStation(g guards, p *permissions) call.Station {
 	return guard.Station(guard.Options{
-		Rules: newGuards(c).rules,
+		Rules: g.rules,
 		Same: func(t *call.Track, arguments []byte) bool {
 			var annotations *signalbox.Annotations
 			if len(t.Resolve.Candidates) > 0 {

@@ -24,6 +24,7 @@ type runtime struct {
 	policy      *budget.Policy
 	permissions *permissions
 	alerts      *alerting
+	guards      guards
 	apis        apis
 	roles       map[string]string // Of agents, by their id.
 	since       time.Time         // When it was made.
@@ -129,7 +130,7 @@ func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &runtime{config: c, policy: policy, alerts: alerts, roles: map[string]string{}, since: s.options.Now().UTC()}
+	r := &runtime{config: c, policy: policy, alerts: alerts, guards: newGuards(c), roles: map[string]string{}, since: s.options.Now().UTC()}
 	for _, a := range c.Agents {
 		r.roles[a.ID] = a.Role
 	}
@@ -181,7 +182,7 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 			of, handler = servers, mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
 				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
 				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
-				mcp.HoldCalls(s.held), mcp.InPlaceOf(handler))
+				mcp.HoldCalls(s.held), mcp.GuardTasks(s.guardOf), mcp.InPlaceOf(handler))
 		}
 		h := handler
 		mu.Unlock()
@@ -212,6 +213,11 @@ func (s *Server) permits(c signalbox.Caller, server, method string, arguments []
 // reaches reports whether anything of an MCP server could be for a caller.
 func (s *Server) reaches(c signalbox.Caller, server string) bool {
 	return s.runtimes.current().permissions.policy.Reaches(c, server, s.grants.of(c.Tenant, c.Agent)...)
+}
+
+// guardOf gives the guard's look at what passes about the tasks of a tool.
+func (s *Server) guardOf(server, tool string) call.Beside {
+	return s.runtimes.current().guards.rules(server, tool).Aside(server)
 }
 
 // servesTo reports whether an MCP server exists for a tenant. One that is not configured is nobody's secret.

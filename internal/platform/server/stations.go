@@ -31,7 +31,7 @@ func (s *Server) innerStations(r *runtime) call.Handler {
 		Resolve: call.Resolve(map[signalbox.Kind]call.Resolver{
 			signalbox.KindModel: r.models.router, signalbox.KindTool: tenantTools{r.tools.servers, r.config},
 		}),
-		Policy: s.policyStation(r.permissions), Guard: guardStation(r.config, r.permissions), Idempotency: s.once.Station(), Approval: s.approvalStation(),
+		Policy: s.policyStation(r.permissions), Guard: guardStation(r.guards, r.permissions), Idempotency: s.once.Station(), Approval: s.approvalStation(),
 		Attempt: &call.Attempter{
 			Backends: map[signalbox.Kind]map[string]call.Backend{
 				signalbox.KindModel: r.models.backends, signalbox.KindTool: r.tools.servers.Backends(),

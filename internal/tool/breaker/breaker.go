@@ -46,6 +46,9 @@ const (
 // Pass is what somebody got who may pass. He hands it back with [Breaker.Done], once.
 type Pass struct{ probe bool }
 
+// Probe reports whether all others wait for what becomes of it.
+func (p Pass) Probe() bool { return p.probe }
+
 // Breaker is the state machine. The zero value never opens.
 type Breaker struct {
 	Rules

@@ -17,7 +17,8 @@
 //
 //   - A ticket takes a call up once. One that brings malformed answers takes up nothing, and can be brought again.
 //   - A call is held for at most [For] without its caller. Then it is cancelled, and ends as one that nobody has answered.
-//   - Held calls are bounded for each key and each server. The question beyond is refused, and its call goes on.
+//   - Held calls are bounded for each key and each server, together with calls that wait and end with their requests
+//     ([Calls.Occupy]). The question beyond is refused, and its call goes on.
 //   - A call that has ended while nobody waited keeps its result for its caller for as long as it would have been held.
 //   - No call and no goroutine outlives [Calls.Close].
 package held

@@ -17,6 +17,15 @@ import (
 type line struct {
 	x    *exchange
 	held *held.Call[exchange] // Nil where the call ends with its request.
+	task *found               // That is asked about; nil on the line of a call.
+}
+
+// shown is what the server says as the caller may read it: about our task, where it is about one.
+func (l line) shown(params json.Value) json.Value {
+	if l.task == nil {
+		return params
+	}
+	return rpc.RelatedTask(params, l.task.task.ID)
 }
 
 // now gives the request that waits for the call; nil where its caller is away.
@@ -45,6 +54,7 @@ func (l line) Terms() upstream.Terms {
 
 // Progressed tells the caller of progress, under the token that he gave. He may have gone.
 func (l line) Progressed(params json.Value) {
+	params = l.shown(params)
 	if x := l.now(); x != nil && x.progress != nil {
 		_ = x.response.tell(rpc.Encode(0, rpc.MethodProgress, rpc.Replaced(params, "progressToken", x.progress)))
 	}
@@ -58,7 +68,7 @@ func (l line) Logged(params json.Value) {
 		return
 	}
 	if !x.modern() || x.meta.Get(rpc.MetaLogLevel).Kind() == '"' {
-		_ = x.response.tell(rpc.Encode(0, rpc.MethodLogged, params)) // He may have gone.
+		_ = x.response.tell(rpc.Encode(0, rpc.MethodLogged, l.shown(params))) // He may have gone.
 	}
 }
 
@@ -66,20 +76,20 @@ func (l line) Logged(params json.Value) {
 // callers make their request again.
 func (l line) Elicited(params json.Value) {
 	if l.x.session != nil {
-		_ = l.x.response.tell(rpc.Encode(0, rpc.MethodElicited, params)) // As above.
+		_ = l.x.response.tell(rpc.Encode(0, rpc.MethodElicited, l.shown(params))) // As above.
 	}
 }
 
 // Ask has the stations judge what a server asks while it works for the caller, and asks him if he can be. His answer is a part of
 // what they judge and record.
 func (l line) Ask(ctx context.Context, method string, params json.Value) (json.Value, error) {
-	q := question{method: method, params: params}
+	q := question{method: method, params: l.shown(params)}
 	ctx = upstream.WithAnswer(ctx, func(ctx context.Context) (json.Value, error) {
 		if permitted, err := json.Object(l.x.permitted); err != nil || !permitted.Has(rpc.CapabilityFor(method)) {
 			return nil, unasked(errNotOffered) // The stations permit it by now, and it was withheld when the call began.
 		}
 		if l.held != nil {
-			answer, err := l.held.Ask(ctx, method, params)
+			answer, err := l.held.Ask(ctx, method, q.params)
 			return answer, unasked(err)
 		}
 		leave, err := l.x.handler.occupy(l.x)
@@ -97,6 +107,9 @@ func (l line) Ask(ctx context.Context, method string, params json.Value) (json.V
 	answer, err := l.x.handler.judgeQuestion(ctx, l.x, q)
 	if err != nil {
 		return nil, errors.New(signalbox.AsError(err).Message) // It is the server that reads it.
+	}
+	if l.task != nil {
+		answer = rpc.RelatedTask(answer, l.task.content.Remote.ID)
 	}
 	return answer, nil
 }

@@ -52,6 +52,7 @@ type Handler struct {
 	held     *Held           // Nil: modern callers are asked nothing while a server works for them.
 	servesTo ServesTo        // Nil: all servers exist for all tenants.
 	tasks    Tasks           // Nil: no call becomes a task.
+	guards   Guards          // Nil: nobody looks at what tasks come to.
 	waiter   Waiter          // Nil: nothing waits for an approval.
 	wait     time.Duration
 }

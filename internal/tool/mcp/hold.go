@@ -36,7 +36,7 @@ func (h *Handler) hold(ctx context.Context, x *exchange) (json.Value, error) {
 				err = fmt.Errorf("panic: %v", p)
 			}
 		}()
-		return h.finish(upstream.WithCaller(ctx, line{x, c}), x)
+		return h.finish(upstream.WithCaller(ctx, line{x: x, held: c}), x)
 	})
 	return h.follow(ctx, x, c)
 }

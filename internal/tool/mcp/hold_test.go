@@ -438,3 +438,27 @@ func TestPeopleTakeTheirTime(t *testing.T) {
 		t.Error("nothing was asked")
 	}
 }
+
+// A child does not say for whom it asks. What it asks for a task would reach the caller of another call.
+func TestAChildThatMayAskMakesNoTasks(t *testing.T) {
+	tasker := child("child", "tasker")
+	tasker.Asks = true
+	servers, err := upstream.New(upstream.Options{
+		Servers: []upstream.Config{tasker}, Version: "test", Logger: slog.New(slog.DiscardHandler), Now: time.Now, MayAsk: func(string, string) bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(servers.Close)
+	d := newDesk()
+	url, _ := jointGateway(t, servers, KeepTasks(d))
+	_, body := send(t, url+"/child", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","arguments":{},"task":{}}}`)
+	if !strings.Contains(string(body), "without a task") || len(d.accepted) > 0 {
+		t.Errorf("accepted %q: %s", d.accepted, body)
+	}
+	another := person(t, url+"/child", "2025-11-25", &sdk.ClientOptions{ElicitationHandler: saysAnna})
+	res, err := another.CallTool(t.Context(), &sdk.CallToolParams{Name: "work"})
+	if err != nil || text(res) != "without a task" {
+		t.Errorf("another caller got %q, %v", text(res), err)
+	}
+}

@@ -241,7 +241,7 @@ func TestATaskOfAServerIsGivenAgain(t *testing.T) {
 		{
 			"of an older server", `{"task":{"taskId":"theirs","status":"working"}}`,
 			signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs", Session: "s"}},
-			nil, `"task":{"taskId":"task_1"`,
+			nil, `"conflict"`,
 		},
 		{"it is not kept any more", modern, kept, signalbox.Errorf(signalbox.CodeNotFound, "No."), `"conflict"`},
 		{"its subject was erased", modern, signalbox.TaskContent{}, nil, `"conflict"`},
@@ -257,6 +257,30 @@ func TestATaskOfAServerIsGivenAgain(t *testing.T) {
 				t.Errorf("got %s, want %s", text, c.want)
 			}
 		})
+	}
+}
+
+// A task is given again to who could ask about it alone: the first message has said that its sender can.
+func TestATaskIsNotGivenToWhoKnowsNone(t *testing.T) {
+	d := newDesk()
+	d.content = signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs"}}
+	url, _ := gateway(t, newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"}),
+		gives{`{"resultType":"task","taskId":"theirs","status":"working"}`}.station, KeepTasks(d))
+	_, modern := callWithKey(t, url+"files", incapable)
+	_, legacy := send(t, url+"files", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write","arguments":{},"task":{}}}`)
+	for _, text := range []string{modern, string(legacy)} {
+		if !strings.Contains(text, `"conflict"`) || !strings.Contains(text, "call_1") || strings.Contains(text, "task_1") {
+			t.Errorf("got %s", text)
+		}
+	}
+	d.content.Remote.Session = "s"
+	url, _ = gateway(t, newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"}),
+		gives{`{"task":{"taskId":"theirs","status":"working"}}`}.station, KeepTasks(d))
+	for task, want := range map[string]string{`,"task":{}`: `"task":{"taskId":"task_1"`, ``: `"conflict"`} {
+		_, text := send(t, url+"files", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write","arguments":{}`+task+`}}`)
+		if !strings.Contains(string(text), want) || strings.Contains(string(text), "theirs") {
+			t.Errorf("got %s, want %s", text, want)
+		}
 	}
 }
 

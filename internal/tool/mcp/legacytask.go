@@ -75,7 +75,7 @@ func (h *Handler) legacyResult(ctx context.Context, x *exchange, f found) (json.
 	if err := h.end(ctx, f, status); err != nil {
 		return nil, err
 	}
-	return rpc.RelatedTask(data, f.task.ID), nil
+	return h.passing(f.task, rpc.RelatedTask(data, f.task.ID))
 }
 
 // failing reports whether the result of a tool says that it has failed.

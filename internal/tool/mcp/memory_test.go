@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +17,8 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/held"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
@@ -155,4 +160,41 @@ func TestWaitingForATaskTakesAPlace(t *testing.T) {
 	if len(calls.Held()) > 0 {
 		t.Errorf("%v wait", calls.Held())
 	}
+}
+
+// What a server calls its task is told to nobody, and what the caller says of ours comes to it as its own.
+func TestAQuestionIsAboutOurTask(t *testing.T) {
+	servers := newServers(t, upstream.Config{ID: "files", URL: "http://127.0.0.1:1"})
+	h := NewHandler(servers, testDoor{}, chain(servers, &memoryLog{}, nil), "test", slog.New(slog.DiscardHandler))
+	session, told := h.sessions.begin(signalbox.Caller{}, nil, time.Now()), httptest.NewRecorder()
+	x := &exchange{
+		call: &signalbox.Call{Kind: signalbox.KindTool, Tool: &signalbox.ToolRequest{Server: "files"}}, response: &response{w: told}, handler: h, session: session,
+	}
+	x.progress, x.permitted = json.Value(`"p"`), json.Value(`{"elicitation":{}}`)
+	f := found{task: signalbox.Task{ID: "task_1"}, content: signalbox.TaskContent{Remote: &signalbox.ServerTask{ID: "theirs"}}}
+	l := line{x: x, task: &f}
+	const about = `{"a":1,"_meta":{"io.modelcontextprotocol/related-task":{"taskId":%q}}}`
+	theirs, ours := json.Value(fmt.Sprintf(about, "theirs")), fmt.Sprintf(about, "task_1")
+	l.Progressed(theirs)
+	l.Logged(theirs)
+	l.Elicited(theirs)
+	go func() {
+		for len(session.asked()) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		session.answered([]byte(`{"jsonrpc":"2.0","id":"ask-1","result":` + ours + `}`))
+	}()
+	if answer, err := l.Ask(t.Context(), rpc.MethodElicit, theirs); string(answer) != string(theirs) || err != nil {
+		t.Errorf("the server got %s, %v", answer, err)
+	}
+	if said := told.Body.String(); strings.Contains(said, "theirs") || strings.Count(said, "task_1") != 4 {
+		t.Errorf("the caller was told %s", said)
+	}
+}
+
+// asked are the questions that wait for the caller of a session.
+func (s *callerSession) asked() (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.waiting))
 }

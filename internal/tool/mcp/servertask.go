@@ -88,8 +88,20 @@ func (h *Handler) findHanded(ctx context.Context, x *exchange, data json.Value) 
 		return signalbox.Errorf(signalbox.CodeConflict, "The MCP server %q has made a task of the call %s, of which nothing is kept any more.", x.call.Tool.Server, x.replayOf).
 			WithRemedy("Check with the server before the call is made again, with another key.")
 	}
-	x.handed = &handed{remote: *content.Remote, task: task}
+	if x.handed = (&handed{remote: *content.Remote, task: task}); !x.knows(x.handed.remote) {
+		return signalbox.Errorf(signalbox.CodeConflict, "The MCP server %q has made a task of the call %s, and this message does not say that its sender knows such tasks.",
+			x.call.Tool.Server, x.replayOf).WithRemedy("Send the call as it was sent first: in the same version of the protocol, and with what it says of tasks.")
+	}
 	return nil
+}
+
+// knows reports whether the message could have had that task made: who knows no tasks, or those of another version alone, can not
+// ask about it.
+func (x *exchange) knows(task signalbox.ServerTask) bool {
+	if task.Session == "" {
+		return x.modern() && x.declaresTasks()
+	}
+	return !x.modern() && x.wish() != nil
 }
 
 // handOver is the result by which a server says that it has made a task of a call, about ours in place of its own.
@@ -166,7 +178,7 @@ func (h *Handler) askServer(ctx context.Context, x *exchange, f found, method st
 		}
 		defer leave()
 	}
-	result, err := u.AboutTask(upstream.WithCaller(ctx, line{x: x}), x.call, method, *f.content.Remote, responses)
+	result, err := u.AboutTask(upstream.WithCaller(ctx, line{x: x, task: &f}), x.call, method, *f.content.Remote, responses, h.beside(f.task))
 	if errors.Is(err, upstream.ErrTaskForgotten) {
 		return nil, h.forgotten(ctx, f)
 	}
@@ -206,7 +218,11 @@ func (h *Handler) look(ctx context.Context, x *exchange, id string) (json.Value,
 			return nil, err
 		}
 	}
-	return encodeTask(rpc.TypeComplete, f.task, f.content), nil
+	data := encodeTask(rpc.TypeComplete, f.task, f.content)
+	if f.task.State != signalbox.TaskCompleted {
+		return data, nil
+	}
+	return h.passing(f.task, data)
 }
 
 // lookAt asks a server about its task, and gives what it says, about ours, and what it asks of the caller, which was judged.
@@ -239,7 +255,8 @@ func (h *Handler) view(ctx context.Context, x *exchange, f found, method string)
 			return nil, view, err
 		}
 	}
-	return rpc.RenamedTask(data, f.task.ID, f.task.Expires.Sub(f.task.Created)), view, nil
+	data, err = h.passing(f.task, rpc.RenamedTask(data, f.task.ID, f.task.Expires.Sub(f.task.Created)))
+	return data, view, err
 }
 
 // end notes that a server has ended its task.

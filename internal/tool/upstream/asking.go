@@ -27,6 +27,7 @@ type asking struct {
 	timer *time.Timer
 	late  bool
 	open  map[string]context.CancelCauseFunc // Questions, by the server's ids.
+	told  func()                             // Called before each question; nil: nobody wants to know.
 }
 
 type askingKey struct{}
@@ -159,7 +160,23 @@ func answerOf(ctx context.Context, m rpc.Message) []byte {
 	return o.Bytes()
 }
 
+// whenAsked has the function called before each question.
+func (a *asking) whenAsked(f func()) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.told = f
+}
+
 func (a *asking) ask(ctx context.Context, c Caller, m rpc.Message, params json.Value) (json.Value, error) {
+	a.mu.Lock()
+	told := a.told
+	a.mu.Unlock()
+	if told != nil {
+		told()
+	}
 	ctx, done, err := a.begin(ctx, string(m.ID))
 	if err != nil {
 		return nil, err

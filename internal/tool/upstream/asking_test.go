@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -140,4 +142,35 @@ func TestWhoCanNotBeAsked(t *testing.T) {
 	if got := string(answerOf(t.Context(), ask(1, rpc.MethodElicit, `{}`))); !strings.Contains(got, "-32601") {
 		t.Errorf("nobody was asked: %s", got)
 	}
+}
+
+// A call that is let through to see whether the server works shows that by a question of the server's. Nobody waits until it is
+// answered, and what becomes of the call then is an end like others.
+func TestAProbeThatAsksIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &Server{Config: Config{ID: "books"}, now: time.Now, logger: slog.New(slog.DiscardHandler), life: t.Context()}
+		u.calls = breaker.Breaker{Rules: breaker.Rules{Failures: 2, Pause: time.Second, MaxPause: time.Second}}
+		u.calls.Fail(time.Now())
+		u.calls.Fail(time.Now())
+		time.Sleep(time.Second)
+		ctx, cancel := someone{`{"elicitation":{}}`, time.Minute}.working(t.Context(), time.Hour)
+		defer cancel()
+		broken, good := errors.New("broken"), func() (string, error) { return "good", nil }
+		_, err := passing(ctx, u, func() (string, error) {
+			if _, err := passing(t.Context(), u, good); signalbox.CodeOf(err) != signalbox.CodeUnavailable {
+				t.Errorf("two probes at once: %v", err)
+			}
+			asked := make(chan string)
+			go func() { asked <- string(answerOf(ctx, ask(1, rpc.MethodElicit, "{}"))) }()
+			synctest.Wait()
+			if got, err := passing(t.Context(), u, good); got != "good" || err != nil {
+				t.Errorf("while it asks: got %q, %v", got, err)
+			}
+			<-asked
+			return "", broken
+		})
+		if !errors.Is(err, broken) || u.calls.Row() != 1 || u.calls.State(time.Now()) != breaker.Closed {
+			t.Errorf("it ended with %v, and there are %d failures", err, u.calls.Row())
+		}
+	})
 }

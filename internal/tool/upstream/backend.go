@@ -31,6 +31,9 @@ func (s *Servers) Open(
 	limited, caller := withGuard(onBehalf(ctx, t.Call), t)
 	terms := termsOf(caller)
 	meta, err := guardTerms(t, callerMeta(t.Call), &terms)
+	if err == nil {
+		span, err = guardSpan(t, span)
+	}
 	if err != nil {
 		return nil, &call.AttemptError{Err: signalbox.AsError(err)}
 	}

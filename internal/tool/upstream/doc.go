@@ -43,7 +43,8 @@
 // # Tasks
 //
 // A server may make a task of a call, where it was told that its caller knows tasks, or wants one ([Terms]). The caller is
-// told ([Caller]), and the server is asked about it by [Server.AboutTask]. A task of an older version lives in one session.
+// told ([Caller]), and the server is asked about it by [Server.AboutTask]. A task of an older version lives in one session. A child
+// that may ask makes none of that version: what it asks for a task would be taken for a question of the call that it works on by then.
 //
 // # Prices
 //

@@ -60,9 +60,18 @@ func passing[T any](ctx context.Context, u *Server, work func() (T, error)) (T, 
 		return none, signalbox.Errorf(signalbox.CodeUnavailable, "The MCP server %q has failed too often in a row and is given a pause.", u.ID).
 			WithRemedy("Retry after the pause; one call is then let through to see whether it works again.").WithRetryAfter(wait)
 	}
+	askingOf(ctx).whenAsked(func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if pass.Probe() { // The server lives. Nobody waits for who is asked now, and may take his time.
+			u.calls.Done(pass, breaker.Succeeded, u.now())
+			pass = breaker.Pass{}
+		}
+	})
 	result, err := work()
 	u.mu.Lock()
 	opened := u.calls.Done(pass, judge(ctx, err), u.now())
+	pass = breaker.Pass{} // It is handed back, whatever is still asked.
 	row := u.calls.Row()
 	if opened && u.life.Err() == nil { // Once it is closed nothing new may begin.
 		u.wg.Go(u.feelPulse)

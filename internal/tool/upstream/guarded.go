@@ -30,20 +30,28 @@ func withGuard(ctx context.Context, t *call.Track) (context.Context, Caller) {
 	return WithCaller(ctx, c), c
 }
 
-// Progressed tells of progress. What does not pass is not told: it is no part of the answer.
+// Progressed tells of progress. What does not pass is not told: it is no part of the answer. The token is ours.
 func (g guardedCaller) Progressed(params json.Value) {
-	members, err := json.Object(params)
+	members, err := rpc.Members(params)
 	if err != nil {
 		return
 	}
-	if text := members.Get("message"); text.Exists() {
-		passes, err := g.beside.ToCaller(text.Bytes())
-		if err != nil {
-			return
-		}
-		params = rpc.Replaced(params, "message", passes)
+	passes, err := g.beside.ToCaller(rpc.Without(members, "progressToken"))
+	if err != nil {
+		return
 	}
-	g.Caller.Progressed(params)
+	rest, err := rpc.Members(passes)
+	if err != nil {
+		return
+	}
+	var o rpc.Object
+	if token := members.Get("progressToken"); token.Exists() {
+		o.Add("progressToken", token.Bytes())
+	}
+	for _, m := range rest.All() {
+		o.Add(m.Name, m.Value.Bytes())
+	}
+	g.Caller.Progressed(o.Bytes())
 }
 
 // Logged tells of a line of the log, if it passes.
@@ -126,6 +134,24 @@ func guardHeaders(beside call.Beside, terms *Terms) error {
 		terms.Headers = own
 	}
 	return nil
+}
+
+// guardSpan leaves out what a caller says in his trace of which something is masked.
+func guardSpan(t *call.Track, span signalbox.Span) (signalbox.Span, error) {
+	if t.Guard.Beside == nil {
+		return span, nil
+	}
+	for _, said := range []*string{&span.State, &span.Baggage} {
+		quoted := json.Quote(*said)
+		passed, err := t.Guard.Beside.ToServer(quoted)
+		if err != nil {
+			return span, err
+		}
+		if !bytes.Equal(passed, quoted) {
+			*said = ""
+		}
+	}
+	return span, nil
 }
 
 // headerPasses reports whether a header passes as it is, in the text that it stands for. It is looked at like the argument

@@ -76,7 +76,7 @@ func guardedTrack() *call.Track {
 func TestGuardedCallerHearsWhatPasses(t *testing.T) {
 	l := &listener{}
 	_, c := withGuard(WithCaller(t.Context(), l), guardedTrack())
-	for _, params := range []string{`{"progressToken":"kim","message":"kim"}`, `{"progressToken":1,"progress":2}`, `{"message":"stop"}`, `[]`} {
+	for _, params := range []string{`{"progressToken":"kim","message":"kim"}`, `{"progressToken":1,"progress":2}`, `{"message":"stop"}`, `[]`, `{"progressToken":1,"More":"kim","more":1}`, `{"more":"stop"}`} {
 		c.Progressed(json.Value(params))
 	}
 	for _, params := range []string{`{"level":"info","data":{"kim":"kim"}}`, `{"data":"stop"}`} {
@@ -85,7 +85,7 @@ func TestGuardedCallerHearsWhatPasses(t *testing.T) {
 	for _, params := range []string{`{"elicitationId":"kim"}`, `{"elicitationId":"stop"}`} {
 		c.Elicited(json.Value(params))
 	}
-	want := []string{`{"progressToken":"kim","message":"x"}`, `{"progressToken":1,"progress":2}`, `{"level":"info","data":{"x":"x"}}`, `{"elicitationId":"x"}`}
+	want := []string{`{"progressToken":"kim","message":"x"}`, `{"progressToken":1,"progress":2}`, `{"progressToken":1,"More":"x","more":1}`, `{"level":"info","data":{"x":"x"}}`, `{"elicitationId":"x"}`}
 	if !slices.Equal(l.told, want) {
 		t.Errorf("heard %q, want %q", l.told, want)
 	}
@@ -148,6 +148,29 @@ func TestGuardHeaders(t *testing.T) {
 	terms.Headers = http.Header{"Mcp-Param-D": {"stop"}}
 	if _, err := guardTerms(guardedTrack(), nil, &terms); !errors.Is(err, errStopped) {
 		t.Errorf("got %v, want %v", err, errStopped)
+	}
+}
+
+func TestGuardSpan(t *testing.T) {
+	span := signalbox.Span{TraceID: "kim", State: "a=kim", Baggage: "user=kim"}
+	for name, tc := range map[string]struct {
+		track          *call.Track
+		state, baggage string
+		want           signalbox.Span
+		stopped        bool
+	}{
+		"nobody looks":         {call.NewTrack(&signalbox.Call{}), "a=kim", "user=kim", span, false},
+		"both pass":            {guardedTrack(), "a=1", "user=2", signalbox.Span{TraceID: "kim", State: "a=1", Baggage: "user=2"}, false},
+		"something is masked":  {guardedTrack(), "a=1", "user=kim", signalbox.Span{TraceID: "kim", State: "a=1"}, false},
+		"the state is, too":    {guardedTrack(), "a=kim", "", signalbox.Span{TraceID: "kim"}, false},
+		"something is stopped": {guardedTrack(), "", "user=stop", signalbox.Span{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := guardSpan(tc.track, signalbox.Span{TraceID: "kim", State: tc.state, Baggage: tc.baggage})
+			if tc.stopped != errors.Is(err, errStopped) || !tc.stopped && !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
 	}
 }
 

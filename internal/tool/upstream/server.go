@@ -158,6 +158,9 @@ func (u *Server) dial(ctx context.Context) (*session, error) {
 		u.wg.Go(w.close) // A child may take its time to end; who waits for the error need not.
 		return nil, err
 	}
+	if u.Asks && !u.overHTTP() {
+		s.tasks = false // What it asks for a task would be asked of the caller of the call that it works on by then.
+	}
 	return s, nil
 }
 

@@ -97,15 +97,22 @@ func noTask(server string) error {
 // AboutTask sends one message about a task to its server, for a call of whoever asks about it, and gives the result. To a
 // server of the newest version it says that its caller knows tasks; responses are what he gives to a server that has asked,
 // nil for nothing. The error is [ErrTaskForgotten] where nobody can be asked about the task any more; all others are meant
-// for the caller.
+// for the caller. Where beside is not nil it looks at all that passes but the result.
 func (u *Server) AboutTask(
-	ctx context.Context, c *signalbox.Call, method string, task signalbox.ServerTask, responses json.Value,
+	ctx context.Context, c *signalbox.Call, method string, task signalbox.ServerTask, responses json.Value, beside call.Beside,
 ) (json.Value, error) {
+	t := call.NewTrack(c)
+	t.Guard.Beside = beside
+	ctx, caller := withGuard(ctx, t)
+	terms := termsOf(caller)
+	passes := Terms{Responses: responses}
+	if _, err := guardTerms(t, nil, &passes); err != nil {
+		return nil, err
+	}
 	if err := u.takePlace(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-u.places }()
-	terms := termsOf(callerOf(ctx))
 	limited, cancel := withLimit(onBehalf(ctx, c), u.CallTimeout, &terms)
 	defer cancel()
 	result, err := passing(limited, u, func() (json.Value, error) {
@@ -116,7 +123,7 @@ func (u *Server) AboutTask(
 		if err != nil {
 			return nil, err
 		}
-		return s.wire.request(limited, method, task.ID, taskParams(s, terms, task, responses))
+		return s.wire.request(limited, method, task.ID, taskParams(s, terms, task, passes.Responses))
 	})
 	var answered *rpc.Error
 	switch {
@@ -127,7 +134,7 @@ func (u *Server) AboutTask(
 	case errors.As(err, &answered) && method == rpc.MethodGetTask && undone(answered):
 		return nil, ErrTaskForgotten
 	}
-	return nil, u.attemptError(ctx, err).Err
+	return nil, u.guardedError(ctx, t, err).Err
 }
 
 // taskParams are the parameters of a message about a task.

@@ -4,6 +4,7 @@ package upstreamtest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -72,6 +74,8 @@ func playChild(role string) {
 		if err := NewAsker().Run(context.Background(), &sdk.StdioTransport{}); err != nil {
 			os.Exit(0)
 		}
+	case "tasker":
+		playTasker(os.Stdin, os.Stdout)
 	case "hangs": // Shakes hands, and then says nothing more.
 		in, out := bufio.NewReader(os.Stdin), os.Stdout
 		line, _ := in.ReadBytes('\n')
@@ -144,6 +148,39 @@ func playLegacy(in io.Reader, out io.Writer) {
 		case rpc.MethodCallTool:
 			result(fmt.Sprintf(`{"content":[{"type":"text","text":"initialized %v, pinged %v"}]}`, initialized, pinged))
 		default:
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"Method not found"}}`+"\n", m.ID)
+		}
+	}
+}
+
+// playTasker is a server of 2025-11-25 that makes a task of a call where it may, and while it works on another call asks what it
+// wants to know for the task.
+func playTasker(in io.Reader, out io.Writer) {
+	var call json.Value // Under way.
+	task := false
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		m, err := rpc.Decode(lines.Bytes())
+		if err != nil {
+			os.Exit(6)
+		}
+		result := func(id json.Value, r string) { fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", id, r) }
+		switch {
+		case m.Method == "":
+			result(call, fmt.Sprintf(`{"content":[{"type":"text","text":%q}]}`, lines.Text()))
+		case m.Method == rpc.MethodInitialize:
+			result(m.ID, `{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"tasks":{"requests":{"tools":{"call":{}}}}},"serverInfo":{"name":"t","version":"1"}}`)
+		case m.Method == rpc.MethodListTools:
+			result(m.ID, `{"tools":[{"name":"work","inputSchema":{"type":"object"}}]}`)
+		case m.Method == rpc.MethodCallTool && bytes.Contains(m.Params, []byte(`"task":{`)):
+			task = true
+			result(m.ID, `{"task":{"taskId":"t","status":"working","createdAt":"a","lastUpdatedAt":"a","ttl":null}}`)
+		case m.Method == rpc.MethodCallTool && task:
+			call = m.ID
+			fmt.Fprintln(out, `{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"For the task?","requestedSchema":{"type":"object","properties":{}}}}`)
+		case m.Method == rpc.MethodCallTool:
+			result(m.ID, `{"content":[{"type":"text","text":"without a task"}]}`)
+		case m.ID != nil:
 			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"Method not found"}}`+"\n", m.ID)
 		}
 	}
