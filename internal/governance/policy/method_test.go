@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/signalbox/signalbox"
@@ -89,6 +90,14 @@ func TestReaches(t *testing.T) {
 		{"*.find", "films", true},
 		{"books", "books", false},
 		{"book.*", "books", false},
+		{"{books,songs}.find", "books", true},
+		{"{books,songs}.find", "films", false},
+		{"{songs.hear,books.find}", "books", true},
+		{"{songs.hear,books.find}", "films", false},
+		{"{songs.{hear,sing},fil{m,k}s.{find,f.x}}", "films", true},
+		{"{songs.{hear,sing},fil{m,k}s.{find,f.x}}", "books", false},
+		{"[b,{].find", "books", false},
+		{"[bf]ilms.find", "films", true},
 	} {
 		agents := []Agent{{ID: "a", Permissions: &signalbox.Permissions{Tools: []signalbox.ToolPermission{
 			{Name: c.pattern, Operations: []signalbox.Operation{signalbox.OperationRead}, Resources: []string{"*"}},
@@ -108,5 +117,11 @@ func TestReaches(t *testing.T) {
 		if got := p.Reaches(signalbox.Caller{Tenant: "acme", Agent: "b"}, c.server, grant); got != c.want {
 			t.Errorf("%s, %s: a grant: got %v", c.pattern, c.server, got)
 		}
+	}
+}
+
+func TestChoicesAreFew(t *testing.T) {
+	if n := len(choices(strings.Repeat("{a,b}", 200))); n > maxChoices {
+		t.Errorf("a pattern was written out %d times", n)
 	}
 }

@@ -48,13 +48,7 @@ func (p *Policy) Operation(server, name string, a *signalbox.Annotations) signal
 // Cedar files do not count.
 func (p *Policy) Reaches(c signalbox.Caller, server string, grants ...signalbox.Grant) bool {
 	about := func(pattern string) bool {
-		whole, err := newNameGlob(pattern)
-		if err != nil {
-			return false
-		}
-		id, _, named := strings.Cut(pattern, ".")
-		own, err := newNameGlob(id)
-		return whole.matches(server+".x") || named && err == nil && own.matches(server)
+		return slices.ContainsFunc(choices(pattern), func(one string) bool { return aboutServer(one, server) })
 	}
 	for _, g := range grants {
 		if g.Agent == c.Agent && g.Tenant == c.Tenant && about(g.Tool) {
@@ -62,6 +56,66 @@ func (p *Policy) Reaches(c signalbox.Caller, server string, grants ...signalbox.
 		}
 	}
 	return slices.ContainsFunc(p.agent(c.Agent).all, func(m *permission) bool { return about(m.tool.text) })
+}
+
+// aboutServer reports whether a pattern over ids of tools, in which there are no choices, can match one of the server's.
+func aboutServer(pattern, server string) bool {
+	whole, err := newNameGlob(pattern)
+	if err != nil {
+		return false
+	}
+	id, _, named := strings.Cut(pattern, ".")
+	own, err := newNameGlob(id)
+	return whole.matches(server+".x") || named && err == nil && own.matches(server)
+}
+
+// maxChoices bounds what a pattern is written out to. Those of the configuration have no more; of a grant's with more than
+// that, the rest does not count.
+const maxChoices = 64
+
+// choices writes out what a pattern lets choose: "{a.x,b.y}" is "a.x" and "b.y".
+func choices(pattern string) []string {
+	var plain []string
+	for open := []string{pattern}; len(open) > 0 && len(plain) < maxChoices; {
+		next := open[len(open)-1]
+		open = open[:len(open)-1]
+		if split := firstChoice(next); split == nil {
+			plain = append(plain, next)
+		} else {
+			open = append(open, split...)
+		}
+	}
+	return plain
+}
+
+// firstChoice writes out the first pair of braces of a pattern; nil where there is none.
+func firstChoice(pattern string) (all []string) {
+	first, depth, within := 0, 0, false // Where a choice begins, how many braces are open, and whether a class is.
+	var ends []int
+	for i, r := range pattern {
+		switch {
+		case within:
+			within = r != ']'
+		case r == '[':
+			within = true
+		case r == '{':
+			if depth++; depth == 1 {
+				first, ends = i, nil
+			}
+		case depth == 1 && r == ',':
+			ends = append(ends, i)
+		case depth == 1 && r == '}':
+			from := first + 1
+			for _, to := range append(ends, i) {
+				all = append(all, pattern[:first]+pattern[from:to]+pattern[i+1:])
+				from = to + 1
+			}
+			return all
+		case depth > 0 && r == '}':
+			depth--
+		}
+	}
+	return nil
 }
 
 // visible asks whether an operation could be permitted on some resource. Rules of Cedar files count by their scopes:

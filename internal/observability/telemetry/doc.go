@@ -7,7 +7,9 @@
 // below it one for each attempt (kind CLIENT: Signalbox asked a provider or an MCP server). The spans have the ids that
 // the record has, which are the ids that were handed on in traceparent, so that they fit into the caller's trace.
 //
-// Names are the GenAI and MCP conventions' (semconv v1.41.0, newer ones in names.go), with our own beside them.
+// Names are the GenAI and MCP conventions' (semconv v1.41.0, newer ones in names.go), with our own beside them. What acts on
+// an MCP server has the protocol's method, tools/call or another, as its name; only a tools/call is an operation of GenAI. A
+// tool that reports a failure of its own is the error tool_error, although the call was served.
 // Consumption and cost are attributes of the attempts only: who adds them up over all spans counts nothing twice.
 //
 // # Export

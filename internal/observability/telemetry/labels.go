@@ -55,21 +55,28 @@ func (k callKey) labels() callLabels {
 	}
 }
 
-// toolKey is what calls of tools are counted by.
-type toolKey struct{ code, tool string }
+// toolKey is what acts on tool servers are counted by.
+type toolKey struct {
+	act
+	code string
+}
 
-// toolKeyOf leaves the tool's name out of failures: what does not exist has any name that a caller makes up.
+// toolKeyOf leaves the tool's name out of failures: what does not exist has any name that a caller makes up. A tool that
+// reports a failure of its own is there.
 func toolKeyOf(r signalbox.Record, code string) toolKey {
-	if code != "" || r.Outcome != signalbox.OutcomeOK {
-		return toolKey{code: code}
+	k := toolKey{actOf(r), code}
+	switch {
+	case code != "" || r.Outcome != signalbox.OutcomeOK:
+		k.tool = ""
+	default:
+		k.code = failedTool(r)
 	}
-	return toolKey{tool: r.What.ToolName}
+	return k
 }
 
 func (k toolKey) labels() []metric.RecordOption {
-	l := list{semconv.McpMethodNameKey.String(methodCall), semconv.GenAIOperationNameKey.String(operationTool)}
+	l := k.attributes()
 	l.text(semconv.ErrorTypeKey, k.code)
-	l.text(semconv.GenAIToolNameKey, k.tool)
 	return []metric.RecordOption{set(l...)}
 }
 

@@ -64,7 +64,6 @@ const (
 const (
 	operationChat = "chat"
 	operationTool = "execute_tool"
-	methodCall    = "tools/call"
 )
 
 // Bucket boundaries of the conventions.

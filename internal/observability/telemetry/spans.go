@@ -30,8 +30,11 @@ func (t *Telemetry) spans(r signalbox.Record) {
 	for _, a := range r.Attempts {
 		t.attempt(ctx, traceID, r, a)
 	}
-	if r.Outcome != signalbox.OutcomeOK {
+	switch {
+	case r.Outcome != signalbox.OutcomeOK:
 		span.SetStatus(codes.Error, t.failure(r))
+	case failedTool(r) != "":
+		span.SetStatus(codes.Error, toolFailed)
 	}
 	span.End(trace.WithTimestamp(after(r.When.Timestamp, r.When.DurationMS)))
 }
@@ -55,12 +58,15 @@ func (t *Telemetry) attempt(ctx context.Context, traceID trace.TraceID, r signal
 	}
 	name := operationChat + " " + a.Upstream
 	if r.What.Kind == signalbox.KindTool {
-		name = methodCall + " " + a.Upstream
+		name = actOf(r).span(a.Upstream)
 	}
 	_, span := t.tracer.Start(withIDs(ctx, traceID, id), name, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithTimestamp(a.Started), trace.WithAttributes(t.attemptAttributes(r, a)...))
-	if a.Code != "" {
+	switch {
+	case a.Code != "":
 		span.SetStatus(codes.Error, t.says(a.Message, string(a.Code)))
+	case a.Finish == toolFailed && r.What.Kind == signalbox.KindTool:
+		span.SetStatus(codes.Error, toolFailed)
 	}
 	span.End(trace.WithTimestamp(after(a.Started, a.DurationMS)))
 }
@@ -87,7 +93,7 @@ func (t *Telemetry) says(message, code string) string {
 
 func callName(r signalbox.Record) string {
 	if r.What.Kind == signalbox.KindTool {
-		return strings.TrimSpace(operationTool + " " + r.What.ToolName)
+		return actOf(r).span(r.What.ToolName)
 	}
 	return strings.TrimSpace(operationChat + " " + asked(r))
 }
@@ -147,10 +153,13 @@ func (t *Telemetry) callAttributes(r signalbox.Record) []attribute.KeyValue {
 		l.text(costTotalKey, r.What.Cost.String())
 	}
 	l.text(costBasisKey, string(r.What.CostBasis))
-	if r.Error != nil {
+	switch {
+	case r.Error != nil:
 		l.text(semconv.ErrorTypeKey, string(r.Error.Code))
-	} else if r.Outcome != signalbox.OutcomeOK {
+	case r.Outcome != signalbox.OutcomeOK:
 		l.text(semconv.ErrorTypeKey, string(r.Outcome))
+	default:
+		l.text(semconv.ErrorTypeKey, failedTool(r))
 	}
 	if g := r.Context.Guard; g != nil {
 		l.guard("input", g.Input)
@@ -179,9 +188,10 @@ func (t *Telemetry) common(r signalbox.Record) list {
 	l.text(tenantKey, r.Who.TenantID)
 	l.text(teamKey, r.Who.Team)
 	if r.What.Kind == signalbox.KindTool {
-		l.text(semconv.GenAIOperationNameKey, operationTool)
-		l.text(semconv.McpMethodNameKey, methodCall)
-		l.text(semconv.GenAIToolNameKey, r.What.ToolName)
+		l = append(l, actOf(r).attributes()...)
+		if key, value := actOf(r).target(r); t.content {
+			l.text(key, value)
+		}
 	} else {
 		l.text(semconv.GenAIOperationNameKey, operationChat)
 	}
@@ -198,7 +208,9 @@ func (t *Telemetry) attemptAttributes(r signalbox.Record, a signalbox.Attempt) [
 	if r.What.Kind == signalbox.KindModel {
 		l.model(r, a)
 	}
-	l.text(semconv.ErrorTypeKey, string(a.Code))
+	if l.text(semconv.ErrorTypeKey, string(a.Code)); a.Code == "" && r.What.Kind == signalbox.KindTool && a.Finish == toolFailed {
+		l.text(semconv.ErrorTypeKey, toolFailed)
+	}
 	if a.HTTPStatus != 0 {
 		l = append(l, semconv.HTTPResponseStatusCode(a.HTTPStatus))
 	}

@@ -193,7 +193,7 @@ func TestSpansOfAToolCall(t *testing.T) {
 	tel.Ended(toolCall("files.read_text_file", signalbox.CodeNotFound))
 	stop(t, tel)
 	server, client := r.spans[callSpan], r.spans[firstSpan]
-	if server.GetName() != "execute_tool files.read_text_file" || client.GetName() != "tools/call read_text_file" ||
+	if server.GetName() != "tools/call files.read_text_file" || client.GetName() != "tools/call read_text_file" ||
 		len(server.GetParentSpanId()) != 0 || server.GetStatus().GetMessage() != "not_found" {
 		t.Fatalf("got %v\n%v", server, client)
 	}

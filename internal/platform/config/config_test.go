@@ -119,12 +119,13 @@ func TestExampleFile(t *testing.T) {
 	equal(t, "server", c.MCPServers["search"], MCPServer{
 		URL: NewEndpoint("http://127.0.0.1:9000/mcp"), Headers: map[string]Secret{"Authorization": NewSecret("Bearer none")},
 		Timeouts: DefaultToolTimeouts(), MaxCalls: DefaultToolCalls, Breaker: DefaultBreaker(), Price: ToolPrice{PerCall: *dollars(t, "0.002")}, Pins: DefaultPins(),
+		Title: "Search", Description: "Searches the web and our documents.", Tenants: []string{"acme"},
 		Tools: map[string]Tool{
 			"deep_search": {
 				Price:   &ToolPrice{*dollars(t, "0.05")},
-				Mapping: &signalbox.ToolMapping{Operation: signalbox.OperationRead, Source: "mcp_servers.search.tools.deep_search (signalbox.yml:157)"},
+				Mapping: &signalbox.ToolMapping{Operation: signalbox.OperationRead, Source: "mcp_servers.search.tools.deep_search (signalbox.yml:165)"},
 			},
-			"web_search": {Mapping: &signalbox.ToolMapping{Operation: signalbox.OperationRead, Source: "mcp_servers.search.tools.web_search (signalbox.yml:156)"}},
+			"web_search": {Mapping: &signalbox.ToolMapping{Operation: signalbox.OperationRead, Source: "mcp_servers.search.tools.web_search (signalbox.yml:164)"}},
 		},
 	})
 	equal(t, "rule", c.Alerts.Rules[0], signalbox.AlertRule{

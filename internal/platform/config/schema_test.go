@@ -347,3 +347,23 @@ func typeName(v any) string {
 	}
 	return "null"
 }
+
+// The documents promise that the example shows every section, and what a tool server can have.
+func TestTheExampleShowsEveryKey(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "signalbox.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string][]string{}
+	objects("", published(t), known)
+	for _, path := range []string{"", "mcp_servers.*"} {
+		if len(known[path]) == 0 {
+			t.Errorf("no keys are known of %q", path)
+		}
+		for _, key := range known[path] {
+			if !regexp.MustCompile(`\b` + key + `:`).Match(example) {
+				t.Errorf("examples/signalbox.yml does not show the key %s of %q", key, path)
+			}
+		}
+	}
+}

@@ -180,7 +180,7 @@ func (s *Server) mcp(chain call.Handler) http.Handler {
 		mu.Lock()
 		if of != servers {
 			of, handler = servers, mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
-				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
+				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.AskFew(s.concerns), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
 				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
 				mcp.HoldCalls(s.held), mcp.GuardTasks(s.guardOf), mcp.InPlaceOf(handler))
 		}
@@ -218,6 +218,12 @@ func (s *Server) reaches(c signalbox.Caller, server string) bool {
 // guardOf gives the guard's look at what passes about the tasks of a tool.
 func (s *Server) guardOf(server, tool string) call.Beside {
 	return s.runtimes.current().guards.rules(server, tool).Aside(server)
+}
+
+// concerns reports whether something of an MCP server could be visible to a caller. Where there are rules in Cedar, only the
+// server's list can tell.
+func (s *Server) concerns(c signalbox.Caller, server string) bool {
+	return len(s.runtimes.current().config.Policy.Cedar) > 0 || s.reaches(c, server)
 }
 
 // servesTo reports whether an MCP server exists for a tenant. One that is not configured is nobody's secret.

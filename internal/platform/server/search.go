@@ -56,7 +56,7 @@ func (s *Server) searchTools(ctx context.Context, r *runtime, c signalbox.Caller
 	defer cancel()
 	var wg sync.WaitGroup
 	for i, one := range servers {
-		wg.Go(func() { lists[i], errs[i] = r.tools.offers(ctx, one.ID) })
+		wg.Go(func() { lists[i], errs[i] = r.tools.offers(upstream.ForCaller(ctx, SearchWait), one.ID) })
 	}
 	wg.Wait()
 	var found []api.Found

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -99,8 +100,16 @@ func failure(request, call string, err error) *rpc.Error {
 		}
 	}
 	if e.Remedy != "" {
-		f.Message += " " + e.Remedy
+		f.Message = sentence(f.Message) + " " + e.Remedy
 	}
 	f.Data = data.Bytes()
 	return f
+}
+
+// sentence closes what does not end like one: some messages end with a server's words.
+func sentence(text string) string {
+	if text == "" || strings.ContainsAny(text[len(text)-1:], ".!?") || strings.HasSuffix(text, "…") {
+		return text
+	}
+	return text + "."
 }

@@ -6,6 +6,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
@@ -52,6 +53,17 @@ func TestALevelSetInASessionReachesModernServers(t *testing.T) {
 		res, err := session.CallTool(t.Context(), &sdk.CallToolParams{Name: "level"})
 		if err != nil || text(res) != "level "+level {
 			t.Errorf("got %q, %v, want the level %q", text(res), err, level)
+		}
+	}
+}
+
+func TestARemedyIsASentenceOfItsOwn(t *testing.T) {
+	for message, want := range map[string]string{
+		"It is broken.": "It is broken. Mend it.", "The server said: no": "The server said: no. Mend it.",
+		"Is it?": "Is it? Mend it.", "It goes on…": "It goes on… Mend it.",
+	} {
+		if got := failure("req", "", signalbox.Errorf(signalbox.CodeUpstream, "%s", message).WithRemedy("Mend it.")).Message; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

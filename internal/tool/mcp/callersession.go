@@ -16,9 +16,10 @@ import (
 
 // Bounds of the sessions of legacy callers.
 const (
-	MaxSessions = 10_000    // At once. Who comes later has none, and is asked for nothing.
-	SessionIdle = time.Hour // A session that is not used for so long is forgotten.
-	MaxAsked    = 16        // Questions of servers that wait for one caller.
+	MaxSessions       = 10_000    // At once. Who comes later has none, and is asked for nothing.
+	MaxSessionsPerKey = 2000      // Of them. When one more begins, the one that was not used for longest ends.
+	SessionIdle       = time.Hour // A session that is not used for so long is forgotten.
+	MaxAsked          = 16        // Questions of servers that wait for one caller.
 )
 
 // callerSession is what we keep of a legacy caller who can be asked by servers, or told of changes. It lives in this process
@@ -49,6 +50,9 @@ type callerSessions struct {
 func (s *callerSessions) begin(who signalbox.Caller, capabilities json.Value, now time.Time) *callerSession {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.byID) >= MaxSessionsPerKey {
+		s.makeRoom(who)
+	}
 	if len(s.byID) >= MaxSessions {
 		for id, old := range s.byID {
 			if old.idle(now) {
@@ -70,6 +74,35 @@ func (s *callerSessions) begin(who signalbox.Caller, capabilities json.Value, no
 	}
 	s.byID[session.id] = session
 	return session
+}
+
+// makeRoom ends the session of a key that was not used for longest, where it has as many as it may: one key does not keep
+// all others from having any.
+func (s *callerSessions) makeRoom(who signalbox.Caller) {
+	var oldest *callerSession
+	n := 0
+	for _, session := range s.byID {
+		if session.who.Tenant != who.Tenant || session.who.Key != who.Key {
+			continue
+		}
+		if n++; oldest == nil || session.usedBefore(oldest) {
+			oldest = session
+		}
+	}
+	if n >= MaxSessionsPerKey {
+		s.drop(oldest.id)
+	}
+}
+
+// usedBefore reports whether the session was last used before another one.
+func (s *callerSession) usedBefore(other *callerSession) bool {
+	return s.lastUsed().Before(other.lastUsed())
+}
+
+func (s *callerSession) lastUsed() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used
 }
 
 // find gives a session to whose it is. To everybody else it is not there.
@@ -101,9 +134,7 @@ func (s *callerSessions) drop(id string) {
 }
 
 func (s *callerSession) idle(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return now.Sub(s.used) > SessionIdle
+	return now.Sub(s.lastUsed()) > SessionIdle
 }
 
 // beginSession gives a legacy caller a session where he can be asked for something. Others need none.

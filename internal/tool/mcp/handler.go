@@ -49,6 +49,7 @@ type Handler struct {
 	visible  Visible         // Nil: lists show everything.
 	permits  Permits         // Nil likewise.
 	reaches  Reaches         // Nil likewise.
+	concerns Reaches         // Nil: joint lists ask all servers.
 	held     *Held           // Nil: modern callers are asked nothing while a server works for them.
 	servesTo ServesTo        // Nil: all servers exist for all tenants.
 	tasks    Tasks           // Nil: no call becomes a task.

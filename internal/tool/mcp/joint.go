@@ -83,7 +83,7 @@ func (h *Handler) locateResource(ctx context.Context, x *exchange) error {
 		ok, _ := h.asks(caller, u.ID, x)
 		return !ok
 	})
-	has, failed := upstream.WhoHas(ctx, permitted, x.name)
+	has, failed := upstream.WhoHas(upstream.ForCaller(ctx, JointListWait), permitted, x.name)
 	switch {
 	case len(has) == 1:
 		x.address(has[0], "")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,20 +206,49 @@ func TestListsOfResourcesShowWhatMayBeRead(t *testing.T) {
 }
 
 func TestASlowServerDelaysNoOther(t *testing.T) {
-	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	var asked atomic.Int64
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body) // Else the end of the connection is not noticed.
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
 		<-r.Context().Done()
 	}))
 	t.Cleanup(slow.Close)
-	s := newServers(t, upstream.Config{ID: "books", URL: library(t, []string{"find"}, nil, nil)}, upstream.Config{ID: "slow", URL: slow.URL})
-	url, _ := jointGateway(t, s)
-	start := time.Now()
-	_, body := send(t, url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
-	if took := time.Since(start); took > 2*JointListWait {
-		t.Errorf("it took %s", took)
+	s := newServers(t,
+		upstream.Config{ID: "books", URL: library(t, []string{"find"}, []string{"book://one"}, nil)}, upstream.Config{ID: "slow", URL: slow.URL})
+	all := func(signalbox.Caller, string, string, *signalbox.Annotations) (bool, string) { return true, "" }
+	concerns := func(caller signalbox.Caller, server string) bool {
+		return caller.Agent != "reader" || server == "books"
 	}
-	if !strings.Contains(string(body), `"books__find"`) || !strings.Contains(string(body), `"signalbox/missing":{"slow":"timeout"}`) {
-		t.Errorf("got %s", body)
+	url, _ := jointGateway(t, s, FilterLists(narrowed, all, nil, nil), AskFew(concerns))
+	const list, read = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"book://one"}}`
+	cases := []struct {
+		name, agent, message, want string
+		most                       time.Duration
+	}{
+		{"of whom it is not", "reader", list, `"books__find"`, JointListWait},
+		{"who finds it broken", "writer", list, `"signalbox/missing":{"slow":"upstream"}`, JointListWait},
+		{"who comes first", "writer", list, `"signalbox/missing":{"slow":"timeout"}`, 2 * JointListWait},
+		{"who comes later", "writer", list, `"signalbox/missing":{"slow":"timeout"}`, JointListWait},
+		{"who looks for a resource first", "writer", read, `text of book://one`, 2 * JointListWait},
+		{"and later", "writer", read, `text of book://one`, JointListWait},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			start := time.Now()
+			_, body := send(t, url, c.message, "X-Signalbox-Run", c.agent)
+			if took := time.Since(start); took >= c.most {
+				t.Errorf("it took %s", took)
+			}
+			if !strings.Contains(string(body), c.want) || c.message == list && !strings.Contains(string(body), `"books__find"`) {
+				t.Errorf("got %s", body)
+			}
+			if c.agent == "reader" && strings.Contains(string(body), MetaMissing) {
+				t.Errorf("got %s", body)
+			}
+		})
 	}
 }
 

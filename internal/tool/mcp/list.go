@@ -22,7 +22,8 @@ const (
 	MetaRefused = "signalbox/refused" // Entries that are left out and that nothing lets be used: their names are taken for others', or their schemas are none to use.
 )
 
-// JointListWait is how long a joint list waits for each server. One that comes later is in the next list.
+// JointListWait is how long a joint list waits for each server; for one whose last list has failed, from when somebody has begun
+// to ask it again. One that comes later is in the next list.
 const JointListWait = 3 * time.Second
 
 // listKind is one of the lists that callers ask for.
@@ -39,6 +40,7 @@ type listing struct {
 	rules   []string // and by what, each once.
 	held    int      // How many tools wait for somebody to look at them.
 	refused []string // Names of entries that nobody can use.
+	ttl     time.Duration
 }
 
 var listKinds = map[string]listKind{
@@ -61,7 +63,7 @@ func (h *Handler) list(ctx context.Context, x *exchange, kind listKind) (json.Va
 		return h.jointList(ctx, x, kind, caller), nil
 	}
 	u := x.endpoint.servers[0]
-	l, err := kind.read(h, ctx, caller, u, false)
+	l, err := kind.read(h, upstream.ForCaller(ctx, 0), caller, u, false)
 	if err != nil {
 		h.unlisted(ctx, x, u, err)
 		return nil, err
@@ -76,7 +78,7 @@ func (h *Handler) list(ctx context.Context, x *exchange, kind listKind) (json.Va
 	if len(l.refused) > 0 {
 		meta.Add(MetaRefused, rpc.Texts(l.refused))
 	}
-	return encodeList(kind.member, l.shown, u.ListTTL, meta), nil
+	return encodeList(kind.member, l.shown, l.ttl, meta), nil
 }
 
 // onePage refuses who asks for another page than the first: our lists have no other.
@@ -92,13 +94,18 @@ func (h *Handler) unlisted(ctx context.Context, x *exchange, u *upstream.Server,
 	h.logger.WarnContext(ctx, "an MCP server could not be listed", "server", u.ID, "list", x.method, "request_id", x.call.RequestID, "error", err)
 }
 
-// jointList puts the servers' lists together, in the order of their ids. A server that gives none in time is named.
+// jointList puts the servers' lists together, in the order of their ids. A server that gives none in time is named; one of
+// which nothing could be for the caller is not asked.
 func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, caller signalbox.Caller) json.Value {
 	ctx, cancel := context.WithTimeout(ctx, JointListWait)
 	defer cancel()
-	lists, errs := make([]*listing, len(x.endpoint.servers)), make([]error, len(x.endpoint.servers))
+	ctx = upstream.ForCaller(ctx, JointListWait)
+	servers := slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream.Server) bool {
+		return h.concerns != nil && !h.concerns(caller, u.ID)
+	})
+	lists, errs := make([]*listing, len(servers)), make([]error, len(servers))
 	var wg sync.WaitGroup
-	for i, u := range x.endpoint.servers {
+	for i, u := range servers {
 		wg.Go(func() { lists[i], errs[i] = kind.read(h, ctx, caller, u, true) })
 	}
 	wg.Wait()
@@ -106,8 +113,7 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 	var shown []json.Value
 	var refused []string
 	ttl, held := upstream.DefaultListTTL, 0
-	for i, u := range x.endpoint.servers {
-		ttl = min(ttl, u.ListTTL)
+	for i, u := range servers {
 		if errs[i] != nil {
 			h.unlisted(ctx, x, u, errs[i])
 			if h.reaches == nil || h.reaches(caller, u.ID) {
@@ -116,7 +122,7 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 			ttl = 0 // Who asks again may get it.
 			continue
 		}
-		held += lists[i].held
+		ttl, held = min(ttl, lists[i].ttl), held+lists[i].held
 		shown, refused = append(shown, lists[i].shown...), append(refused, lists[i].refused...)
 	}
 	if !missing.Empty() {
@@ -161,7 +167,7 @@ func (h *Handler) listTools(ctx context.Context, caller signalbox.Caller, u *ups
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{}
+	l := &listing{ttl: u.Fresh(list)}
 	for _, name := range list.Reserved {
 		l.refused = append(l.refused, u.ID+"."+name)
 	}
@@ -198,7 +204,7 @@ func (h *Handler) listResources(ctx context.Context, caller signalbox.Caller, u 
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{}
+	l := &listing{ttl: u.Fresh(list)}
 	for _, e := range list.Entries {
 		shown, rule := h.may(caller, u.ID, rpc.MethodReadResource, "uri", e.Key)
 		l.add(shown, rule, e.Raw)
@@ -212,7 +218,7 @@ func (h *Handler) listTemplates(ctx context.Context, caller signalbox.Caller, u 
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{}
+	l := &listing{ttl: u.Fresh(list)}
 	shown, rule := h.sees(caller, u.ID, rpc.MethodReadResource, nil)
 	for _, e := range list.Entries {
 		l.add(shown, rule, e.Raw)
@@ -225,7 +231,7 @@ func (h *Handler) listPrompts(ctx context.Context, caller signalbox.Caller, u *u
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{}
+	l := &listing{ttl: u.Fresh(list)}
 	var names *upstream.JointNames
 	if joint {
 		names = list.Joint

@@ -123,7 +123,7 @@ func (h *Handler) serverOf(ctx context.Context, x *exchange, uri string) (string
 	}
 	ctx, cancel := context.WithTimeout(ctx, JointListWait)
 	defer cancel()
-	has, _ := upstream.WhoHas(ctx, permitted, uri)
+	has, _ := upstream.WhoHas(upstream.ForCaller(ctx, JointListWait), permitted, uri)
 	if len(has) != 1 {
 		return "", signalbox.Errorf(signalbox.CodeNotFound, "The resource is none that you may read, or is that of several servers.").
 			WithField("params.uri").WithRemedy("Use one of the URIs that resources/list gives.")

@@ -9,7 +9,8 @@
 // their methods' names.
 //
 // A [Server] is one of them and the session with it, which everybody who calls it shares. Its lists are kept for a moment
-// and read by one attempt that all who need them wait for.
+// and read by one attempt that all who need them wait for. Who asks for a list itself gets none that is older than the server
+// allows ([ForCaller]); what a call needs of it is believed for longer.
 //
 // # Format
 //

@@ -19,6 +19,7 @@ type EntryList struct {
 	Entries []Entry
 	index   map[string]int
 	Joint   *JointNames // Of prompts.
+	age     freshness
 }
 
 // MaxEntries bounds the resources of one server, and its templates, and its prompts.
@@ -33,7 +34,8 @@ func (l *EntryList) has(key string) bool {
 func (u *Server) readEntries(method, member, key string) func(context.Context) (*EntryList, error) {
 	return func(ctx context.Context) (*EntryList, error) {
 		list := &EntryList{index: map[string]int{}}
-		err := u.readPages(ctx, method, member, func(raw json.Value) error { return list.add(raw, member, key) })
+		says, err := u.readPages(ctx, method, member, func(raw json.Value) error { return list.add(raw, member, key) })
+		list.age.says = says
 		names := make([]string, 0, len(list.Entries))
 		for _, e := range list.Entries {
 			names = append(names, e.Key)

@@ -9,6 +9,7 @@ import (
 // flight is work that many wait for and that belongs to none of them: who stops waiting does not end it.
 type flight[T any] struct {
 	done  chan struct{}
+	begun time.Time // By the clock of who launched it.
 	value T
 	err   error
 }

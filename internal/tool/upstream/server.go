@@ -48,6 +48,7 @@ type Server struct {
 	connects   breaker.Breaker
 	calls      breaker.Breaker
 	failure    error // The last one to connect, or to stay so.
+	tardy      bool  // The last of its lists that was read to an end came to none.
 
 	watchers      map[*watcher]struct{}
 	watched       map[string]bool    // The resources that are listened for.

@@ -9,10 +9,9 @@ import (
 // shelf keeps one of an upstream's lists for a moment, and has it read by one flight at a time. The upstream's mutex
 // guards it.
 type shelf[T any] struct {
-	value   *T
-	fetched time.Time
-	flying  *flight[*T]
-	epoch   int // Grows when the upstream says that the list has changed.
+	value  *T
+	flying *flight[*T]
+	epoch  int // Grows when the upstream says that the list has changed.
 }
 
 // forget drops the list; what is being read may be the one before the change and is not kept.
@@ -22,9 +21,10 @@ func (s *shelf[T]) forget() {
 }
 
 // fetch gives a list of the upstream, from memory where it was read a moment ago.
-func fetch[T any](ctx context.Context, u *Server, s *shelf[T], read func(context.Context) (*T, error)) (*T, error) {
+func fetch[T any, L aged[T]](ctx context.Context, u *Server, s *shelf[T], read func(context.Context) (*T, error)) (*T, error) {
 	u.mu.Lock()
-	if s.value != nil && u.now().Sub(s.fetched) < u.ListTTL {
+	asked := listingOf(ctx)
+	if s.value != nil && u.now().Sub(L(s.value).freshness().read) < asked.believes(u.ListTTL, L(s.value).freshness().says) {
 		defer u.mu.Unlock()
 		return s.value, nil
 	}
@@ -39,14 +39,25 @@ func fetch[T any](ctx context.Context, u *Server, s *shelf[T], read func(context
 			u.mu.Lock()
 			defer u.mu.Unlock()
 			s.flying = nil
-			if err == nil && epoch == s.epoch {
-				s.value, s.fetched = value, u.now()
+			if u.tardy = err != nil; u.tardy {
+				return value, err
 			}
-			return value, err
+			L(value).freshness().read = u.now()
+			if epoch == s.epoch {
+				s.value = value
+			}
+			return value, nil
 		})
+		s.flying.begun = u.now()
 	}
 	f := s.flying
+	var already time.Duration
+	if u.tardy {
+		already = u.now().Sub(f.begun)
+	}
 	u.mu.Unlock()
+	ctx, cancel := asked.waits(ctx, already)
+	defer cancel()
 	value, err := f.wait(ctx)
 	if err != nil {
 		return nil, u.unlisted(err)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
@@ -19,6 +21,7 @@ type ToolList struct {
 	Unfit    []Tool   // They are left out: nobody can tell which headers their calls have.
 	overHTTP bool
 	Joint    *JointNames // Of Tools.
+	age      freshness
 }
 
 // find gives the tool of exactly that name: no spelling but the server's own is its name.
@@ -39,7 +42,8 @@ func (u *Server) Tools(ctx context.Context) (*ToolList, error) {
 // readTools reads the list, and once more where the server has forgotten the session meanwhile.
 func (u *Server) readTools(ctx context.Context) (*ToolList, error) {
 	list := &ToolList{index: map[string]int{}, overHTTP: u.overHTTP()}
-	err := u.readPages(ctx, rpc.MethodListTools, "tools", list.add)
+	says, err := u.readPages(ctx, rpc.MethodListTools, "tools", list.add)
+	list.age.says = says
 	for i := range list.Unfit {
 		u.logger.WarnContext(ctx, "a tool is left out", "server", u.ID, "tool", rpc.Clip(list.Unfit[i].Name), "error", list.Unfit[i].unfit)
 	}
@@ -82,32 +86,40 @@ func (l *ToolList) add(raw json.Value) error {
 	return nil
 }
 
-// readPages reads a list to its end.
-func (u *Server) readPages(ctx context.Context, method, member string, add func(json.Value) error) error {
+// readPages reads a list to its end, and gives how long its server says that it counts: ListTTL where it says nothing.
+func (u *Server) readPages(ctx context.Context, method, member string, add func(json.Value) error) (says time.Duration, err error) {
 	s, err := u.session(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, u.ListTimeout)
 	defer cancel()
 	cursor, size := "", 0
+	says = u.ListTTL
 	for range maxPages {
 		result, err := s.wire.request(ctx, method, "", listParams(s, cursor))
 		var answered *rpc.Error
 		if errors.As(err, &answered) && answered.Code == rpc.CodeMethodNotFound && cursor == "" {
-			return nil // The server has nothing of the kind.
+			return says, nil // The server has nothing of the kind.
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if size += len(result); size > MaxListBytes {
-			return fmt.Errorf("the list of %s is larger than %d bytes", member, MaxListBytes)
+			return 0, fmt.Errorf("the list of %s is larger than %d bytes", member, MaxListBytes)
 		}
-		if cursor, err = addPage(result, member, add); err != nil || cursor == "" {
-			return err
+		page, err := readPage(result, member, add)
+		if err != nil {
+			return 0, err
+		}
+		if page.says != nil {
+			says = min(says, *page.says)
+		}
+		if cursor = page.next; cursor == "" {
+			return says, nil
 		}
 	}
-	return fmt.Errorf("the list of %s has more than %d pages", member, maxPages)
+	return 0, fmt.Errorf("the list of %s has more than %d pages", member, maxPages)
 }
 
 func listParams(s *session, cursor string) []byte {
@@ -121,39 +133,55 @@ func listParams(s *session, cursor string) []byte {
 	return o.Bytes()
 }
 
-// addPage adds a page's entries and gives the cursor of the next one.
-func addPage(result json.Value, member string, add func(json.Value) error) (string, error) {
-	unreadable := func(err error) (string, error) {
-		return "", fmt.Errorf("the list of %s can not be read: %w", member, err)
+// page is what a page of a list says besides its entries.
+type page struct {
+	next string         // The cursor of the next one; "" where it is the last.
+	says *time.Duration // How long it counts; nil where nothing is said.
+}
+
+// readPage adds a page's entries.
+func readPage(result json.Value, member string, add func(json.Value) error) (page, error) {
+	unreadable := func(err error) (page, error) {
+		return page{}, fmt.Errorf("the list of %s can not be read: %w", member, err)
 	}
 	root, err := json.Parse(result, json.Limits{CaseVariants: true})
 	if err != nil {
 		return unreadable(err)
 	}
-	page, err := root.Object()
+	members, err := root.Object()
 	if err != nil {
 		return unreadable(err)
 	}
-	if entries := page.Get(member); !entries.Null() {
+	if entries := members.Get(member); !entries.Null() {
 		list, err := entries.Array()
 		if err != nil {
 			return unreadable(err)
 		}
 		for _, node := range list {
 			if err := add(slices.Clone(node.Bytes())); err != nil {
-				return "", err
+				return page{}, err
 			}
 		}
 	}
-	cursor := page.Get("nextCursor")
-	if cursor.Null() {
-		return "", nil
+	p := page{says: counts(members.Get("ttlMs"))}
+	if cursor := members.Get("nextCursor"); !cursor.Null() {
+		if p.next, err = cursor.Text(); err != nil {
+			return unreadable(err)
+		}
 	}
-	next, err := cursor.Text()
-	if err != nil {
-		return unreadable(err)
+	return p, nil
+}
+
+// counts reads how long a list counts. What is there and no number of milliseconds means not at all.
+func counts(ttl json.Node) *time.Duration {
+	if ttl.Null() {
+		return nil
 	}
-	return next, nil
+	var says time.Duration
+	if ms, err := strconv.ParseFloat(string(ttl.Bytes()), 64); err == nil && ms > 0 {
+		says = time.Duration(min(ms, float64(time.Hour.Milliseconds()))) * time.Millisecond
+	}
+	return &says
 }
 
 // unlisted is the error for an upstream whose lists are not known.
