@@ -89,7 +89,7 @@ func TestNoConnection(t *testing.T) {
 			return &tls.Config{Certificates: []tls.Certificate{*now.Load()}, MinVersion: tls.VersionTLS12}, nil
 		}}
 		front.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // Of handshakes that fail.
-		front.Config.SetKeepAlivesEnabled(false) // Each request has a handshake of its own.
+		front.Config.SetKeepAlivesEnabled(false)                                        // Each request has a handshake of its own.
 		front.StartTLS()
 		t.Cleanup(front.Close)
 		text += fmt.Sprintf("  %s: {url: \"%s/modern/json/%s\", price: {per_call: %s}, timeouts: {connect: %s}, breaker: {failures: 0}}\n", id, front.URL, id, price, patience)
