@@ -81,8 +81,8 @@ func TestTheGuardLooksAtKeptResults(t *testing.T) {
 		d.content.Result = `{"content":[{"type":"text","text":"` + text + `"}]}`
 		wants(t, text, 0, looks(t, h, rpc.MethodGetTask), 0, want)
 	}
-	d.task.Tool = "files.read"
-	wants(t, "of another tool", 0, looks(t, h, rpc.MethodGetTask), 0, `"text":"stop"`)
+	d.task.Tool, d.content.Result = "files.read", `{"content":[{"type":"text","text":"kim"}]}`
+	wants(t, "of another tool", 0, looks(t, h, rpc.MethodGetTask), 0, `"text":"kim"`)
 }
 
 func TestTheGuardLooksAtLegacyTasks(t *testing.T) {
