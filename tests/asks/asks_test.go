@@ -224,7 +224,7 @@ func TestTheProcessThatHoldsIsGone(t *testing.T) {
 	}
 }
 
-// Servers are replaced as a whole when one of them changes. Callers of both eras who are asked something at that moment do not
+// Callers of both eras who are asked something while the set of servers is replaced by another one do not
 // notice, and each call has one end.
 func TestTheServersChangeWhileCallersAreAsked(t *testing.T) {
 	t.Parallel()

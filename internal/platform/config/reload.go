@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,22 +39,15 @@ func Reloadable(running, next *Config) (changed []string, err error) {
 		WithField(restart[0]).WithRemedy("Restart Signalbox, or take the change back.")
 }
 
-// SameServers reports whether two sets of servers are reached and priced alike, so that what is connected can stay. What is
-// declared of their tools, and whether they are trusted, is policy and does not count, nor does what becomes of new ones, for whom a server is, or what people are told of it.
-func SameServers(a, b map[string]MCPServer) bool {
-	return maps.EqualFunc(a, b, func(a, b MCPServer) bool { return reflect.DeepEqual(a.connection(), b.connection()) })
-}
+// SameConnection reports whether a server is reached alike by two configurations, so that what is connected can stay. What its
+// calls cost, what is declared of its tools, and whether they are trusted, is taken anew for each call and does not count, nor
+// does what becomes of new ones, for whom the server is, or what people are told of it.
+func SameConnection(a, b MCPServer) bool { return reflect.DeepEqual(a.connection(), b.connection()) }
 
-// connection leaves out what is policy.
+// connection leaves out what has to do with single calls alone.
 func (m MCPServer) connection() MCPServer {
-	prices := map[string]Tool{}
-	for name, tool := range m.Tools {
-		if tool.Price != nil {
-			prices[name] = Tool{Price: tool.Price}
-		}
-	}
-	m.Tools, m.Trusted, m.Pins, m.Guard = prices, false, Pins{}, signalbox.GuardRules{}
-	m.Title, m.Description, m.Tenants = "", "", nil
+	m.Tools, m.Trusted, m.Pins, m.Guard = nil, false, Pins{}, signalbox.GuardRules{}
+	m.Title, m.Description, m.Tenants, m.Price = "", "", nil, ToolPrice{}
 	return m
 }
 

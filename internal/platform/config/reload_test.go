@@ -74,9 +74,9 @@ func TestRestartKeysExist(t *testing.T) {
 	}
 }
 
-func TestSameServers(t *testing.T) {
+func TestSameConnection(t *testing.T) {
 	const base = "mcp_servers: {s: {command: [x], env: {A: one}, tools: {a: {price: {per_call: 1}}, b: {operation: read}}}}"
-	servers := mustParse(t, base).MCPServers
+	server := mustParse(t, base).MCPServers["s"]
 	cases := []struct {
 		name, text string
 		want       bool
@@ -91,16 +91,20 @@ func TestSameServers(t *testing.T) {
 		{"for one tenant", "tenants: [{id: a}]\n" + strings.Replace(base, "command", "tenants: [a], command", 1), true},
 		{"another operation", strings.Replace(base, "read", "write", 1), true},
 		{"a mapping gone", strings.Replace(base, ", b: {operation: read}", "", 1), true},
-		{"another price", strings.Replace(base, "per_call: 1", "per_call: 2", 1), false},
-		{"a price gone", strings.Replace(base, "a: {price: {per_call: 1}}, ", "", 1), false},
+		{"another price", strings.Replace(base, "per_call: 1", "per_call: 2", 1), true},
+		{"a price of all", strings.Replace(base, "command", "price: {per_call: 3}, command", 1), true},
+		{"a price gone", strings.Replace(base, "a: {price: {per_call: 1}}, ", "", 1), true},
 		{"another secret", strings.Replace(base, "one", "two", 1), false},
 		{"another command", strings.Replace(base, "[x]", "[y]", 1), false},
-		{"a second server", strings.Replace(base, "{s:", "{t: {command: [x]}, s:", 1), false},
+		{"another time-out", strings.Replace(base, "command", "timeouts: {total: 1m}, command", 1), false},
+		{"other places", strings.Replace(base, "command", "max_concurrent_calls: 2, command", 1), false},
+		{"another breaker", strings.Replace(base, "command", "breaker: {failures: 2}, command", 1), false},
+		{"a second server", strings.Replace(base, "{s:", "{t: {command: [x]}, s:", 1), true},
 		{"none", "tenants:", false},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := SameServers(servers, mustParse(t, tc.text).MCPServers); got != tc.want {
+			if got := SameConnection(server, mustParse(t, tc.text).MCPServers["s"]); got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})

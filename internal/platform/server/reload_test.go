@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -100,5 +101,40 @@ func TestReload(t *testing.T) {
 		if _, text := i.send(http.MethodGet, "/api/v1/audit?limit=500", adminKey, ""); !strings.Contains(text, action) {
 			t.Errorf("the log has no %s", action)
 		}
+	}
+}
+
+// A runtime that was made in vain leaves the servers that it would have had to the one in force.
+func TestServersStayWithTheRuntimeInForce(t *testing.T) {
+	i, _ := reloading(t, someKeys+simulatedModel+"mcp_servers: {same: {url: \"http://127.0.0.1:1\"}, other: {url: \"http://127.0.0.1:1\"}}\n")
+	before := i.runtimes.current()
+	c := *before.config
+	c.MCPServers = maps.Clone(c.MCPServers)
+	other := c.MCPServers["other"]
+	other.MaxCalls++
+	c.MCPServers["other"] = other
+	next, err := i.newRuntime(&c, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := next.tools.servers.All()
+	if old := before.tools.servers.All(); made[0] == old[0] || made[1] != old[1] {
+		t.Errorf("servers are %v, and were %v", made, old)
+	}
+	next.retire()
+	c.MCPServers["wrong"] = config.MCPServer{}
+	if _, err := i.newRuntime(&c, before); err == nil {
+		t.Error("a server that can not be reached in any way was taken")
+	}
+	ended := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	if !ended(made[0].Closing()) || ended(made[1].Closing()) || ended(before.tools.servers.Closing()) {
+		t.Error("not the new server alone has ended")
 	}
 }

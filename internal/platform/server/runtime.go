@@ -119,8 +119,8 @@ func (a *runtimeAnswer) Close() error {
 	return a.Answer.Close()
 }
 
-// newRuntime makes a runtime. It takes over the tool servers of the one before where their configuration is the same:
-// their processes and sessions go on.
+// newRuntime makes a runtime. It takes over those tool servers of the one before whose connections are configured the same:
+// their processes and sessions go on. Where there is an error, nothing was taken.
 func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error) {
 	alerts, err := newAlerting(c)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Server) newRuntime(c *config.Config, before *runtime) (*runtime, error)
 	}
 	r.close = func() {
 		r.models.close()
-		r.tools.release()
+		r.tools.servers.Close()
 		r.alerts.close()
 	}
 	r.inner = s.innerStations(r)
@@ -170,25 +170,19 @@ func (s *Server) startRuntime(context.Context) error {
 	return nil
 }
 
-// mcp serves the tool servers of the runtime in force. What is known of callers outlives it.
+// mcp serves the tool servers of the runtime in force.
 func (s *Server) mcp(chain call.Handler) http.Handler {
-	var mu sync.Mutex
-	var of *upstream.Servers // Those of the handler.
-	var handler *mcp.Handler
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		servers := s.runtimes.current().tools.servers
-		mu.Lock()
-		if of != servers {
-			of, handler = servers, mcp.NewHandler(servers, s.keys.door, chain, s.options.Version, s.options.Logger,
-				mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.AskFew(s.concerns), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
-				mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
-				mcp.HoldCalls(s.held), mcp.GuardTasks(s.guardOf), mcp.InPlaceOf(handler))
-		}
-		h := handler
-		mu.Unlock()
-		h.ServeHTTP(w, r)
-	})
+	return mcp.NewHandler(serversInForce{&s.runtimes}, s.keys.door, chain, s.options.Version, s.options.Logger,
+		mcp.FilterLists(s.callerOf, s.visible, s.permits, s.reaches), mcp.AskFew(s.concerns), mcp.KeepTenants(s.servesTo), mcp.WaitForApprovals(untilStop{s}, 0), mcp.KeepTasks(s.tasks),
+		mcp.EndStreams(s.life.Done()), mcp.SealStates(s.stateKey()),
+		mcp.HoldCalls(s.held), mcp.GuardTasks(s.guardOf))
 }
+
+// serversInForce are the tool servers of the runtime in force.
+type serversInForce struct{ runtimes *runtimes }
+
+// Current gives them.
+func (f serversInForce) Current() *upstream.Servers { return f.runtimes.current().tools.servers }
 
 // stateKey is what binds what callers give back for MCP servers. All replicas have the same.
 func (s *Server) stateKey() []byte {

@@ -56,7 +56,7 @@ func (s *Server) searchTools(ctx context.Context, r *runtime, c signalbox.Caller
 	defer cancel()
 	var wg sync.WaitGroup
 	for i, one := range servers {
-		wg.Go(func() { lists[i], errs[i] = r.tools.offers(upstream.ForCaller(ctx, SearchWait), one.ID) })
+		wg.Go(func() { lists[i], errs[i] = r.tools.servers.Offers(upstream.ForCaller(ctx, SearchWait), one.ID) })
 	}
 	wg.Wait()
 	var found []api.Found
@@ -73,15 +73,6 @@ func (s *Server) searchTools(ctx context.Context, r *runtime, c signalbox.Caller
 		}
 	}
 	return found, missing
-}
-
-// offers gives what one server offers.
-func (t *tools) offers(ctx context.Context, server string) ([]upstream.Offer, error) {
-	u, err := t.servers.Find(server)
-	if err != nil {
-		return nil, err
-	}
-	return u.Offers(ctx)
 }
 
 func foundTool(r *runtime, server string, t *upstream.Offer) api.Found {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/call"
@@ -22,7 +21,6 @@ import (
 // tools are the parts of the tool layer.
 type tools struct {
 	servers *upstream.Servers
-	users   atomic.Int64 // Runtimes.
 }
 
 // tenantTools are the servers as the callers of each tenant know them.
@@ -40,19 +38,14 @@ func (t tenantTools) Resolve(ctx context.Context, track *call.Track) (string, []
 	return t.servers.Resolve(ctx, track)
 }
 
-// release ends the servers with the last runtime that uses them.
-func (t *tools) release() {
-	if t.users.Add(-1) == 0 {
-		t.servers.Close()
-	}
-}
-
+// newTools makes the tool layer of a configuration. Servers that the runtime before has, and whose connections are configured
+// alike, go on as they are.
 func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*tools, error) {
-	if before != nil && config.SameServers(before.config.MCPServers, c.MCPServers) {
-		before.tools.users.Add(1)
-		return before.tools, nil
-	}
 	o := upstream.Options{Version: s.options.Version, Logger: s.options.Logger, Now: s.options.Now, Pins: s.pins, MayAsk: s.mayAsk}
+	if before != nil {
+		o.Before = before.tools.servers
+		o.Unchanged = func(id string) bool { return config.SameConnection(before.config.MCPServers[id], c.MCPServers[id]) }
+	}
 	for _, id := range slices.Sorted(maps.Keys(c.MCPServers)) {
 		one := toolServer(id, c.MCPServers[id], described[id])
 		if c := c.MCPServers[id].Credential; c != nil {
@@ -64,9 +57,7 @@ func (s *Server) newTools(c *config.Config, described apis, before *runtime) (*t
 	if err != nil {
 		return nil, err
 	}
-	t := &tools{servers: servers}
-	t.users.Store(1)
-	return t, nil
+	return &tools{servers}, nil
 }
 
 // mayAsk reports whether a server may ask some agent something, such as to elicit input of its user.

@@ -146,7 +146,7 @@ func (h *Handler) beginSession(w http.ResponseWriter, x *exchange) {
 	}
 	for _, capability := range rpc.Questions() {
 		if declared.Get(capability).Kind() == '{' {
-			if s := h.sessions.begin(x.call.Caller, capabilities.Bytes(), h.servers.Now()); s != nil {
+			if s := h.sessions.begin(x.call.Caller, capabilities.Bytes(), h.servers.Current().Now()); s != nil {
 				w.Header().Set(rpc.HeaderSession, s.id)
 			}
 			return

@@ -32,16 +32,25 @@ type Door interface {
 	ReadBody(w http.ResponseWriter, r *http.Request, c *signalbox.Call)
 }
 
+// Servers gives the servers to serve. It is safe for concurrent use.
+type Servers interface {
+	// Current gives the set in force, never nil. A request that has begun stays with the one that it was given.
+	Current() *upstream.Servers
+}
+
 // Handler serves the MCP endpoints of the servers, at [Pattern] and [JointPattern].
 type Handler struct {
-	servers     *upstream.Servers
+	servers     Servers
 	door        Door
 	next        call.Handler
 	version     string
 	logger      *slog.Logger
 	crossOrigin *http.CrossOriginProtection
 
-	*memory
+	sessions callerSessions
+	flights  flights
+	judged   judged
+	waiting  atomic.Int64 // Calls that wait for an approval.
 
 	stopping <-chan struct{} // Closed when streams have to end; nil: never.
 	stateKey []byte          // Of what callers give back for servers.
@@ -58,21 +67,13 @@ type Handler struct {
 	wait     time.Duration
 }
 
-// memory is what is known of callers from one request to the next, whatever the servers are.
-type memory struct {
-	sessions callerSessions
-	flights  flights
-	judged   judged
-	waiting  atomic.Int64 // Calls that wait for an approval.
-}
-
 // NewHandler makes the handler: requests come in by the door, and calls go to next, the first station.
 func NewHandler(
-	servers *upstream.Servers, door Door, next call.Handler, version string, logger *slog.Logger, options ...HandlerOption,
+	servers Servers, door Door, next call.Handler, version string, logger *slog.Logger, options ...HandlerOption,
 ) *Handler {
 	h := &Handler{
 		servers: servers, door: door, next: next, version: version, logger: logger, crossOrigin: http.NewCrossOriginProtection(),
-		memory: &memory{}, stateKey: newStateKey(),
+		stateKey: newStateKey(),
 	}
 	for _, set := range options {
 		set(h)
@@ -111,7 +112,7 @@ func (h *Handler) other(w http.ResponseWriter, r *http.Request, x *exchange) {
 		http.Error(w, "Only POST is served here.", http.StatusMethodNotAllowed)
 		return
 	}
-	s, err := h.sessions.find(id, x.call.Caller, h.servers.Now())
+	s, err := h.sessions.find(id, x.call.Caller, h.servers.Current().Now())
 	switch {
 	case err != nil:
 		x.response.refusal(x.call, err)
@@ -191,7 +192,7 @@ func (h *Handler) fit(r *http.Request, x *exchange) *signalbox.Error {
 		return nil
 	}
 	var err *signalbox.Error
-	x.session, err = h.sessions.find(id, x.call.Caller, h.servers.Now())
+	x.session, err = h.sessions.find(id, x.call.Caller, h.servers.Current().Now())
 	return err
 }
 

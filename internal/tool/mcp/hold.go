@@ -44,7 +44,7 @@ func (h *Handler) hold(ctx context.Context, x *exchange) (json.Value, error) {
 // ownerOf says whose a call is, and what it uses while it waits.
 func (h *Handler) ownerOf(x *exchange) held.Owner {
 	o := held.Owner{Tenant: x.call.Caller.Tenant, Key: x.call.Caller.Key, Server: x.call.Tool.Server}
-	if u, err := h.servers.Find(o.Server); err == nil {
+	if u, err := h.servers.Current().Find(o.Server); err == nil {
 		o.Places = u.MaxCalls
 	}
 	return o

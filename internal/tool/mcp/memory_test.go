@@ -18,6 +18,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/call"
 	"github.com/signalbox/signalbox/internal/platform/json"
 	"github.com/signalbox/signalbox/internal/tool/held"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
@@ -39,17 +40,27 @@ func newAsking(t *testing.T, asker *upstreamtest.Asker, places int) *upstream.Se
 	return servers
 }
 
+// changing is a set of servers that others replace.
+type changing struct {
+	atomic.Pointer[upstream.Servers]
+}
+
+// Current gives the set in force.
+func (c *changing) Current() *upstream.Servers { return c.Load() }
+
+func (c *changing) serve(ctx context.Context, t *call.Track, log *memoryLog) (call.Answer, error) {
+	return chain(c.Load(), log, nil).Serve(ctx, t)
+}
+
 // Whose servers are replaced while he is asked something can still answer, and cancel.
-func TestAHandlerInPlaceOfAnother(t *testing.T) {
+func TestACallerOutlivesServers(t *testing.T) {
 	asker, log := upstreamtest.NewAsker(), &memoryLog{}
-	servers := newAsking(t, asker, 0)
-	handler := func(before *Handler) *Handler {
-		return NewHandler(servers, testDoor{}, chain(servers, log, nil), "test", slog.New(slog.DiscardHandler), InPlaceOf(before))
-	}
-	var now atomic.Pointer[Handler]
-	now.Store(handler(nil))
+	var now changing
+	now.Store(newAsking(t, asker, 0))
 	mux := http.NewServeMux()
-	mux.HandleFunc(Pattern, func(w http.ResponseWriter, r *http.Request) { now.Load().ServeHTTP(w, r) })
+	mux.Handle(Pattern, NewHandler(&now, testDoor{}, call.HandlerFunc(func(ctx context.Context, t *call.Track) (call.Answer, error) {
+		return now.serve(ctx, t, log)
+	}), "test", slog.New(slog.DiscardHandler)))
 	url := upstreamtest.Serve(t, mux) + "/mcp/http"
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -84,7 +95,7 @@ func TestAHandlerInPlaceOfAnother(t *testing.T) {
 		}
 		_, id, _ = strings.Cut(question, `"id":"`)
 		id, _, _ = strings.Cut(id, `"`)
-		now.Store(handler(now.Load()))
+		now.Store(newAsking(t, asker, 0))
 		if res := post(fmt.Sprintf(answer, id), rpc.HeaderSession, session); res.StatusCode != http.StatusAccepted {
 			t.Fatalf("what was answered comes to status %d", res.StatusCode)
 		}

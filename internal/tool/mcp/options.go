@@ -17,16 +17,6 @@ const (
 // HandlerOption adds something to a [Handler] that [NewHandler] makes.
 type HandlerOption func(*Handler)
 
-// InPlaceOf has a handler go on with the callers of another one, whose servers are not those in force any more: their sessions,
-// what they are asked at this moment, and the requests that they can cancel. Nil is none.
-func InPlaceOf(before *Handler) HandlerOption {
-	return func(h *Handler) {
-		if before != nil {
-			h.memory = before.memory
-		}
-	}
-}
-
 // Visible decides whether a list shows a tool to a caller. Annotations are what the server says of the tool, and may be
 // nil. Where it does not, rule names what hides the tool, for people. It is safe for concurrent use.
 type Visible func(caller signalbox.Caller, server, tool string, a *signalbox.Annotations) (shown bool, rule string)

@@ -165,7 +165,7 @@ func (x *exchange) server() string {
 
 // askServer sends a message about a task to its server, and gives the result.
 func (h *Handler) askServer(ctx context.Context, x *exchange, f found, method string, responses json.Value) (json.Value, error) {
-	u, err := h.servers.Find(f.task.Server)
+	u, err := h.servers.Current().Find(f.task.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -281,13 +281,13 @@ func (h *Handler) judgeTask(ctx context.Context, x *exchange, f found, data json
 		if err := askable(x, q); err != nil {
 			return nil, err
 		}
-		if h.judged.recently(f.task.ID, q, h.servers.Now()) {
+		if h.judged.recently(f.task.ID, q, h.servers.Current().Now()) {
 			continue
 		}
 		if _, err := h.judgeQuestion(ctx, x, q); err != nil {
 			return nil, err
 		}
-		h.judged.note(f.task.ID, q, h.servers.Now())
+		h.judged.note(f.task.ID, q, h.servers.Current().Now())
 	}
 	return questions, nil
 }

@@ -40,7 +40,7 @@ func newStateKey() []byte {
 // seal gives a state for the caller to give back: its kind, when it was made, what it is, and a code that only we can make over it and over
 // whose it is and what he asked for.
 func (h *Handler) seal(who signalbox.Caller, x *exchange, kind, state string) string {
-	at := strconv.FormatInt(h.servers.Now().UnixMilli(), 36)
+	at := strconv.FormatInt(h.servers.Current().Now().UnixMilli(), 36)
 	return strings.Join([]string{kind, at, base64.RawURLEncoding.EncodeToString([]byte(state)), h.stateCode(who, x, kind, at, state)}, ".")
 }
 
@@ -69,7 +69,7 @@ func (h *Handler) unseal(who signalbox.Caller, x *exchange, sealed string) (kind
 		return "", "", badState(errors.New("it is none that you were given for this"))
 	}
 	then, err := strconv.ParseInt(at, 36, 64)
-	if err != nil || h.servers.Now().Sub(time.UnixMilli(then)) > MaxStateAge {
+	if err != nil || h.servers.Current().Now().Sub(time.UnixMilli(then)) > MaxStateAge {
 		return "", "", badState(errors.New("it is too old"))
 	}
 	return kind, string(raw), nil

@@ -137,16 +137,17 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 	if x.session != nil {
 		ended = x.session.ended
 	}
+	behind := x.endpoint
 	told, stop := h.followTasks(ctx, x, want.tasks)
 	defer stop()
 	// The first of them end it, or keep it alive, or are of tasks; the others are the servers'.
 	keepAlive := time.NewTicker(KeepAlive)
 	defer keepAlive.Stop()
 	cases := []reflect.SelectCase{
-		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(h.servers.Closing()), receive(told), receive(keepAlive.C),
+		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(behind.closing()), receive(told), receive(keepAlive.C),
 	}
 	fixed := len(cases)
-	for _, u := range x.endpoint.servers {
+	for _, u := range behind.servers {
 		notices, stop := u.Watch(want.uris[u.ID])
 		defer stop()
 		cases = append(cases, receive(notices))
@@ -154,6 +155,8 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 	for {
 		i, value, _ := reflect.Select(cases)
 		switch {
+		case i == 4 && h.stays(&behind):
+			cases[i] = receive(behind.closing())
 		case i == 3 || i == 4:
 			return true
 		case i == fixed-1:
@@ -168,7 +171,7 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 			return false
 		default:
 			m, _ := value.Interface().(rpc.Message)
-			if !h.pass(x, x.endpoint.servers[i-fixed].ID, want, m) {
+			if !h.pass(x, behind.servers[i-fixed].ID, want, m) {
 				return false
 			}
 		}

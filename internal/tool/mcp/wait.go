@@ -58,7 +58,7 @@ func (h *Handler) present(ctx context.Context, x *exchange) (json.Value, error) 
 
 // again makes a new call of the same bytes, by the same caller with the same claims.
 func (h *Handler) again(c *signalbox.Call) *signalbox.Call {
-	now := h.servers.Now().UTC()
+	now := h.servers.Current().Now().UTC()
 	second := *c
 	second.ID, second.Received = signalbox.NewID(signalbox.CallPrefix, now), now
 	second.Span = c.Span.Child()

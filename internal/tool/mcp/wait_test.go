@@ -204,7 +204,7 @@ func TestACallerWhoLeavesEndsTheWait(t *testing.T) {
 
 func TestOnlySoManyCallsWait(t *testing.T) {
 	p := newPeople()
-	h := &Handler{memory: &memory{}, waiter: p, wait: time.Hour, logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{waiter: p, wait: time.Hour, logger: slog.New(slog.DiscardHandler)}
 	h.waiting.Store(MaxWaiting)
 	err := h.await(t.Context(), &exchange{}, "appr_1")
 	if e := upstreamtest.WantCode(t, err, signalbox.CodeApprovalRequired); e.Approval != "appr_1" || e.RetryAfter != time.Hour {

@@ -71,7 +71,7 @@ type Config struct {
 	Breaker  breaker.Rules // The zero value is [DefaultBreaker].
 }
 
-// Options of [New]. All are required but Pins and MayAsk.
+// Options of [New]. All are required but Pins, MayAsk and Before.
 type Options struct {
 	Servers []Config
 	Version string // Of Signalbox, as it introduces itself.
@@ -82,6 +82,11 @@ type Options struct {
 	// MayAsk reports whether some caller could be asked by a server, by a request of that method. Older servers learn once
 	// what they may ask, when they are connected. Nil: nobody is asked.
 	MayAsk func(server, method string) bool
+
+	// Before is the set that was in force until now; nil: none. Of it those go on of which Unchanged says that nothing of their
+	// configuration differs but prices.
+	Before    *Servers
+	Unchanged func(server string) bool // Required with Before.
 }
 
 var serverID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)

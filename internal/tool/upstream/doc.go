@@ -3,7 +3,7 @@
 // # Concepts
 //
 // Each configured server is an upstream: a Streamable HTTP endpoint (configured, or named by a card), or a child process that speaks over its standard
-// input and output, or a REST API whose OpenAPI document stands for one. [Servers] holds them all. It is the [call.Backend]
+// input and output, or a REST API whose OpenAPI document stands for one. [Servers] is the set of those of one configuration. It is the [call.Backend]
 // that sends what the stations have let pass, and knows which tools exist ([Servers.Resolve]). What acts on a server is a
 // [signalbox.Call] of kind tool: tools/call under the tool's name, resources/read, prompts/get and completion/complete under
 // their methods' names.
@@ -11,6 +11,10 @@
 // A [Server] is one of them and the session with it, which everybody who calls it shares. Its lists are kept for a moment
 // and read by one attempt that all who need them wait for. Who asks for a list itself gets none that is older than the server
 // allows ([ForCaller]); what a call needs of it is believed for longer.
+//
+// When the configuration changes, another set comes in place of the one in force (Options.Before). A server whose connection is
+// configured alike is in both, with its child, session, lists, places and breakers, and ends with the last set that it is in. What
+// its calls cost is the set's.
 //
 // # Format
 //

@@ -17,8 +17,13 @@ type Offer struct {
 	Held        bool                   // It waits for a review, or was rejected: nobody can call it.
 }
 
-// Offers gives the server's tools, in its order, with errors like those of [Server.Tools]. It asks no policy who may know them.
-func (u *Server) Offers(ctx context.Context) ([]Offer, error) {
+// Offers gives the tools of the server with that id, in its order, with errors like those of [Server.Tools], or of
+// [Servers.Find]. It asks no policy who may know them.
+func (s *Servers) Offers(ctx context.Context, server string) ([]Offer, error) {
+	u, err := s.Find(server)
+	if err != nil {
+		return nil, err
+	}
 	list, err := u.Tools(ctx)
 	if err != nil {
 		return nil, err
@@ -26,13 +31,14 @@ func (u *Server) Offers(ctx context.Context) ([]Offer, error) {
 	offers := make([]Offer, len(list.Tools))
 	for i := range list.Tools {
 		offers[i] = u.offer(&list.Tools[i])
+		offers[i].Price = s.prices[server].priceOf(list.Tools[i].Name)
 	}
 	return offers, nil
 }
 
-// offer tells of a tool. What is said of one that is held may be why it is.
+// offer tells of a tool, but for its price. What is said of one that is held may be why it is.
 func (u *Server) offer(tool *Tool) Offer {
-	o := Offer{Name: tool.Name, Annotations: tool.Annotations, Price: u.priceOf(tool.Name), Held: u.withheld(tool) != nil}
+	o := Offer{Name: tool.Name, Annotations: tool.Annotations, Held: u.withheld(tool) != nil}
 	var said struct {
 		Title       string `json:"title"`
 		Description string `json:"description"`

@@ -36,11 +36,7 @@ func TestOffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	u, err := s.Find("files")
-	if err != nil {
-		t.Fatal(err)
-	}
-	offers, err := u.Offers(t.Context())
+	offers, err := s.Offers(t.Context(), "files")
 	if err != nil || len(offers) < 5 {
 		t.Fatalf("got %v, %v", offers, err)
 	}

@@ -26,7 +26,8 @@ const (
 // stable is how long a session must have lived for its end to count as a first failure.
 const stable = 10 * time.Second
 
-// Server is one configured server and the session with it. Its methods are safe for concurrent use.
+// Server is one configured server and the session with it. What it costs is known by the sets that it is in. Its methods are
+// safe for concurrent use.
 type Server struct {
 	Config
 	mayAsk   func(server, method string) bool // Nil: nobody is asked.
@@ -43,6 +44,7 @@ type Server struct {
 	process  string        // What the marks of all of them begin with.
 
 	mu         sync.Mutex
+	sets       int // That it is in. It ends with the last one.
 	current    *session
 	connecting *flight[*session]
 	connects   breaker.Breaker
@@ -61,8 +63,9 @@ type Server struct {
 }
 
 func newServer(s Config, o Options) *Server {
+	s.Price, s.ToolPrices = nil, nil // They are the set's; see [Servers].
 	u := &Server{
-		Config: s, mayAsk: o.MayAsk, version: o.Version, logger: o.Logger, now: o.Now, pins: o.Pins, places: make(chan struct{}, s.MaxCalls),
+		sets: 1, Config: s, mayAsk: o.MayAsk, version: o.Version, logger: o.Logger, now: o.Now, pins: o.Pins, places: make(chan struct{}, s.MaxCalls),
 		process:  newProcess(),
 		connects: breaker.Breaker{Rules: breaker.Rules{Failures: 2, Pause: MinBackoff, MaxPause: MaxBackoff}},
 		calls:    breaker.Breaker{Rules: s.Breaker},
@@ -228,6 +231,31 @@ func (u *Server) notice(m rpc.Message) {
 		u.promptShelf.forget()
 	}
 }
+
+// take has the server go on in one more set. It reports whether it lives: the last set may have ended it.
+func (u *Server) take() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.sets == 0 {
+		return false
+	}
+	u.sets++
+	return true
+}
+
+// release ends the server with the last set that it is in.
+func (u *Server) release() {
+	u.mu.Lock()
+	u.sets--
+	last := u.sets == 0
+	u.mu.Unlock()
+	if last {
+		u.close()
+	}
+}
+
+// Closing is closed when the server begins to end.
+func (u *Server) Closing() <-chan struct{} { return u.life.Done() }
 
 // close ends the session and everything that works for it.
 func (u *Server) close() {

@@ -11,25 +11,58 @@ import (
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
-// Servers are the configured MCP servers. It is a [call.Backend] and a [call.Resolver], and safe for concurrent use.
+// Servers are the MCP servers of one configuration. The set never changes; one of its servers can be in several. It is a
+// [call.Backend] and a [call.Resolver], and safe for concurrent use.
 type Servers struct {
 	byID   map[string]*Server
 	ids    []string
+	prices map[string]Config // By id, for what calls cost: that is the set's, while a server can be in several.
 	clock  func() time.Time
 	closed chan struct{}
 	once   sync.Once
 }
 
-// New makes the servers; none is connected or started before its first use. Errors are of code invalid and name the field.
+// New makes the servers; none is connected or started before its first use. Those of Options.Before that are unchanged go on
+// in the new set too, as they are. Errors are of code invalid and name the field; then nothing was made or taken over.
 func New(o Options) (*Servers, error) {
-	s := &Servers{byID: make(map[string]*Server, len(o.Servers)), clock: o.Now, closed: make(chan struct{})}
+	configs, err := check(o.Servers)
+	if err != nil {
+		return nil, err
+	}
+	s := &Servers{byID: make(map[string]*Server, len(configs)), prices: make(map[string]Config, len(configs)), clock: o.Now, closed: make(chan struct{})}
+	for _, c := range configs {
+		s.ids = append(s.ids, c.ID)
+		s.prices[c.ID] = Config{Price: c.Price, ToolPrices: c.ToolPrices}
+		s.byID[c.ID] = o.server(c)
+	}
+	slices.Sort(s.ids)
+	return s, nil
+}
+
+// server gives the server that goes on, or makes one.
+func (o Options) server(c Config) *Server {
+	if o.Before != nil && o.Unchanged(c.ID) {
+		if u := o.Before.byID[c.ID]; u != nil && u.take() {
+			if c.Authorizer != nil { // It has one.
+				c.Authorizer.Close()
+			}
+			return u
+		}
+	}
+	return newServer(c, o)
+}
+
+// check checks and completes the configuration of all servers.
+func check(list []Config) ([]Config, error) {
+	var configs []Config
+	ids := map[string]bool{}
 	begins := map[string]string{} // Ids, by how their joint names begin.
-	for _, server := range o.Servers {
+	for _, server := range list {
 		complete, err := server.complete()
 		if err != nil {
 			return nil, err
 		}
-		if s.byID[server.ID] != nil {
+		if ids[server.ID] {
 			return nil, signalbox.Errorf(signalbox.CodeInvalid, "Two MCP servers have the id %q.", server.ID).
 				WithField("mcp_servers." + server.ID).WithRemedy("Rename one of them.")
 		}
@@ -38,13 +71,14 @@ func New(o Options) (*Servers, error) {
 			return nil, signalbox.Errorf(signalbox.CodeInvalid, "The MCP servers %q and %q have ids that agree in all that joint names have of them.", other, server.ID).
 				WithField("mcp_servers." + server.ID).WithRemedy("Give one of them a shorter id.")
 		}
-		begins[begin] = server.ID
-		s.byID[server.ID] = newServer(complete, o)
-		s.ids = append(s.ids, server.ID)
+		ids[server.ID], begins[begin] = true, server.ID
+		configs = append(configs, complete)
 	}
-	slices.Sort(s.ids)
-	return s, nil
+	return configs, nil
 }
+
+// Current gives the set itself: one that nothing replaces is always the one in force.
+func (s *Servers) Current() *Servers { return s }
 
 // IDs lists the servers' ids.
 func (s *Servers) IDs() []string { return slices.Clone(s.ids) }
@@ -61,17 +95,20 @@ func (s *Servers) All() []*Server {
 // Now gives the time, by the clock of the options.
 func (s *Servers) Now() time.Time { return s.clock() }
 
-// Closing is closed when Close is called.
+// Closing is closed when Close is called. Servers of the set can go on in another one.
 func (s *Servers) Closing() <-chan struct{} { return s.closed }
 
-// Close ends all connections and children. Calls that are under way fail.
+// Close ends the connections and children of those servers that are in no other set, and returns when they have ended. Their
+// calls that are under way fail.
 func (s *Servers) Close() {
-	s.once.Do(func() { close(s.closed) })
-	var wg sync.WaitGroup
-	for _, u := range s.byID {
-		wg.Go(u.close)
-	}
-	wg.Wait()
+	s.once.Do(func() {
+		close(s.closed)
+		var wg sync.WaitGroup
+		for _, u := range s.byID {
+			wg.Go(u.release)
+		}
+		wg.Wait()
+	})
 }
 
 // Backends gives the backend of each server's id, which is the candidates' provider.
@@ -93,7 +130,7 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	}
 	if rpc.Reserved(tool.Name) {
 		return "", []signalbox.Candidate{{
-			Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name, Price: u.priceOf(tool.Name),
+			Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name, Price: s.prices[u.ID].priceOf(tool.Name),
 		}}, nil
 	}
 	list, err := u.Tools(ctx)
@@ -107,7 +144,7 @@ func (s *Servers) Resolve(ctx context.Context, t *call.Track) (string, []signalb
 	}
 	return "", []signalbox.Candidate{{
 		Name: tool.ID(), Provider: u.ID, ProviderName: u.ID, Format: signalbox.ProtocolMCP, Upstream: tool.Name,
-		Price: u.priceOf(tool.Name), Annotations: listed.Annotations, Schema: listed.schema,
+		Price: s.prices[u.ID].priceOf(tool.Name), Annotations: listed.Annotations, Schema: listed.schema,
 		Refusal: u.refusal(ctx, &listed, tool),
 	}}, nil
 }
