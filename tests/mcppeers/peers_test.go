@@ -1,6 +1,7 @@
 package mcppeers
 
 import (
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,9 @@ func (w *world) compare(t *testing.T, done map[string]outcomes) {
 			continue
 		}
 		t.Run(v.name(), func(t *testing.T) {
+			if v.server != "" && v.sdk != goSDK {
+				greeted(t, v, done[v.name()]["connect"], done[v.like(v.server).name()]["connect"])
+			}
 			for _, server := range v.servers() {
 				for _, s := range v.serverSteps(server) {
 					t.Run(server+"/"+s.Name, func(t *testing.T) {
@@ -114,6 +118,36 @@ func (w *world) visited(t *testing.T) map[string]outcomes {
 	wg.Go(func() { parts[2] = w.typescript(t, node2, of(node2)) })
 	wg.Wait()
 	return merge(parts[:]...)
+}
+
+// greeted compares what a client learns in the handshake with what the server itself tells it: its instructions, and what of its
+// capabilities we carry.
+func greeted(t *testing.T, v visit, through, direct outcome) {
+	t.Helper()
+	read := func(o outcome) (instructions string, capabilities string) {
+		var r struct {
+			Instructions string                     `json:"instructions"`
+			Capabilities map[string]json.RawMessage `json:"capabilities"`
+		}
+		if err := json.Unmarshal(o.Result, &r); err != nil || r.Capabilities == nil {
+			t.Errorf("the handshake came to %s", o.text())
+		}
+		for _, other := range []string{"experimental", "extensions", "tasks"} {
+			delete(r.Capabilities, other)
+		}
+		if v.era == modern {
+			delete(r.Capabilities, "logging")
+		}
+		return r.Instructions, canonical(t, mustEncode(t, r.Capabilities), mine)
+	}
+	got, can := read(through)
+	want, could := read(direct)
+	if got != want {
+		t.Errorf("the instructions are %q, want %q", got, want)
+	}
+	if can != could {
+		t.Errorf("the capabilities are %s, want %s", can, could)
+	}
 }
 
 // check compares what came of a step through Signalbox with what came of it at the server.

@@ -23,12 +23,14 @@ tenants: [{id: acme}]
 keys:
   - {id: agent, secret: agent-key-of-acme-0001, tenant: acme, role: agent, agent: reader}
   - {id: stranger, secret: stranger-key-of-acme-01, tenant: acme, role: agent, agent: stranger}
+  - {id: outsider, secret: outsider-key-of-acme-01, tenant: acme, role: agent, agent: outsider}
   - {id: auditor, secret: auditor-key-of-acme-001, tenant: acme, role: auditor}
   - {id: operator, secret: operator-key-of-acme-01, tenant: acme, role: operator}
   - {id: admin, secret: admin-key-of-acme-00001, tenant: acme, role: admin}
 agents:
   - {id: reader, permissions: {tools: [{name: "desk.*", operations: [read], resources: ["*"]}]}}
   - {id: stranger, permissions: {tools: [{name: "desk.peek", operations: [read], resources: ["*"]}]}}
+  - {id: outsider, permissions: {tools: [{name: "desk.absent", operations: [read], resources: ["*"]}]}}
 mcp_servers:
   desk:
     command: ["@PROGRAM@"]

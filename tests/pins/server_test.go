@@ -29,10 +29,34 @@ func TestMain(m *testing.M) {
 	os.Exit(harness.Main(m))
 }
 
+// instructionsOf is the file beside that of the tools with the server's instructions. Without it there are none.
+func instructionsOf(file string) string { return file + ".instructions" }
+
+// instructing puts what the file says by now into the handshake, that of each of the protocol's versions.
+func instructing(file string) mcp.Middleware {
+	return func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
+			result, err := next(ctx, method, r)
+			text, missing := os.ReadFile(instructionsOf(file))
+			if err != nil || missing != nil {
+				return result, err
+			}
+			switch said := result.(type) {
+			case *mcp.DiscoverResult:
+				said.Instructions = string(text)
+			case *mcp.InitializeResult:
+				said.Instructions = string(text)
+			}
+			return result, nil
+		}
+	}
+}
+
 // play serves tools over standard input and output, made with the official SDK. It changes them while it runs, as soon as
 // the file changes.
 func play(ctx context.Context, file string) error {
 	server := mcp.NewServer(&mcp.Implementation{Name: "desk", Version: "1"}, nil)
+	server.AddReceivingMiddleware(instructing(file))
 	had := map[string]string{}
 	if err := show(server, file, had); err != nil {
 		return err

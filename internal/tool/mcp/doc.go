@@ -17,6 +17,12 @@
 // refusals are JSON-RPC errors whose data holds code, message, remedy, field and request_id. An answer says what its call
 // cost in X-Signalbox-Cost-Usd.
 //
+// # Handshake
+//
+// Under /mcp/files the handshake announces what we carry of what that server has declared, and passes its instructions on, to who may use
+// something of it and as they are pinned. It waits for the server as a joint list does; where nothing is known, and under /mcp, all that
+// we carry is announced. It is no call: nothing is recorded.
+//
 // # Lists and names
 //
 // A list shows what the policy shows to whoever asks ([FilterLists]). It decides nothing. Where the policy hides all of a

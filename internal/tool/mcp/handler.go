@@ -207,7 +207,7 @@ func (h *Handler) answer(ctx context.Context, x *exchange) (json.Value, error) {
 	if x.modern() {
 		switch {
 		case x.method == rpc.MethodDiscover:
-			return h.discover(x), nil
+			return h.discover(ctx, x), nil
 		case h.tasks != nil && isTaskMethod(x.method):
 			return h.task(ctx, x)
 		}
@@ -218,7 +218,7 @@ func (h *Handler) answer(ctx context.Context, x *exchange) (json.Value, error) {
 	}
 	switch x.method {
 	case rpc.MethodInitialize:
-		return h.initialize(x)
+		return h.initialize(ctx, x)
 	case rpc.MethodSubscribe, rpc.MethodUnsubscribe:
 		return h.subscribeInSession(ctx, x)
 	case rpc.MethodSetLevel:

@@ -8,6 +8,8 @@
 // annotations ([Read]). A tool whose server lists it in another form is held: it is neither listed nor called, until
 // somebody has looked at the difference ([Diff]) and accepted or rejected it.
 //
+// A server's instructions are pinned with its tools, as the description of one called [Instructions].
+//
 // What looks suspicious in a form is flagged ([Inspect]). A flag is a hint and no verdict: it may be found in what is
 // harmless, and its absence proves nothing. By default a tool that is flagged at first sight is held.
 //

@@ -18,6 +18,10 @@ const (
 	MaxName       = 256       // Bytes of its name.
 )
 
+// Instructions is the name under which a server's instructions are pinned, as if they were a tool that is described by them. No tool
+// can be used under that name.
+const Instructions = "server/instructions"
+
 // members are what of a server's entry makes up the definition, in their canonical order. The others (icons, _meta, how it
 // is executed) are not shown to models.
 var members = []string{"annotations", "description", "inputSchema", "name", "outputSchema", "title"}

@@ -38,6 +38,11 @@
 // Each list that was read is shown to [Pins], which keeps in which form a tool may be used. A tool in another form is
 // refused and left out by [Server.Usable].
 //
+// # What servers say of themselves
+//
+// What a server can do and how it is to be used it says in the handshake ([Server.Declared], [Server.Instructions]). A modern one is
+// asked again, as for its lists. Instructions are shown to [Pins] as if they were a tool, once for each time that they are heard.
+//
 // # What servers say and ask
 //
 // What a server says while it works goes to the [Caller] who waits, whom the context of the call carries: progress under a

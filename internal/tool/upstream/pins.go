@@ -19,14 +19,18 @@ type Pins interface {
 	Refused(server, tool string, form [32]byte) error
 }
 
-// pin shows a list that was read to the pins. Without pins every form is good.
+// pin shows a list that was read to the pins, and with it what an older server has said in its handshake. Without pins every form is good.
 func (u *Server) pin(ctx context.Context, list *ToolList) error {
 	if u.pins == nil {
 		return nil
 	}
-	entries := make([]json.Value, len(list.Tools))
+	entries := make([]json.Value, len(list.Tools), len(list.Tools)+1)
 	for i := range list.Tools {
 		entries[i] = list.Tools[i].Raw
+	}
+	told := u.unseen()
+	if told != nil {
+		entries = append(entries, told.entry())
 	}
 	forms, err := u.pins.Seen(ctx, u.ID, entries)
 	if err != nil {
@@ -34,6 +38,9 @@ func (u *Server) pin(ctx context.Context, list *ToolList) error {
 	}
 	for i := range list.Tools {
 		list.Tools[i].form = forms[i]
+	}
+	if told != nil {
+		u.saw(told, forms[len(list.Tools)])
 	}
 	return nil
 }

@@ -60,6 +60,7 @@ type Server struct {
 	resourceShelf shelf[EntryList]
 	templateShelf shelf[EntryList]
 	promptShelf   shelf[EntryList]
+	declaredShelf shelf[Declared]
 }
 
 func newServer(s Config, o Options) *Server {
@@ -106,6 +107,7 @@ func (u *Server) joinConnecting() (*flight[*session], error) {
 		return nil, u.unreachable(u.failure).WithRetryAfter(wait)
 	}
 	u.connecting = launch(u.life, &u.wg, u.ConnectTimeout, func(ctx context.Context) (*session, error) { return u.connect(ctx, pass) })
+	u.connecting.begun = u.now()
 	return u.connecting, nil
 }
 
@@ -119,7 +121,7 @@ func (u *Server) bury() {
 	}
 	dead := u.current
 	u.current = nil
-	u.toolShelf.value, u.resourceShelf.value, u.templateShelf.value, u.promptShelf.value = nil, nil, nil, nil
+	u.toolShelf.value, u.resourceShelf.value, u.templateShelf.value, u.promptShelf.value, u.declaredShelf.value = nil, nil, nil, nil, nil
 	u.wg.Go(dead.wire.close)
 	why := dead.lossOf()
 	if errors.Is(why, errExpired) || errors.Is(why, errGivenUp) {

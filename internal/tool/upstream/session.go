@@ -41,14 +41,15 @@ func (e *wireError) Unwrap() error { return e.err }
 
 // session is a connected upstream.
 type session struct {
-	wire    wire
-	modern  bool
-	spoken  string // The protocol's version.
-	client  []byte // Our introduction, a JSON object.
-	started time.Time
-	mark    string // By which a task is known to have been made in it.
-	tasks   bool   // A legacy server makes tasks of calls of tools, if it is told to.
-	level   string // Of the log lines that a legacy server was asked for; "" if it was not. The upstream's mutex guards it.
+	wire     wire
+	modern   bool
+	spoken   string // The protocol's version.
+	client   []byte // Our introduction, a JSON object.
+	started  time.Time
+	mark     string   // By which a task is known to have been made in it.
+	tasks    bool     // A legacy server makes tasks of calls of tools, if it is told to.
+	declared Declared // When it began.
+	level    string   // Of the log lines that a legacy server was asked for; "" if it was not. The upstream's mutex guards it.
 }
 
 // open shakes hands over a fresh wire: by server/discover, else by initialize. A legacy server may keep silent about a
@@ -79,6 +80,7 @@ func (s *session) discover(ctx context.Context, probe time.Duration) (bool, erro
 	params.Add("_meta", s.meta(nil, rpc.NoCapabilities))
 	result, err := s.wire.request(probing, rpc.MethodDiscover, "", params.Bytes())
 	if err == nil {
+		s.declared = readDeclared(result)
 		return speaks(result, rpc.ModernVersion), nil
 	}
 	if ctx.Err() != nil || !mayBeLegacy(err) {
@@ -133,7 +135,7 @@ func (s *session) initialize(ctx context.Context, offered json.Value) error {
 	if err := json.Unmarshal(result, &r); err != nil || !slices.Contains(sdk.SupportedProtocolVersions(), r.Version) {
 		return &wireError{err: fmt.Errorf("the server answered initialize with protocol version %q", r.Version), sent: true}
 	}
-	s.spoken = r.Version
+	s.spoken, s.declared = r.Version, readDeclared(result)
 	s.tasks = len(r.Capabilities.Tasks.Requests.Tools.Call) > 0
 	s.wire.version(r.Version)
 	return s.wire.notify(ctx, rpc.MethodInitialized, nil)

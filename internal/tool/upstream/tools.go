@@ -10,6 +10,7 @@ import (
 
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/json"
+	"github.com/signalbox/signalbox/internal/tool/pin"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
@@ -17,7 +18,7 @@ import (
 type ToolList struct {
 	Tools    []Tool
 	index    map[string]int
-	Reserved []string // Names of tools that are left out: they are those of methods.
+	Reserved []string // Names of tools that are left out: they are those of methods, or [pin.Instructions].
 	Unfit    []Tool   // They are left out: nobody can tell which headers their calls have.
 	overHTTP bool
 	Joint    *JointNames // Of Tools.
@@ -67,7 +68,7 @@ func (l *ToolList) add(raw json.Value) error {
 	if err != nil {
 		return err
 	}
-	if rpc.Reserved(tool.Name) {
+	if rpc.Reserved(tool.Name) || tool.Name == pin.Instructions {
 		l.Reserved = append(l.Reserved, tool.Name)
 		return nil
 	}
