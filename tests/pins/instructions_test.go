@@ -67,6 +67,27 @@ func (w *world) instructed(t testing.TB, want string) {
 	}
 }
 
+// instructionsPin is where the API has them.
+const instructionsPin = "/api/v1/pins/desk.server%2Finstructions"
+
+// held waits until they are held, with callers who ask for them, and gives the form that waits.
+func (w *world) held(t testing.TB, n int) string {
+	t.Helper()
+	var pin struct {
+		Form  string `json:"form"`
+		State string `json:"state"`
+	}
+	harness.Eventually(t, func() error {
+		text, _ := instructions(t, w.At(n), harness.Agent, "modern")
+		answer := w.At(n).Send(t, http.MethodGet, instructionsPin, harness.Operator, "")
+		if err := json.Unmarshal([]byte(answer.Body), &pin); err != nil || pin.State != "held" {
+			return fmt.Errorf("a caller is instructed %q, and they are %s", text, answer.Body)
+		}
+		return nil
+	})
+	return pin.Form
+}
+
 // Instructions of a server are passed on as they were first, and held when they change, for all processes, until somebody has
 // accepted them.
 func TestInstructions(t *testing.T) {
@@ -87,9 +108,12 @@ func instructionsHeld(t *testing.T, database string, processes int) {
 	w.instructed(t, careful)
 	last := w.Size() - 1
 	for era := range eras {
-		if _, capabilities := instructions(t, w.At(last), harness.Agent, era); capabilities["tools"] == nil || capabilities["prompts"] != nil || capabilities["resources"] != nil {
-			t.Errorf("a %s caller is told of %v", era, capabilities)
-		}
+		harness.Eventually(t, func() error { // On a busy machine all is announced.
+			if _, capabilities := instructions(t, w.At(last), harness.Agent, era); capabilities["tools"] == nil || capabilities["prompts"] != nil || capabilities["resources"] != nil {
+				return fmt.Errorf("a %s caller is told of %v", era, capabilities)
+			}
+			return nil
+		})
 		if got, _ := instructions(t, w.At(last), "outsider-key-of-acme-01", era); got != "" {
 			t.Errorf("a %s caller who may use nothing is instructed: %s", era, got)
 		}
@@ -101,18 +125,10 @@ func instructionsHeld(t *testing.T, database string, processes int) {
 	contains(t, call(t, w.At(last), "server/instructions"), `"error"`)
 
 	w.instruct(t, careless)
+	form := w.held(t, last)
 	w.instructed(t, "")
 	w.everyone(t, "read", done) // The tools have not changed.
-	id := "/api/v1/pins/desk.server%2Finstructions"
-	var held struct {
-		Form    string   `json:"form"`
-		State   string   `json:"state"`
-		Changed []string `json:"changed"`
-	}
-	if err := json.Unmarshal([]byte(w.At(last).Send(t, http.MethodGet, id, harness.Operator, "").Body), &held); err != nil || held.State != "held" || strings.Join(held.Changed, " ") != "description" {
-		t.Fatalf("got %+v (%v)", held, err)
-	}
-	if a := w.At(last).Send(t, http.MethodPost, id+"/accept", harness.Operator, `{"form":"`+held.Form+`","reason":"reads well"}`); a.Status != http.StatusOK {
+	if a := w.At(last).Send(t, http.MethodPost, instructionsPin+"/accept", harness.Operator, `{"form":"`+form+`","reason":"reads well"}`); a.Status != http.StatusOK {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	w.instructed(t, careless)
@@ -121,6 +137,7 @@ func instructionsHeld(t *testing.T, database string, processes int) {
 	w.Start(t, 0)
 	w.instructed(t, careless)
 	w.instruct(t, hostile)
+	w.held(t, last)
 	w.instructed(t, "")
 	contains(t, w.operate(t, last, 0, "show", "desk.server/instructions"), "held", "instruction at /description")
 }
@@ -130,6 +147,7 @@ func TestSuspiciousInstructions(t *testing.T) {
 	t.Parallel()
 	w := launch(t, sqlite(t), 1, read, peek)
 	w.instruct(t, hostile)
+	w.held(t, 0)
 	w.instructed(t, "")
 	contains(t, w.operate(t, 0, 0, "show", "desk.server/instructions"), "held", "instruction at /description")
 	w.operate(t, 0, 0, "accept", "desk.server/instructions", "--reason", "it is a test")
