@@ -49,6 +49,7 @@ type Config struct {
 
 	Card              string   // Where the card of a server is that names its URL, read whenever it is connected. Headers go there too.
 	CardOrigins       []string // To which Headers may be sent besides the card's own, as [card.Source] has them.
+	Baggage           bool     // The server may see the caller's baggage. An HTTP API never does.
 	IdempotencyHeader bool     // POST and PATCH of API carry Idempotency-Key, where the call has a key.
 
 	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
