@@ -25,7 +25,7 @@
 //
 // Under /mcp tools and prompts have joint names. Names of one server that are easily taken for each other are not served
 // there. Resources keep their URIs, and belong to the one server that lists them among those that the caller may read them
-// from. A list asks the servers that concern its caller ([AskFew]) and waits for each for [JointListWait]; who is missing is named
+// from; of a server that does not say, its last list counts. A list asks the servers that concern its caller ([AskFew]) and waits for each for [JointListWait]; who is missing is named
 // in its _meta.
 //
 // A list goes to its caller no older than its server allows, and says how long he may keep it ([upstream.ForCaller]).
