@@ -36,7 +36,7 @@
 // as an act of the caller's, under its method's name. A modern caller is handed it as a result (input_required) and makes
 // his request again; what he gives back is bound to him by a code ([SealStates]). A legacy server waits for it meanwhile: its
 // call is held open ([HoldCalls]), and the request that brings the answer goes on with it. A legacy caller is asked in his
-// session. Of changes hears who listens. Sessions and open questions outlive the servers of a configuration ([Servers]).
+// session. Of changes hears who listens, of the servers that concern him. Sessions and open questions outlive the servers of a configuration ([Servers]).
 //
 // # Waiting for people
 //
