@@ -9,6 +9,7 @@ import (
 	"github.com/signalbox/signalbox/internal/governance/guard"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server"
+	"github.com/signalbox/signalbox/internal/tool/keeper"
 )
 
 // selfVariable names this program in configurations, so that the quickstart can start its sample tool server.
@@ -22,6 +23,9 @@ type serveCmd struct {
 
 // Run serves until the process is told to stop.
 func (k *serveCmd) Run(c *console) error {
+	if err := keeper.Hide(); err != nil { // Before any child is there.
+		return err
+	}
 	loaded, err := k.load()
 	if err != nil {
 		return err

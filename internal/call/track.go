@@ -61,8 +61,9 @@ type PolicyResult struct {
 
 // RateLimit is a limit of calls per minute that a permission sets for an agent.
 type RateLimit struct {
-	Name string // The permission's glob over tools: calls by it share the limit.
-	Max  int64
+	Name   string // The permission's glob over tools: calls by it share the limit.
+	Max    int64
+	Source string // Where the permission is written, for people: "agents[0].permissions.tools[1] (signalbox.yml:12)".
 }
 
 // GuardResult is the guard's.

@@ -101,7 +101,7 @@ func TestBadTraceContext(t *testing.T) {
 	}
 }
 
-// A tool gets the trace where MCP puts it: in _meta.
+// A tool gets the trace where MCP puts it: in _meta. Its server is not configured to get the baggage.
 func TestTraceToTools(t *testing.T) {
 	b := start(t)
 	answer := b.callTool(t, map[string]string{"Traceparent": traceparent, "Tracestate": "vendor=1", "Baggage": "customer=4711"})
@@ -116,5 +116,8 @@ func TestTraceToTools(t *testing.T) {
 	}
 	if string(meta["tracestate"]) != `"vendor=1"` {
 		t.Errorf("the tool got the state %s", meta["tracestate"])
+	}
+	if baggage, got := meta["baggage"]; got {
+		t.Errorf("the tool got the baggage %s", baggage)
 	}
 }

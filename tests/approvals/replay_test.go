@@ -178,7 +178,7 @@ func TestRateLimitOfAPermission(t *testing.T) {
 					case err == nil && got == "done":
 						ran.Add(1)
 					case err != nil:
-						wantError(t, err, "rate_limited")
+						wantError(t, err, "rate_limited", `.permissions.tools[0].rate_limit"`, "signalbox.yml:")
 						refused.Add(1)
 					}
 				}

@@ -37,6 +37,7 @@ mcp_servers:
   desk:
     url: "@URL@"
     price: {per_call: 0.002}
+    baggage: true
     guard: @GUARD@
     tools:
       move: {operation: write, resources: [{arg: path, kind: path}]}
@@ -140,6 +141,9 @@ func TestMasking(t *testing.T) {
 		a := w.ask(t, "tools/call", `{"name":"person","arguments":{},"_meta":{"progressToken":"mine","acme/for":"`+mail+`","tracestate":"a=`+phone+`","baggage":"user=kim.minsu%40example.com"}}`)
 		contains(t, a.Body, "found [email]", "looking for [email]", `"progressToken":"mine"`)
 		contains(t, w.server.received(), `"acme/for":"[email]"`)
+		const trace = `"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"`
+		w.ask(t, "tools/call", `{"name":"person","arguments":{},"_meta":{`+trace+`,"baggage":"stage=dawn"}}`)
+		contains(t, w.server.received(), `"baggage":"stage=dawn"`)
 		contains(t, w.call(t, "fail", `{}`).Body, "no such user [email]", `"hint":"call [phone]"`)
 	})
 	t.Run("what can not be masked is blocked", func(t *testing.T) {

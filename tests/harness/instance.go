@@ -59,6 +59,7 @@ type Options struct {
 	Dir      string // Where database and configuration are; "" is a new one.
 	Database string // The database's path; "" is one in Dir.
 	Env      []string
+	As       uint32         // The user to run as, in Dir, which becomes his; 0: this process's own. Only root may choose.
 	Trust    *x509.CertPool // Certificates to trust, of an instance that speaks TLS.
 }
 
@@ -154,6 +155,9 @@ func Launch(o Options) (*Instance, error) {
 	}
 	i.command = exec.Command(path, args...)
 	i.command.Dir, i.command.Env = o.Dir, append(os.Environ(), o.Env...)
+	if err := i.runAs(o.As); err != nil {
+		return nil, err
+	}
 	i.stdout, i.stderr, i.exited = &output{}, &output{}, make(chan struct{})
 	i.command.Stderr = i.stderr
 	stdout, err := i.command.StdoutPipe()
@@ -179,6 +183,28 @@ func Launch(o Options) (*Instance, error) {
 		return nil, err
 	}
 	return i, nil
+}
+
+// runAs has another user run the program, out of a copy that he can reach.
+func (i *Instance) runAs(user uint32) error {
+	if user == 0 {
+		return nil
+	}
+	program, err := os.ReadFile(i.command.Path)
+	if err != nil {
+		return err
+	}
+	i.command.Path = filepath.Join(i.Dir, "signalbox")
+	if err := os.WriteFile(i.command.Path, program, 0o755); err != nil {
+		return err
+	}
+	for _, path := range []string{i.Dir, i.Config} {
+		if err := os.Chown(path, int(user), int(user)); err != nil {
+			return err
+		}
+	}
+	i.command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	return nil
 }
 
 var served = regexp.MustCompile(`serves (https?://\S+)`)

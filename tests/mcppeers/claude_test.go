@@ -304,7 +304,7 @@ func claudeTally() tally {
 		n.add("everything."+tool, signalbox.OutcomeOK, price, 1)
 	}
 	n.add("everything.trigger-elicitation-request", signalbox.OutcomeOK, price, 1)
-	n.add("everything.elicitation/create", signalbox.OutcomeOK, price, 1)
+	n.add("everything.elicitation/create", signalbox.OutcomeOK, "0", 1)
 	n.add("railway.wait", signalbox.OutcomeCancelled, price, 1)
 	n.add("railway.given", signalbox.OutcomeOK, price, 1)
 	return n

@@ -87,18 +87,26 @@ func (v visit) count(n tally, server string, s step) {
 	case s.refused != "":
 		n.add(id, signalbox.OutcomeDenied, "-", 1)
 	case s.Cancel:
-		n.add(id, signalbox.OutcomeCancelled, price, 1)
+		n.add(id, signalbox.OutcomeCancelled, s.cost(), 1)
 	case s.fails:
 		n.add(id, signalbox.OutcomeFailed, "0", 1) // The server says that it has done nothing.
 	case s.asks != "" && server != everything: // The call is made again with the answer.
-		n.add(id, signalbox.OutcomeOK, price, 2)
-		n.add(server+"."+s.asks, signalbox.OutcomeOK, price, 1)
+		n.add(id, signalbox.OutcomeOK, s.cost(), 2)
+		n.add(server+"."+s.asks, signalbox.OutcomeOK, "0", 1)
 	case s.asks != "":
-		n.add(id, signalbox.OutcomeOK, price, 1)
-		n.add(server+"."+s.asks, signalbox.OutcomeOK, price, 1)
+		n.add(id, signalbox.OutcomeOK, s.cost(), 1)
+		n.add(server+"."+s.asks, signalbox.OutcomeOK, "0", 1)
 	default:
-		n.add(id, signalbox.OutcomeOK, price, 1)
+		n.add(id, signalbox.OutcomeOK, s.cost(), 1)
 	}
+}
+
+// cost is what the step's act costs, in dollars: the servers' price is one of calls of tools.
+func (s step) cost() string {
+	if s.Method != "tools/call" {
+		return "0"
+	}
+	return price
 }
 
 // tool is what records call the step's act, after the server's id.

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
-// price is what each call of any of the servers costs, in dollars.
+// price is what each call of a tool of any of the servers costs, in dollars.
 const price = "0.003"
 
 // server is one of the servers, and how it is reached without Signalbox.

@@ -62,6 +62,8 @@ type verdict struct {
 	term   term     // What was wanted of it.
 	snap   signalbox.Share
 	cause  error // Why shares could not be drawn.
+
+	permission string // Where the permission is written whose limit is among the accounts; "" where none is.
 }
 
 // reason says why something does not fit.

@@ -121,7 +121,7 @@ func TestLimitsOfPermissions(t *testing.T) {
 	l := open(t, v, acme(usdPerDay(100*dollar)), nil)
 	limited := func(agent string) *caller {
 		tr := track(agent)
-		tr.Policy.RateLimit = &call.RateLimit{Name: "files.*", Max: 2}
+		tr.Policy.RateLimit = &call.RateLimit{Name: "files.*", Max: 2, Source: "agents[0].permissions.tools[1] (c.yml:7)"}
 		return begin(t, v, l, tr)
 	}
 	wantCode(t, limited("a").hold(101*dollar), signalbox.CodeBudgetExhausted)
@@ -132,7 +132,10 @@ func TestLimitsOfPermissions(t *testing.T) {
 		c.end(dollar)
 	}
 	err := limited("a").hold(dollar)
-	wantCode(t, err, signalbox.CodeRateLimited, "2 requests per minute of agent a for files.*")
+	wantCode(t, err, signalbox.CodeRateLimited, "2 requests per minute of agent a for files.*", "which agents[0].permissions.tools[1] (c.yml:7) sets")
+	if got := signalbox.AsError(err).Field; got != "agents[0].permissions.tools[1].rate_limit" {
+		t.Errorf("got the field %q", got)
+	}
 	if got := signalbox.AsError(err).RetryAfter; got != time.Minute {
 		t.Errorf("retry after %s, want the end of the window", got)
 	}

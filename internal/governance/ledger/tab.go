@@ -35,6 +35,9 @@ func (t *tab) Hold(ctx context.Context, tr *call.Track, c signalbox.Candidate, a
 	v := h.hold(ctx)
 	if !v.held {
 		t.note(v)
+		if limit := tr.Policy.RateLimit; limit != nil {
+			v.permission = limit.Source
+		}
 		return t.ledger.refusal(ctx, v)
 	}
 	h.fill()

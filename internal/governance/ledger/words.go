@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/signalbox/signalbox"
@@ -41,6 +42,11 @@ func (v *verdict) limitError(now time.Time) error {
 		remedy = "Wait for an earlier call to end, or ask an admin for a higher limit."
 	} else if at := v.term.line.ResetAt; !at.IsZero() {
 		after = max(at.Sub(now), after)
+	}
+	if v.by.name.Kind == signalbox.OwnerPermission && v.permission != "" {
+		path, _, _ := strings.Cut(v.permission, " (")
+		return signalbox.Errorf(signalbox.CodeRateLimited, "The limit of %s is reached, which %s sets.", describe(v.term.line), v.permission).
+			WithField(path + ".rate_limit").WithRemedy(remedy).WithRetryAfter(after)
 	}
 	return signalbox.Errorf(signalbox.CodeRateLimited, "The limit of %s is reached.", describe(v.term.line)).
 		WithRemedy(remedy).WithRetryAfter(after)

@@ -235,7 +235,7 @@ func (j *judgement) add(v verdict) {
 	}
 	j.parts = append(j.parts, v.permission.line)
 	if limit := v.permission.limit; limit > 0 && (j.RateLimit == nil || limit < j.RateLimit.Max) {
-		j.RateLimit = &call.RateLimit{Name: v.permission.tool.text, Max: limit}
+		j.RateLimit = &call.RateLimit{Name: v.permission.tool.text, Max: limit, Source: v.permission.name()}
 	}
 }
 

@@ -222,6 +222,9 @@ func TestLimits(t *testing.T) {
 			if d.RateLimit != nil {
 				most, name = d.RateLimit.Max, d.RateLimit.Name
 			}
+			if d.RateLimit != nil && !strings.HasPrefix(d.RateLimit.Source, "agents.a.permissions.tools[") {
+				t.Errorf("got the place %q", d.RateLimit.Source)
+			}
 			if !d.Allowed || most != c.limit || name != c.limitName {
 				t.Errorf("got %v %d by %q (%s), want %d by %q", d.Allowed, most, name, d.Message, c.limit, c.limitName)
 			}

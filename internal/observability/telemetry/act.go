@@ -26,12 +26,18 @@ type act struct {
 	tool   string // "server.tool"; "" where the method is no tools/call.
 }
 
-func actOf(r signalbox.Record) act {
-	if _, name, _ := strings.Cut(r.What.ToolName, "."); slices.Contains(otherMethods, name) {
+func actOf(r signalbox.Record) act { return actNamed(r.What.ToolName) }
+
+// actNamed is the act that records call so.
+func actNamed(tool string) act {
+	if _, name, _ := strings.Cut(tool, "."); slices.Contains(otherMethods, name) {
 		return act{method: name}
 	}
-	return act{method: methodCall, tool: r.What.ToolName}
+	return act{method: methodCall, tool: tool}
 }
+
+// ToolSpan names the span of a call of kind tool, by what its record calls the tool.
+func ToolSpan(tool string) string { return actNamed(tool).span(tool) }
 
 // span names a span about the act; the tool is called so on that side of us.
 func (a act) span(tool string) string {

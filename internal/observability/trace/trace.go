@@ -7,6 +7,7 @@
 // shown as a node of kind agent, marked as inferred, which starts with its first call and ends with its last. Such a
 // node hangs under the node of its parent agent where the caller named one. The attempts of a call that needed more
 // than one are its children.
+// Calls have the names of their spans.
 //
 // Every parent starts no later than its children in the arranged order, so that forged span ids can not make a loop.
 package trace
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/signalbox/signalbox"
+	"github.com/signalbox/signalbox/internal/observability/telemetry"
 )
 
 // Kind is what a node stands for.
@@ -156,7 +158,7 @@ func callNode(c signalbox.CallView, asOf time.Time) *Node {
 		Tool: c.ToolName, Cost: c.Cost, Usage: c.Usage, Call: c.ID, Simulated: c.Simulated,
 	}
 	if c.Kind == signalbox.KindTool {
-		n.Kind, n.Name, n.Model = KindTool, "execute_tool "+c.ToolName, ""
+		n.Kind, n.Name, n.Model = KindTool, telemetry.ToolSpan(c.ToolName), ""
 	}
 	switch c.Outcome {
 	case signalbox.OutcomeRunning:

@@ -40,23 +40,26 @@ func TestArrange(t *testing.T) {
 	}
 	running := source(4, "s4", "s2", "", "", 60, 0)
 	running.Call.Kind, running.Call.ToolName, running.Call.Outcome = signalbox.KindTool, "files.read", signalbox.OutcomeRunning
+	read := source(7, "s7", "", "", "", 90, 1)
+	read.Call.Kind, read.Call.ToolName = signalbox.KindTool, "books.resources/read"
 	got := draw(trace.Arrange([]trace.Source{
 		running, failed,
 		source(1, "s1", "pp", "planner", "", 0, 10),
 		source(2, "s2", "pr1", "researcher", "planner", 15, 5),
 		source(5, "s5", "pp", "planner", "", 70, 5),
-		source(6, "s6", "", "", "", 80, 1),
+		source(6, "s6", "", "", "", 80, 1), read,
 	}, start.Add(100*time.Millisecond)))
 	want := `invoke_agent planner ok 0-75 self 25
   chat m ok 0-10 self 10
   invoke_agent researcher ok 15-50 self 0
     chat m ok 15-20 self 5
-      execute_tool files.read running 60-100 self 40
+      tools/call files.read running 60-100 self 40
     chat m error 20-50 self 0
       big (upstream) error 20-30 self 10
       small (timeout) error 30-50 self 20
   chat m ok 70-75 self 5
 chat m ok 80-81 self 1
+resources/read ok 90-91 self 1
 `
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -193,6 +193,8 @@ type MCPServer struct {
 
 	Credential *Credential `json:"credential"` // Nil: the headers say all.
 
+	Baggage bool `json:"baggage"` // Whether the caller's baggage goes there.
+
 	// Of an HTTP API: what stands for the caller's idempotency key is sent with POST and PATCH, as Idempotency-Key.
 	IdempotencyHeader bool `json:"idempotency_header"`
 

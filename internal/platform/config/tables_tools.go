@@ -25,14 +25,15 @@ func mcpServerTable(_ string, m *MCPServer) value {
 		key("env", "Variables for the program.", dictOf(&m.Env, variableText, func(_ string, s *Secret) value { return secret{into: s, empty: true} })),
 		key("headers", "Headers to send with every request.", headersTable(&m.Headers)),
 		key("credential", "How to get the tokens that the server demands.", credentialKey{&m.Credential}),
+		key("baggage", "Hand the caller's W3C baggage on to this server; it may name users and tenants. False by default.", boolean(&m.Baggage)),
 		key("idempotency_header", "Whether an HTTP API is sent what stands for a call's idempotency key, as Idempotency-Key of POST and PATCH; false by default.", boolean(&m.IdempotencyHeader)),
 		key("timeouts", "Bounds of one call.", toolTimeoutsTable(&m.Timeouts)),
 		key("max_concurrent_calls", "Calls of its tools that may be in flight in this process.", integer(&m.MaxCalls, 1, 100_000)),
 		key("asks", "The program may ask its callers while it works for them, if the permissions allow it; it then gets one call at a time.", boolean(&m.Asks)),
 		key("breaker", "When calls are refused at once, because the server fails.", breakerTable(&m.Breaker)),
 		key("limits", "Of the program and what it starts; on Linux only.", childLimitsTable(&m.Limits)),
-		key("price", "What calls of its tools cost.", toolPriceTable(&m.Price)),
-		key("tools", "Tools that differ, by the name that the server gives them.", dictOf(&m.Tools, toolText, toolTable)),
+		key("price", "What calls of its tools cost; acts of other methods cost nothing.", toolPriceTable(&m.Price)),
+		key("tools", "Tools that differ, by the name that the server gives them, and other acts, by their method.", dictOf(&m.Tools, toolText, toolTable)),
 		key("annotations", "Whether what the server says of its tools (read-only, destructive) is believed; untrusted by default.", oneOf(&annotations, annotationsUntrusted, annotationsTrusted)),
 		key("pins", "What becomes of tools that are seen for the first time.", pinsTable(&m.Pins)),
 		key("guard", "What is done about personal data and secrets in calls of its tools; off by default.", guardTable(&m.Guard)),
@@ -161,6 +162,7 @@ func checkMCPServer(s seen) {
 		s.problem("url", "is missing: requests go nowhere else, whatever servers the document names", "add the address where its paths begin")
 	case s.has("openapi"):
 		s.refuse("has no meaning for an HTTP API, whose methods say what its operations do", "annotations")
+		s.refuse("an HTTP API is never handed baggage", "baggage")
 		s.refuse("belongs to servers with a command", "env", "limits")
 	case s.has("url") && s.has("command"):
 		s.problem("command", "a server has either a url or a command", "remove one")

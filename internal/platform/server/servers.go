@@ -7,6 +7,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/platform/config"
 	"github.com/signalbox/signalbox/internal/platform/server/api"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
 )
 
@@ -94,10 +95,13 @@ func (x toolServers) Rules(server string) api.ToolJudge {
 	}
 }
 
-// priceOf is what a call costs; nil where nobody has said.
+// priceOf is what a call costs; nil where nobody has said. The server's price is not one of acts other than calls of tools.
 func priceOf(c config.MCPServer, tool string) *signalbox.Money {
 	if own := c.Tools[tool].Price; own != nil {
 		return &own.PerCall
+	}
+	if rpc.Reserved(tool) {
+		return nil
 	}
 	return api.OrNull(c.Price.PerCall)
 }

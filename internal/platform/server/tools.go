@@ -73,7 +73,7 @@ func toolServer(id string, c config.MCPServer, api *openapi.API) upstream.Config
 	out := upstream.Config{
 		ID: id, URL: c.URL.Reveal(), Card: c.Card.Reveal(), CardOrigins: c.CardOrigins, API: api, Headers: reveal(c.Headers), Command: c.Command, Env: reveal(c.Env), Asks: c.Asks,
 		ConnectTimeout: c.Timeouts.Connect, CallTimeout: c.Timeouts.Total, PlaceWait: c.Timeouts.Place,
-		IdempotencyHeader: c.IdempotencyHeader, MaxCalls: int(c.MaxCalls), Breaker: upstream.DefaultBreaker(), Limits: upstream.Limits(c.Limits),
+		Baggage: c.Baggage, IdempotencyHeader: c.IdempotencyHeader, MaxCalls: int(c.MaxCalls), Breaker: upstream.DefaultBreaker(), Limits: upstream.Limits(c.Limits),
 	}
 	out.Breaker.Failures, out.Breaker.Within, out.Breaker.Pause = int(c.Breaker.Failures), c.Breaker.Within, c.Breaker.Pause
 	if c.Price.PerCall > 0 {

@@ -27,6 +27,11 @@
 // keeper once a second: the kernel's own limit counts everything that belongs to the user, Signalbox included. No core is
 // ever dumped, since it would have the child's secrets.
 //
+// # What a child sees
+//
+// A child runs as our own user. On Linux [Hide] keeps it from reading our environment and memory under /proc, and from
+// tracing us; keepers are not hidden, and have nothing in their environments but what the child has.
+//
 // # Other systems
 //
 // Where there is no Linux, a child is started directly as the leader of a process group (where there are such), and the

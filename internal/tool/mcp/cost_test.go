@@ -49,6 +49,28 @@ func TestPriceOfATool(t *testing.T) {
 	}
 }
 
+// The price of a server is one of its tools.
+func TestPriceOfOtherActs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		own  map[string]signalbox.Money
+		want string
+	}{
+		"free":             {nil, "0"},
+		"of the method":    {map[string]signalbox.Money{"resources/read": 7_000_000}, "0.007"},
+		"of other methods": {map[string]signalbox.Money{"prompts/get": 7_000_000}, "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &signalbox.Price{Rates: signalbox.Rates{PerCall: 2_000_000}, Source: "config"}
+			s := newServers(t, upstream.Config{ID: "files", URL: library(t, nil, []string{"book://one"}, nil), Price: server, ToolPrices: tt.own})
+			url, _ := gateway(t, s, nil)
+			res := postMCP(t, url+"files", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"book://one"}}`)
+			if got := res.Header.Get(headerCost); got != tt.want {
+				t.Errorf("the read cost %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func postMCP(t *testing.T, url, body string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))

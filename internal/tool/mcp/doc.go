@@ -31,7 +31,7 @@
 //
 // Under /mcp tools and prompts have joint names. Names of one server that are easily taken for each other are not served
 // there. Resources keep their URIs, and belong to the one server that lists them among those that the caller may read them
-// from. A list asks the servers that concern its caller ([AskFew]) and waits for each for [JointListWait]; who is missing is named
+// from; of a server that does not say, its last list counts. A list asks the servers that concern its caller ([AskFew]) and waits for each for [JointListWait]; who is missing is named
 // in its _meta.
 //
 // A list goes to its caller no older than its server allows, and says how long he may keep it ([upstream.ForCaller]).
@@ -42,7 +42,7 @@
 // as an act of the caller's, under its method's name. A modern caller is handed it as a result (input_required) and makes
 // his request again; what he gives back is bound to him by a code ([SealStates]). A legacy server waits for it meanwhile: its
 // call is held open ([HoldCalls]), and the request that brings the answer goes on with it. A legacy caller is asked in his
-// session. Of changes hears who listens. Sessions and open questions outlive the servers of a configuration ([Servers]).
+// session. Of changes hears who listens, of the servers that concern him. Sessions and open questions outlive the servers of a configuration ([Servers]).
 //
 // # Waiting for people
 //

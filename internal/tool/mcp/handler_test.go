@@ -205,6 +205,19 @@ func TestTheTraceGoesOnThroughMeta(t *testing.T) {
 	}
 }
 
+// Baggage may name users and tenants: a server gets it only where that is configured.
+func TestBaggageGoesWhereItIsConfigured(t *testing.T) {
+	server := upstreamtest.OverHTTP(t, true)
+	url, _ := gateway(t, newServers(t, upstream.Config{ID: "told", URL: server, Baggage: true}, upstream.Config{ID: "plain", URL: server}), nil)
+	const trace = `"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"`
+	for id, want := range map[string]bool{"told": true, "plain": false} {
+		_, body := send(t, url+id, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"meta","_meta":{`+trace+`,"baggage":"customer=4711"}}}`)
+		if got := strings.Contains(string(body), "customer=4711"); got != want {
+			t.Errorf("%s: got %s", id, body)
+		}
+	}
+}
+
 func TestAClientThatGoesAwayCancelsItsCall(t *testing.T) {
 	s := newServers(t, upstream.Config{ID: "modern", URL: upstreamtest.OverHTTP(t, true)}, child("child", "server"))
 	url, log := gateway(t, s, nil)

@@ -252,6 +252,39 @@ func TestASlowServerDelaysNoOther(t *testing.T) {
 	}
 }
 
+// A server that can not be asked is still an owner of what it has listed; one that has never listed anything is none.
+func TestAResourceKeepsItsOwners(t *testing.T) {
+	var broken atomic.Bool
+	films := upstreamtest.Forward(library(t, nil, []string{"film://one", "both://x", "film://shelf/{n}"}, nil))
+	front := upstreamtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if broken.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		films.ServeHTTP(w, r)
+	}))
+	s := newServers(t,
+		upstream.Config{ID: "books", URL: library(t, nil, []string{"book://one", "both://x", "film://shelf/7"}, nil)},
+		upstream.Config{ID: "films", URL: front, ListTTL: time.Nanosecond}, upstream.Config{ID: "dead", URL: "http://127.0.0.1:1"})
+	url, log := jointGateway(t, s)
+	for _, now := range []bool{false, true} {
+		broken.Store(now)
+		ok := map[bool]string{false: `"text":"text of film://one"`, true: `"code":"u`}[now] // Upstream, or unavailable in a pause.
+		for uri, want := range map[string]string{
+			"book://one": `"text":"text of book://one"`, "film://one": ok, "both://x": "books, films", "film://shelf/7": "books, films", "none://x": `"code":"u`,
+		} {
+			_, body := send(t, url, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"`+uri+`"}}`)
+			if !strings.Contains(string(body), want) {
+				t.Errorf("broken %t: %s: got %s, want %s", now, uri, body, want)
+			}
+			records := log.all()
+			if got := records[len(records)-1].What.ToolName; uri == "film://one" && got != "films.resources/read" {
+				t.Errorf("broken %t: %s was recorded as %s", now, uri, got)
+			}
+		}
+	}
+}
+
 func TestAMissingServerIsNamedToWhomItIsFor(t *testing.T) {
 	s := newServers(t, upstream.Config{ID: "dead", URL: "http://127.0.0.1:1"}, upstream.Config{ID: "secret", URL: "http://127.0.0.1:1"})
 	all := func(signalbox.Caller, string, string, *signalbox.Annotations) (bool, string) { return true, "" }

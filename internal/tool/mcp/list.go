@@ -100,9 +100,7 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 	ctx, cancel := context.WithTimeout(ctx, JointListWait)
 	defer cancel()
 	ctx = upstream.ForCaller(ctx, JointListWait)
-	servers := slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream.Server) bool {
-		return h.concerns != nil && !h.concerns(caller, u.ID)
-	})
+	servers := h.concerning(x, caller)
 	lists, errs := make([]*listing, len(servers)), make([]error, len(servers))
 	var wg sync.WaitGroup
 	for i, u := range servers {
@@ -135,6 +133,13 @@ func (h *Handler) jointList(ctx context.Context, x *exchange, kind listKind, cal
 		meta.Add(MetaRefused, rpc.Texts(refused))
 	}
 	return encodeList(kind.member, shown, ttl, meta)
+}
+
+// concerning gives the servers of the endpoint that concern the caller; on a path of one server it is that one.
+func (h *Handler) concerning(x *exchange, caller signalbox.Caller) []*upstream.Server {
+	return slices.DeleteFunc(slices.Clone(x.endpoint.servers), func(u *upstream.Server) bool {
+		return x.endpoint.joint && h.concerns != nil && !h.concerns(caller, u.ID)
+	})
 }
 
 func (l *listing) add(shown bool, rule string, raw json.Value) {

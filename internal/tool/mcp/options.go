@@ -40,7 +40,8 @@ func FilterLists(callerOf CallerOf, visible Visible, permits Permits, reaches Re
 	return func(h *Handler) { h.callerOf, h.visible, h.permits, h.reaches = callerOf, visible, permits, reaches }
 }
 
-// AskFew lets joint lists ask only those servers of which something could be visible to the caller. It may say so of more
+// AskFew lets joint lists ask only those servers of which something could be visible to the caller, and listeners of all servers
+// hear of those alone. It may say so of more
 // servers than [FilterLists] is told, of which only the lists themselves can tell. Without this option all servers are asked,
 // and who may use one of them waits for another that hangs.
 func AskFew(concerns Reaches) HandlerOption {

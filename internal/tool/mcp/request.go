@@ -46,24 +46,24 @@ func parseRequest(body []byte) (request, *signalbox.Error) {
 	var r request
 	root, err := json.Parse(body, json.Limits{})
 	if err != nil {
-		return r, invalid("body", err)
+		return r, coded(rpc.CodeParse, invalid("body", err))
 	}
 	if root.Kind() == '[' {
-		return r, signalbox.Errorf(signalbox.CodeInvalid, "The body is a batch of JSON-RPC messages.").WithField("body").
-			WithRemedy("Send one message per request.")
+		return r, coded(rpc.CodeInvalidRequest, signalbox.Errorf(signalbox.CodeInvalid, "The body is a batch of JSON-RPC messages.").WithField("body").
+			WithRemedy("Send one message per request."))
 	}
 	members, err := root.Object()
 	if err != nil {
-		return r, invalid("body", err)
+		return r, noRequest("body", err)
 	}
 	if err := members.Known(messageNames); err != nil {
-		return r, invalid("body", err)
+		return r, noRequest("body", err)
 	}
 	if err := r.readID(members.Get("id")); err != nil {
-		return r, invalid("id", err)
+		return r, noRequest("id", err)
 	}
 	if version, err := members.Get("jsonrpc").Text(); err != nil || version != "2.0" {
-		return r, invalid("jsonrpc", errors.New(`"2.0" is expected`))
+		return r, noRequest("jsonrpc", errors.New(`"2.0" is expected`))
 	}
 	return r.readMethod(members)
 }
@@ -92,10 +92,10 @@ func (r request) readMethod(members json.Members) (request, *signalbox.Error) {
 	}
 	var err error
 	if r.method, err = method.Text(); err != nil {
-		return r, invalid("method", err)
+		return r, noRequest("method", err)
 	}
 	if !methodName(r.method) {
-		return r, invalid("method", errors.New("the name is none that a method of the protocol has"))
+		return r, noRequest("method", errors.New("the name is none that a method of the protocol has"))
 	}
 	params := members.Get("params")
 	if params.Null() {
@@ -152,7 +152,7 @@ func (r request) readParams(params json.Members) (request, *signalbox.Error) {
 		return r, nil
 	}
 	if r.id == nil {
-		return r, invalid("id", errors.New("nothing where a string or number is expected"))
+		return r, noRequest("id", errors.New("nothing where a string or number is expected"))
 	}
 	return r.readAct(params)
 }
@@ -252,6 +252,16 @@ func nameIn(members json.Members, member, field string, limit int) (string, *sig
 func invalid(field string, err error) *signalbox.Error {
 	return signalbox.Errorf(signalbox.CodeInvalid, "The message is not valid: %s.", err).WithField(field).
 		WithRemedy("Send one JSON-RPC 2.0 message as the Model Context Protocol has it.")
+}
+
+// noRequest is the error of a message that is none of JSON-RPC.
+func noRequest(field string, err error) *signalbox.Error {
+	return coded(rpc.CodeInvalidRequest, invalid(field, err))
+}
+
+// coded gives an error the code that JSON-RPC has for it.
+func coded(code int64, err *signalbox.Error) *signalbox.Error {
+	return err.WithCause(&rpc.CodeError{Code: code})
 }
 
 // span is the call's span: of the trace that the message names, else of the one in the HTTP headers.

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -77,5 +78,22 @@ func TestBadMessages(t *testing.T) {
 				t.Errorf("got outcome %q", records[0].Outcome)
 			}
 		})
+	}
+}
+
+// JSON-RPC tells apart what is no JSON, what is no request, and requests with parameters that are not valid.
+func TestCodesOfBadMessages(t *testing.T) {
+	s := newServers(t, upstream.Config{ID: "files", URL: upstreamtest.OverHTTP(t, true)})
+	url, _ := gateway(t, s, nil)
+	for body, want := range map[string]string{
+		`hello`: "-32700", ``: "-32700", `{"jsonrpc":"2.0"`: "-32700", `{"a":1,"a":2}`: "-32700",
+		`[]`: "-32600", `"x"`: "-32600", `{"jsonrpc":"1.0","id":1,"method":"ping"}`: "-32600", `{"jsonrpc":"2.0","id":1.5,"method":"ping"}`: "-32600",
+		`{"jsonrpc":"2.0","id":1,"method":7}`: "-32600", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"echo"}}`: "-32600",
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":7}`: "-32602", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}`: "-32602",
+	} {
+		status, answer := send(t, url+"files", body)
+		if status != http.StatusBadRequest || !strings.Contains(string(answer), `"code":`+want+`,`) {
+			t.Errorf("%s: got %d %s, want %s", body, status, answer, want)
+		}
 	}
 }

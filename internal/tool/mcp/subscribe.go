@@ -41,6 +41,11 @@ func (h *Handler) subscribe(ctx context.Context, x *exchange) {
 		x.response.failure(x.call, invalid("params.notifications", err), true)
 		return
 	}
+	who, err := h.who(x.call)
+	if err != nil {
+		x.response.failure(x.call, err, true)
+		return
+	}
 	var want wanted
 	var honoured rpc.Object
 	for _, kind := range []struct{ member, method string }{
@@ -73,7 +78,7 @@ func (h *Handler) subscribe(ctx context.Context, x *exchange) {
 	if x.response.tell(rpc.Encode(0, rpc.MethodAcknowledged, params.Bytes())) != nil {
 		return
 	}
-	if h.carry(ctx, x, want, nil) {
+	if h.carry(ctx, x, h.heard(x, who, want), want, nil) {
 		var end rpc.Object
 		end.Text("resultType", rpc.TypeComplete)
 		end.Add("_meta", meta.Bytes())
@@ -131,8 +136,16 @@ func (h *Handler) serverOf(ctx context.Context, x *exchange, uri string) (string
 	return has[0], nil
 }
 
-// carry carries notifications to the caller until he leaves, changed is closed, or we stop, which it reports.
-func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <-chan struct{}) (stopped bool) {
+// heard gives the servers of which the caller wants to hear something, of those that concern him. Others are not listened to,
+// which would mean to connect to them.
+func (h *Handler) heard(x *exchange, caller signalbox.Caller, want wanted) []*upstream.Server {
+	return slices.DeleteFunc(h.concerning(x, caller), func(u *upstream.Server) bool {
+		return len(want.methods) == 0 && len(want.uris[u.ID]) == 0
+	})
+}
+
+// carry carries notifications of the servers to the caller until he leaves, changed is closed, or we stop, which it reports.
+func (h *Handler) carry(ctx context.Context, x *exchange, servers []*upstream.Server, want wanted, changed <-chan struct{}) (stopped bool) {
 	var ended <-chan struct{}
 	if x.session != nil {
 		ended = x.session.ended
@@ -147,7 +160,7 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 		receive(ctx.Done()), receive(ended), receive(changed), receive(h.stopping), receive(behind.closing()), receive(told), receive(keepAlive.C),
 	}
 	fixed := len(cases)
-	for _, u := range behind.servers {
+	for _, u := range servers {
 		notices, stop := u.Watch(want.uris[u.ID])
 		defer stop()
 		cases = append(cases, receive(notices))
@@ -171,7 +184,7 @@ func (h *Handler) carry(ctx context.Context, x *exchange, want wanted, changed <
 			return false
 		default:
 			m, _ := value.Interface().(rpc.Message)
-			if !h.pass(x, behind.servers[i-fixed].ID, want, m) {
+			if !h.pass(x, servers[i-fixed].ID, want, m) {
 				return false
 			}
 		}
@@ -272,12 +285,17 @@ func (s *callerSession) wishes() (wanted, <-chan struct{}) {
 
 // listenInSession is the stream of a legacy caller, in which he hears of changes.
 func (h *Handler) listenInSession(ctx context.Context, x *exchange) {
+	who, err := h.who(x.call)
+	if err != nil {
+		x.response.refusal(x.call, err)
+		return
+	}
 	if x.response.comment() != nil {
 		return
 	}
 	for {
 		want, changed := x.session.wishes()
-		if h.carry(ctx, x, want, changed); !isClosed(changed) {
+		if h.carry(ctx, x, h.heard(x, who, want), want, changed); !isClosed(changed) {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/signalbox/signalbox"
 	"github.com/signalbox/signalbox/internal/tool/rpc"
 	"github.com/signalbox/signalbox/internal/tool/upstream"
+	"github.com/signalbox/signalbox/internal/tool/upstream/upstreamtest"
 )
 
 // heardFrom reads a stream until a message holds the text.
@@ -78,6 +80,58 @@ func TestChangesAreHeardOf(t *testing.T) {
 			heardFrom(t, events, `"id":"s","result":{"resultType":"complete"`)
 			if rest, err := events.Next(); !errors.Is(err, io.EOF) {
 				t.Errorf("got %q, %v after the end", rest, err)
+			}
+		})
+	}
+}
+
+// Who listens to all servers has us connect to those alone that concern him, and of which he wants to hear something.
+func TestWhoListensReachesFewServers(t *testing.T) {
+	all := func(signalbox.Caller, string, string, *signalbox.Annotations) (bool, string) { return true, "" }
+	concerns := func(caller signalbox.Caller, server string) bool {
+		return caller.Agent != "reader" || server == "books"
+	}
+	for name, c := range map[string]struct {
+		path, agent, wants string
+		want               map[string]bool // Whether we connect.
+	}{
+		"one of two concerns him":  {"", "reader", `"toolsListChanged":true`, map[string]bool{"books": true}},
+		"both do":                  {"", "writer", `"toolsListChanged":true`, map[string]bool{"books": true, "all": true}},
+		"he wants to hear nothing": {"", "writer", `"toolsListChanged":false`, map[string]bool{}},
+		"he names one":             {"/all", "reader", `"toolsListChanged":true`, map[string]bool{"all": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reached := make(chan string, 100)
+			watched := func(id string) upstream.Config {
+				next := upstreamtest.Forward(serveTalker(t, talker(), true))
+				return upstream.Config{ID: id, URL: upstreamtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					select {
+					case reached <- id:
+					default:
+					}
+					next.ServeHTTP(w, r)
+				}))}
+			}
+			stop := make(chan struct{})
+			s := newServers(t, watched("all"), watched("books"))
+			url, _ := jointGateway(t, s, EndStreams(stop), FilterLists(narrowed, all, nil, nil), AskFew(concerns))
+			body := `{"jsonrpc":"2.0","id":"s","method":"subscriptions/listen","params":{"notifications":{` + c.wants + `},` + askMeta + `}}`
+			got, done := map[string]bool{}, make(chan struct{})
+			go func() {
+				defer close(done)
+				send(t, url+c.path, body, "X-Signalbox-Run", c.agent, rpc.HeaderVersion, "2026-07-28", rpc.HeaderMethod, rpc.MethodListen)
+			}()
+			for len(got) < len(c.want) {
+				got[<-reached] = true
+			}
+			close(stop)
+			<-done
+			s.Close()
+			for len(reached) > 0 {
+				got[<-reached] = true
+			}
+			if !maps.Equal(got, c.want) {
+				t.Errorf("reached %v, want %v", got, c.want)
 			}
 		})
 	}

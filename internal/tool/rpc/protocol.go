@@ -43,6 +43,7 @@ const (
 
 // Codes of JSON-RPC and MCP.
 const (
+	CodeParse              = -32700
 	CodeInvalidRequest     = -32600
 	CodeMethodNotFound     = -32601
 	CodeInvalidParams      = -32602

@@ -28,6 +28,9 @@ func (s *Servers) Open(
 	if isAsked(t.Call.Tool.Name) {
 		return handOver(ctx)
 	}
+	if !u.Baggage {
+		span.Baggage = ""
+	}
 	limited, caller := withGuard(onBehalf(ctx, t.Call), t)
 	terms := termsOf(caller)
 	meta, err := guardTerms(t, callerMeta(t.Call), &terms)

@@ -10,6 +10,7 @@ import (
 	"github.com/signalbox/signalbox/internal/tool/breaker"
 	"github.com/signalbox/signalbox/internal/tool/keeper"
 	"github.com/signalbox/signalbox/internal/tool/openapi"
+	"github.com/signalbox/signalbox/internal/tool/rpc"
 )
 
 // Defaults of the time-outs.
@@ -48,6 +49,7 @@ type Config struct {
 
 	Card              string   // Where the card of a server is that names its URL, read whenever it is connected. Headers go there too.
 	CardOrigins       []string // To which Headers may be sent besides the card's own, as [card.Source] has them.
+	Baggage           bool     // The server may see the caller's baggage. An HTTP API never does.
 	IdempotencyHeader bool     // POST and PATCH of API carry Idempotency-Key, where the call has a key.
 
 	Authorizer Authorizer // Gives the Authorization of requests to URL; nil: Headers say all. The server closes it.
@@ -57,9 +59,9 @@ type Config struct {
 	Env     map[string]string // Its environment besides PATH, HOME, LANG and TMPDIR.
 	Asks    bool              // The program, if it speaks an older version, may ask callers; it has one call at a time.
 	Limits  Limits            // Of the child and its descendants; on Linux only. Files 0 is [keeper.DefaultFiles].
-	Price   *signalbox.Price  // Of a call; nil where nobody has said.
+	Price   *signalbox.Price  // Of a tools/call; nil where nobody has said.
 
-	ToolPrices map[string]signalbox.Money // Of a call of the tool of that name, in place of Price; 0 is free.
+	ToolPrices map[string]signalbox.Money // Of a call of the tool of that name, in place of Price, or of an act of the method; 0 is free.
 
 	ConnectTimeout time.Duration // Until the handshake is done; 0 is [DefaultConnectTimeout].
 	ListTimeout    time.Duration // Of reading all tools; 0 is [DefaultListTimeout].
@@ -158,10 +160,14 @@ func address(text string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-// priceOf is what a call of the tool costs; nil where nobody has said.
+// priceOf is what a call of the tool costs; nil where nobody has said. The server's price is one of its tools: an act of
+// another method, such as a question of the server's, costs what is said for the method, if anything is.
 func (s Config) priceOf(tool string) *signalbox.Price {
 	if own, ok := s.ToolPrices[tool]; ok {
 		return &signalbox.Price{Rates: signalbox.Rates{PerCall: own}, Source: "config"}
+	}
+	if rpc.Reserved(tool) {
+		return nil
 	}
 	return s.Price
 }

@@ -50,3 +50,17 @@ func TestNegativePriceOfATool(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a server asks of its callers is no call of its tools.
+func TestPriceOfQuestions(t *testing.T) {
+	c := Config{Price: &signalbox.Price{Rates: signalbox.Rates{PerCall: 2}}, ToolPrices: map[string]signalbox.Money{"roots/list": 5}}
+	for name, want := range map[string]signalbox.Money{"ask": 2, "elicitation/create": 0, "sampling/createMessage": 0, "roots/list": 5} {
+		var got signalbox.Money
+		if p := c.priceOf(name); p != nil {
+			got = p.PerCall
+		}
+		if got != want {
+			t.Errorf("%s costs %s, want %s", name, got, want)
+		}
+	}
+}

@@ -58,7 +58,8 @@
 //
 // # Prices
 //
-// A call costs what is configured for its tool, else for its server. It is paid where it was sent and the server did not
+// A call costs what is configured for its tool, else for its server; an act of another method costs what is configured for
+// that method, and else nothing. It is paid where it was sent and the server did not
 // say that it has not run the tool (JSON-RPC's invalid request, method not found, invalid params; an error status): a tool
 // that reports a failure of its own was called.
 //

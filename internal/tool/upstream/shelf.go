@@ -10,6 +10,7 @@ import (
 // guards it.
 type shelf[T any] struct {
 	value  *T
+	last   *T // What was read last, however old; nil where nothing was.
 	flying *flight[*T]
 	epoch  int // Grows when the upstream says that the list has changed.
 }
@@ -43,6 +44,7 @@ func fetch[T any, L aged[T]](ctx context.Context, u *Server, s *shelf[T], read f
 				return value, err
 			}
 			L(value).freshness().read = u.now()
+			s.last = value
 			if epoch == s.epoch {
 				s.value = value
 			}

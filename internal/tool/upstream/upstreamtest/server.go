@@ -208,7 +208,7 @@ func New() *sdk.Server {
 		return nil, fmt.Errorf("not today")
 	})
 	add("meta", func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
-		return text("%v %v", r.Params.Meta["traceparent"], r.Params.Meta["com.example/own"]), nil
+		return text("%v %v %v", r.Params.Meta["traceparent"], r.Params.Meta["com.example/own"], r.Params.Meta["baggage"]), nil
 	})
 	add("env", func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		return text("%q", os.Environ()), nil
