@@ -40,9 +40,11 @@ func TestBudgets(t *testing.T) {
 	equal(t, "downgrade", c.Models["large"].DowngradeTo, "middle")
 	equal(t, "no downgrade", c.Models["small"].DowngradeTo, "")
 	s := c.MCPServers["s"]
-	for tool, want := range map[string]string{"read": "0", "write/all": "0.25", "other": "0.5", "not named": "0.5"} {
-		equal(t, "price of "+tool, s.PerCall(tool).String(), want)
+	equal(t, "price of the server", s.Price.PerCall.String(), "0.5")
+	for tool, want := range map[string]string{"read": "0", "write/all": "0.25"} {
+		equal(t, "price of "+tool, s.Tools[tool].Price.PerCall.String(), want)
 	}
+	equal(t, "a tool without a price", s.Tools["other"].Price == nil, true)
 	equal(t, "limits of the process", []any{c.Limits.BudgetWait, c.Limits.BudgetWaiting, c.Limits.DefaultMaxOutput},
 		[]any{time.Duration(0), int64(7), int64(1000)})
 	equal(t, "runs", c.Runs, Runs{10 * time.Minute})

@@ -274,14 +274,6 @@ func (c *Config) ServesTo(server, tenant string) bool {
 	return !found || m.For(tenant)
 }
 
-// PerCall is what one call of a tool of the server costs.
-func (m MCPServer) PerCall(tool string) signalbox.Money {
-	if own := m.Tools[tool].Price; own != nil {
-		return own.PerCall
-	}
-	return m.Price.PerCall
-}
-
 // Tool is what is said of one tool of a server.
 type Tool struct {
 	Price   *ToolPrice             `json:"price"`   // Nil: as its server's.
