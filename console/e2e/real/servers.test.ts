@@ -195,7 +195,7 @@ describe("trying a tool out", () => {
     expect(await now.page.getByRole("link", { name: "Open the approval" }).getAttribute("href")).toContain(one!.id);
     await vote(box.url, "bob", one!.id, "approve");
     await now.page.getByText('did note {"text":"as a task"}').first().waitFor();
-    await now.page.getByLabel("text").fill("not this");
+    await now.page.getByLabel("text").fill("never mind");
     await button("Send").click();
     await notice("The call has become a task").waitFor();
     await button("Cancel").click();
