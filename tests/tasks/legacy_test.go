@@ -76,16 +76,22 @@ func serve(t *testing.T, script string) string {
 	return address
 }
 
-// session begins one, as a client that can be asked.
+// session begins one, as a client that can be asked, at a server that makes tasks.
 func session(t testing.TB, i *harness.Instance, path string) string {
 	t.Helper()
-	a := i.Send(t, http.MethodPost, path, harness.Agent,
-		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"t","version":"1"}}}`,
-		"Accept", "application/json, text/event-stream", "X-Signalbox-Agent", "tester")
+	a := initialize(t, i, path)
 	if !strings.Contains(a.Body, `"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}`) {
 		t.Errorf("tasks are not declared: %s", a.Body)
 	}
 	return a.Header.Get("Mcp-Session-Id")
+}
+
+// initialize begins a session, as a client that can be asked.
+func initialize(t testing.TB, i *harness.Instance, path string) harness.Answer {
+	t.Helper()
+	return i.Send(t, http.MethodPost, path, harness.Agent,
+		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"t","version":"1"}}}`,
+		"Accept", "application/json, text/event-stream", "X-Signalbox-Agent", "tester")
 }
 
 // legacyTasks makes tasks of server-everything's and looks at them.
